@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The contract between the BPF programs and user space: settings, values of the maps, counters, limits.
+ * Both sides include this file and nothing else of each other. Host byte order unless a comment says network.
+ * Times are nanoseconds of CLOCK_MONOTONIC (bpf_ktime_get_ns) unless a comment says otherwise.
+ * The words that the rules of COHERENCE.md change by exchange are marked [word]: from user space change them
+ * by __atomic builtins on the mapped memory only.
+ */
+#ifndef BMC_ABI_H
+#define BMC_ABI_H
+
+#ifdef __bpf__
+#include "compat.bpf.h"
+#else
+#include <linux/types.h>
+#endif
+
+/* Raised whenever the layout of a pinned map changes; `stop` works across versions, nothing else does. */
+#define BMC_ABI_VERSION 1
+
+/* ---- limits ---- */
+#define BMC_PORTS_MAX 8
+#define BMC_IFACES_MAX 16
+#define BMC_EGRESS_MAX 32 /* attached interfaces and those stacked on them */
+#define BMC_KEYS_MAX 64 /* keys of one get that are looked up */
+#define BMC_KEY_MAX 250 /* protocol.txt, "Keys" */
+#define BMC_TEXT_MAX 1392 /* text of one datagram of memcached: 1400 less the 8 bytes of its frame */
+#define BMC_WHERE_MAX 256 /* local addresses that items were served from */
+#define BMC_WINDOW 4096 /* bytes that a parser sees at once; a power of two */
+#define BMC_LINE_MAX 512 /* a command line that is still incomplete at the end of a segment */
+#define BMC_ANSWER_WINDOW 1024 /* bytes of answers looked at at once; a power of two */
+#define BMC_ANSWER_KEEP 512 /* of an answer line that is still incomplete; above the longest VALUE line */
+#define BMC_STAMP_MAX_AGE_NS 30000000000ULL
+#define BMC_CLOCK_SKEW_NS 10000ULL /* "later" means later by more than this */
+
+/* ---- one server, that is one --port ---- */
+
+/* bmc_server.word [word]: life in the high 16 bits, marked sockets in the next 16, holds in the low 32. */
+#define BMC_WORD_LIFE_SHIFT 48
+#define BMC_WORD_SOCKETS_SHIFT 32
+#define BMC_WORD_HOLDS_MASK 0xffffffffULL
+
+/* Why a server's items are neither filled nor served; bits of bmc_server.off. Set once, but for STARTING. */
+enum bmc_off {
+	BMC_OFF_STARTING = 1, /* `start` is not through with the sockets and connections it found */
+	BMC_OFF_NO_MEMORY = 2, /* the state of a connection could not be made: it cannot be followed */
+	BMC_OFF_UNSEEN = 4, /* a connection of a marked listener without state: it cannot be followed */
+	BMC_OFF_BUSY = 8, /* an exchange did not succeed in its number of tries */
+};
+
+struct bmc_server {
+	/* read by every hit */
+	__u64 epoch; /* [word] entries of another epoch are void */
+	__u64 off; /* [word] enum bmc_off; set first, then epoch++ */
+	__u64 pad0[6];
+	/* read by fills, written by holds */
+	__u64 word; /* [word] see above */
+	__u64 t_quiet; /* [word] only grows; no fill whose request is older */
+	__u64 no_fill_until; /* [word] only grows */
+	__u64 udp; /* [word] the UDP writer: gen in the high 32 bits; BMC_UDP_HELD | life when its hold is taken */
+	__u64 pad1[4];
+};
+#define BMC_UDP_GEN_SHIFT 32
+#define BMC_UDP_HELD 0x80000000ULL
+
+/* A local address that items were filled from. Written once, before any entry names it. */
+struct bmc_where {
+	__u8 addr[16]; /* network order; IPv4 as ::ffff:a.b.c.d */
+};
+
+/* The one value of the global data that programs and user space share (map bmc.bss, mapped). */
+struct bmc_shared {
+	struct bmc_server server[BMC_PORTS_MAX]; /* in the order of bmc_config.port */
+	__u64 seed[2]; /* key of the hash; random, set before anything is attached */
+	__u64 n_fresh; /* [word] writers that were ever taken from the fresh end of the array */
+	__u64 n_where; /* [word] */
+	struct bmc_where where[BMC_WHERE_MAX];
+};
+
+/* ---- writers: connections that write ---- */
+struct bmc_writer {
+	__u64 answers; /* [word] gen in the high 32 bits, rep in the low 32 */
+	__u64 t_rep; /* [word] only grows; when the last counted answer was seen */
+	__u64 pad[6]; /* a line of its own */
+};
+
+/* ---- sockets ---- */
+
+/* sk_storage, inherited by accepted children. */
+struct bmc_mark {
+	__u64 cookie; /* of the socket that was bound: its own mark if it is this socket's */
+	__u16 life;
+	__u8 server; /* index */
+	__u8 ready; /* set last */
+	__u32 pad;
+};
+
+/* Why a connection is not followed; bmc_conn.lost. */
+enum bmc_lost {
+	BMC_IN_STEP = 0,
+	BMC_LOST_OLD, /* older than `start` */
+	BMC_LOST_HANDSHAKE_DATA, /* data in the handshake's last segment */
+	BMC_LOST_BINARY, /* binary protocol */
+	BMC_LOST_META, /* a meta command that writes, or may be silent */
+	BMC_LOST_REJECTED, /* a line whose reading is not certain */
+	BMC_LOST_LONG_LINE, /* a command line longer than BMC_LINE_MAX */
+	BMC_LOST_WATCH, /* `watch`: answers without commands */
+	BMC_LOST_UNPARSED, /* TCP took bytes that were not parsed */
+	BMC_LOST_URGENT, /* urgent data or an unusual header */
+	BMC_LOST_REFUSED, /* bytes that were parsed were not accepted by TCP */
+	BMC_LOST_ANSWERS, /* more answers than commands, or answers that cannot be read */
+	BMC_LOST_GAP, /* answers left out of order */
+	BMC_LOST_BUSY, /* its state was in use on two CPUs for too long */
+	BMC_LOST_KINDS
+};
+
+/* bmc_conn.writer [word]: NONE, CLOSED, or gen in the high 32 bits and index + 2 in the low 32. */
+#define BMC_WRITER_NONE 0ULL
+#define BMC_WRITER_CLOSED 1ULL
+/* bmc_conn.hold [word]: FREE, CLOSED, NEVER (held, never over), or BMC_HOLD_ORD | ord. */
+#define BMC_HOLD_FREE 0ULL
+#define BMC_HOLD_CLOSED 1ULL
+#define BMC_HOLD_NEVER 2ULL
+#define BMC_HOLD_ORD (1ULL << 32)
+
+/* A followed TCP connection: sk_storage of memcached's socket, made by BORN or, for old ones, by `start`. */
+struct bmc_conn {
+	/* both sides */
+	__u64 writer; /* [word] */
+	__u64 hold; /* [word] */
+	__u32 cmd; /* answering commands seen; written at ingress */
+	__u32 doubt; /* up to this many answers an error line may belong to a silent command; ingress */
+	__u32 lost; /* enum bmc_lost; set once */
+	__u16 life; /* its mark's */
+	__u8 server;
+	__u8 ready; /* set last */
+	__u64 pad0[4];
+	/* ingress; under `busy` */
+	__u32 busy; /* [word] */
+	__u32 in_next; /* sequence number of the next byte to parse */
+	__u32 redo; /* rcv_nxt when a retransmission of parsed bytes was dropped */
+	__u16 in_len; /* bytes in in_line */
+	__u8 fresh; /* no byte of it has been parsed */
+	__u8 in_skip; /* in the middle of a long line that changes nothing */
+	__u64 redo_at; /* time of `redo`; 0: none */
+	__u64 in_block; /* bytes of a data block, its \r\n included, still to come */
+	__u64 pad1[4];
+	/* egress; under `out_busy` */
+	__u32 out_busy; /* [word] */
+	__u32 out_next; /* sequence number of the next answer byte */
+	__u32 rep; /* answers counted */
+	__u32 out_rep; /* the same, within a segment */
+	__u64 out_block; /* bytes of a VALUE's or VA's block still to come */
+	__u16 out_len; /* bytes of an incomplete line kept in out_line */
+	__u16 out_pos; /* within a segment: next byte, filled bytes of out_line */
+	__u16 out_end;
+	__u16 pad2;
+	__u32 out_off; /* within a segment: next byte to load, end of its data */
+	__u32 out_tail;
+	__u64 pad3[3];
+	__u8 in_line[BMC_LINE_MAX + 16]; /* a command line that is not complete yet */
+	__u8 out_line[BMC_ANSWER_WINDOW + 16]; /* answers: an incomplete line, then what is looked at */
+};
+
+/* ---- settings: .rodata, set between open and load ---- */
+enum bmc_test {
+	BMC_TEST_STAMP = 1, /* a fill needs no live socket: its stamp is now */
+	BMC_TEST_LOSE_RACE = 2, /* the second look at seq fails */
+};
+
+struct bmc_config {
+	__u64 netns_cookie; /* where memcached and the interfaces are */
+	__u64 max_age_ns; /* how long an item of unknown expiry is served */
+	__s64 wall_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC at start */
+	__u32 n_ports;
+	__u32 n_egress;
+	__u32 n_buckets;
+	__u32 n_writers;
+	__u32 uid[BMC_PORTS_MAX]; /* the server's user */
+	__u32 egress[BMC_EGRESS_MAX]; /* ifindex of each attached interface, and of those stacked on one */
+	__u16 port[BMC_PORTS_MAX]; /* network order */
+	__u8 tag; /* high byte of the skb marks of stamped replies; not 0 */
+	__u8 pad[3];
+	__u32 test; /* enum bmc_test; set by tests only */
+};
+
+/* ---- counters: one list for the programs, the printers and the manual ---- */
+#define BMC_STATS(X)                                                                               \
+	X(REQUESTS, "requests", "UDP datagrams to a served port")                                  \
+	X(GETS, "gets", "get requests understood")                                                 \
+	X(KEYS, "keys", "keys asked for by understood gets")                                       \
+	X(HITS, "hits", "get requests answered in the kernel")                                     \
+	X(HIT_KEYS, "hit_keys", "keys answered in the kernel")                                     \
+	X(HIT_BYTES, "hit_bytes", "bytes of reply text sent by the kernel")                        \
+	X(MISSES, "misses", "get requests of which a key was not there")                           \
+	X(PASS_FORM, "pass_form", "datagrams that are not one plain get: left to memcached")       \
+	X(PASS_CHECKSUM, "pass_checksum", "requests whose checksum is wrong or missing")           \
+	X(PASS_LARGE, "pass_large", "gets whose reply would not fit one datagram or the packet")   \
+	X(PASS_RACE, "pass_race", "gets that lost a race with a fill, put back and passed")        \
+	X(PASS_BUSY, "pass_busy", "packets passed because the CPU's work area was in use")         \
+	X(FILLS, "fills", "items taken from memcached's replies")                                  \
+	X(EVICTIONS, "evictions", "valid items that made room for another one")                    \
+	X(REFUSED_FLIGHT, "refused_flight", "fills refused: a write in flight")                    \
+	X(REFUSED_STAMP, "refused_stamp", "fills refused: the request is older than a write")      \
+	X(REFUSED_HELD, "refused_held", "fills refused: the server's fills are held")              \
+	X(REFUSED_OFF, "refused_off", "fills refused: the server is switched off")                 \
+	X(REFUSED_FORM, "refused_form", "replies that are not one plain item")                     \
+	X(REFUSED_BUSY, "refused_busy", "fills refused: another fill has the place")               \
+	X(REFUSED_PLACE, "refused_place", "fills refused: too large, or too many addresses")       \
+	X(STAMPS, "stamps", "replies stamped with the time of their request")                      \
+	X(WRITES, "writes", "writes of a key seen")                                                \
+	X(INVALIDATED, "invalidated", "items taken out by writes")                                 \
+	X(UNKNOWNS, "unknown_writes", "writes of unknown keys: everything forgotten")              \
+	X(OVERFLOWS, "overflow_holds", "writes that found no place in flight: fills held")         \
+	X(COMMANDS, "commands", "commands seen on TCP connections")                                \
+	X(ANSWERS, "answers", "answers seen on TCP connections")                                   \
+	X(CONNECTIONS, "connections", "TCP connections born")                                      \
+	X(LOST, "lost", "TCP connections that could not be followed")                              \
+	X(DROP_AHEAD, "drop_ahead", "segments dropped because they came ahead of their turn")      \
+	X(DROP_REDO, "drop_redo", "retransmissions dropped while their first copy is not accepted") \
+	X(DROP_BUSY, "drop_busy", "segments dropped because the connection was in use")            \
+	X(DROP_EARLY, "drop_early", "data dropped before the connection was known")                \
+	X(UDP_WRITES, "udp_writes", "datagrams that write or may write")
+
+enum bmc_stat {
+#define BMC_STAT_ENUM(id, name, text) BMC_STAT_##id,
+	BMC_STATS(BMC_STAT_ENUM)
+#undef BMC_STAT_ENUM
+		BMC_STAT_COUNT
+};
+
+struct bmc_stats {
+	__u64 count[BMC_STAT_COUNT];
+};
+
+/* ---- what user space notes for itself (map bmc_instance, one value) ---- */
+enum bmc_mode { BMC_MODE_AUTO, BMC_MODE_NATIVE, BMC_MODE_SKB };
+
+struct bmc_iface {
+	__u32 ifindex; /* 0: unused */
+	__u32 mode; /* enum bmc_mode; what was got */
+	__u32 tc_handle; /* 0: no filter of ours */
+	__u32 tc_priority;
+	__u32 made_clsact; /* the qdisc is ours to remove */
+	__u32 tc_prog_id;
+	char name[16];
+};
+
+struct bmc_instance {
+	__u32 abi; /* BMC_ABI_VERSION */
+	__u32 complete; /* `start` went through */
+	__u64 started; /* CLOCK_REALTIME, seconds */
+	__u64 started_mono; /* CLOCK_MONOTONIC, nanoseconds */
+	struct bmc_iface iface[BMC_IFACES_MAX];
+	struct bmc_config config;
+};
+
+_Static_assert(sizeof(struct bmc_server) == 128, "two cache lines");
+_Static_assert(sizeof(struct bmc_writer) == 64, "a cache line");
+_Static_assert(sizeof(struct bmc_mark) == 16, "");
+_Static_assert(sizeof(struct bmc_conn) == 192 + BMC_LINE_MAX + 16 + BMC_ANSWER_WINDOW + 16, "three lines and two buffers");
+_Static_assert((BMC_WINDOW & (BMC_WINDOW - 1)) == 0, "a mask");
+_Static_assert((BMC_ANSWER_WINDOW & (BMC_ANSWER_WINDOW - 1)) == 0, "a mask");
+
+#endif

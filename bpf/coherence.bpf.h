@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The rules of COHERENCE.md, by the names they have there. Any doubt makes `cmd` too large or `rep` too small, never
+ * the reverse. Words are changed by exchange or compare-and-exchange; an exchange that does not succeed in
+ * BMC_TRIES tries switches the server off (its items are neither filled nor served).
+ */
+#ifndef BMC_COHERENCE_BPF_H
+#define BMC_COHERENCE_BPF_H
+
+#include "cache.bpf.h"
+
+#define BMC_TRIES 64
+
+static __always_inline struct bmc_server *bmc_server_get(__u32 index)
+{
+	return &bmc_shared.server[index & (BMC_PORTS_MAX - 1)];
+}
+
+static __always_inline __u16 bmc_word_life(__u64 word)
+{
+	return (__u16)(word >> BMC_WORD_LIFE_SHIFT);
+}
+
+static __always_inline void bmc_epoch_up(struct bmc_server *s)
+{
+	__sync_fetch_and_add(&s->epoch, 1);
+}
+
+/* Neither hits nor fills from now on. First the flag, then the epoch: a fill that does not see one has the old other. */
+static __always_inline void bmc_server_off(struct bmc_server *s, enum bmc_off why)
+{
+	__sync_fetch_and_or(&s->off, (__u64)why);
+	bmc_epoch_up(s);
+}
+
+/* *word = max(*word, time). 0, or -1 if the tries ran out. */
+static __always_inline int bmc_time_up(__u64 *word, __u64 time)
+{
+	__u64 old = BMC_READ_ONCE(*word);
+
+	for (__u32 i = 0; i < BMC_TRIES; i++) {
+		__u64 seen;
+
+		if (old >= time)
+			return 0;
+		seen = __sync_val_compare_and_swap(word, old, time);
+		if (seen == old)
+			return 0;
+		old = seen;
+	}
+	return -1;
+}
+
+/* ---- holds: {life, sockets, holds} ---- */
+
+/* holds += delta (1 or -1), only while the server's life is `life`. */
+__noinline int bmc_holds_add(__u32 server, __u32 life, int delta)
+{
+	struct bmc_server *s = bmc_server_get(server);
+	__u64 old = BMC_READ_ONCE(s->word);
+
+	for (__u32 i = 0; i < BMC_TRIES; i++) {
+		__u64 seen;
+
+		if (bmc_word_life(old) != (__u16)life)
+			return 0;
+		seen = __sync_val_compare_and_swap(&s->word, old, old + (__s64)delta);
+		if (seen == old)
+			return 0;
+		old = seen;
+	}
+	bmc_server_off(s, BMC_OFF_BUSY);
+	return 0;
+}
+
+/* A hold is over: t_quiet=now, then holds--. */
+__noinline int bmc_quiet(__u32 server, __u32 life)
+{
+	struct bmc_server *s = bmc_server_get(server);
+
+	if (bmc_time_up(&s->t_quiet, bpf_ktime_get_ns())) {
+		bmc_server_off(s, BMC_OFF_BUSY);
+		return 0;
+	}
+	return bmc_holds_add(server, life, -1);
+}
+
+/* HOLD(ord): `want` is BMC_HOLD_ORD | ord or BMC_HOLD_NEVER. */
+__noinline int bmc_hold(struct bmc_conn *conn, __u64 want)
+{
+	__u64 old;
+
+	if (!conn)
+		return 0;
+	bmc_holds_add(conn->server, conn->life, 1);
+	old = BMC_READ_ONCE(conn->hold);
+	for (__u32 i = 0; i < BMC_TRIES; i++) {
+		__u64 next = want, seen;
+
+		if (old == BMC_HOLD_CLOSED || old == BMC_HOLD_NEVER)
+			next = old;
+		else if (old != BMC_HOLD_FREE && want != BMC_HOLD_NEVER && (__s32)((__u32)want - (__u32)old) < 0)
+			next = old;
+		seen = __sync_val_compare_and_swap(&conn->hold, old, next);
+		if (seen == old) {
+			if (old != BMC_HOLD_FREE)
+				bmc_holds_add(conn->server, conn->life, -1);
+			return 0;
+		}
+		old = seen;
+	}
+	bmc_server_off(bmc_server_get(conn->server), BMC_OFF_BUSY);
+	return 0;
+}
+
+/* UNHOLD, if the hold's ordinal is at most rep. */
+static __always_inline void bmc_unhold(struct bmc_conn *conn, __u32 rep)
+{
+	__u64 old = BMC_READ_ONCE(conn->hold);
+
+	for (__u32 i = 0; i < BMC_TRIES; i++) {
+		__u64 seen;
+
+		if (!(old & BMC_HOLD_ORD) || (__s32)(rep - (__u32)old) < 0)
+			return;
+		seen = __sync_val_compare_and_swap(&conn->hold, old, BMC_HOLD_FREE);
+		if (seen == old) {
+			bmc_quiet(conn->server, conn->life);
+			return;
+		}
+		old = seen;
+	}
+	/* still held: fills wait for a later answer */
+}
+
+/* UNKNOWN(ord): a write of keys that are not known. */
+__noinline int bmc_unknown(struct bmc_conn *conn, __u64 want)
+{
+	if (!conn)
+		return 0;
+	bmc_hold(conn, want);
+	bmc_epoch_up(bmc_server_get(conn->server));
+	bmc_stats_count(BMC_STAT_UNKNOWNS);
+	return 0;
+}
+
+/* LOST: held for ever, and only then known to the other side: what comes from here on is not parsed. */
+__noinline int bmc_conn_lost(struct bmc_conn *conn, __u32 why)
+{
+	if (!conn || BMC_READ_ONCE(conn->lost))
+		return 0;
+	bmc_unknown(conn, BMC_HOLD_NEVER);
+	if (__sync_val_compare_and_swap(&conn->lost, BMC_IN_STEP, why) == BMC_IN_STEP)
+		bmc_stats_count(BMC_STAT_LOST);
+	return 0;
+}
+
+/* flush_all N: no fill until it has happened. */
+__noinline int bmc_no_fill_until(__u32 server, __u64 until)
+{
+	struct bmc_server *s = bmc_server_get(server);
+
+	if (bmc_time_up(&s->no_fill_until, until))
+		bmc_server_off(s, BMC_OFF_BUSY);
+	return 0;
+}
+
+/* ---- writers ---- */
+
+/*
+ * The connection's writer word; at its first write it takes a writer, if one is left: answers = {gen, conn's rep}
+ * first, then the conn's word. Found closed: the index goes back.
+ */
+__noinline __u64 bmc_writer_of(struct bmc_conn *conn)
+{
+	struct bmc_writer *writer;
+	__u64 word, answers, seen;
+	__u32 index;
+
+	if (!conn)
+		return BMC_WRITER_NONE;
+	word = BMC_READ_ONCE(conn->writer);
+	if (word != BMC_WRITER_NONE)
+		return word;
+	if (bpf_map_pop_elem(&bmc_free_writers, &index)) {
+		__u64 fresh = BMC_READ_ONCE(bmc_shared.n_fresh);
+
+		if (fresh >= bmc_config.n_writers)
+			return BMC_WRITER_NONE;
+		fresh = __sync_fetch_and_add(&bmc_shared.n_fresh, 1);
+		if (fresh >= bmc_config.n_writers)
+			return BMC_WRITER_NONE;
+		index = (__u32)fresh;
+	}
+	writer = bpf_map_lookup_elem(&bmc_writers, &index);
+	if (!writer)
+		return BMC_WRITER_NONE;
+	answers = BMC_READ_ONCE(writer->answers) >> 32 << 32;
+	BMC_WRITE_ONCE(writer->answers, answers | BMC_READ_ONCE(conn->rep));
+	word = answers | (index + 2);
+	seen = __sync_val_compare_and_swap(&conn->writer, BMC_WRITER_NONE, word);
+	if (seen == BMC_WRITER_NONE)
+		return word;
+	bpf_map_push_elem(&bmc_free_writers, &index, BPF_ANY);
+	return seen;
+}
+
+/* The writer of a conn's word; NULL for NONE and CLOSED. */
+static __always_inline struct bmc_writer *bmc_writer_get(__u64 word)
+{
+	__u32 index = (__u32)word - 2;
+
+	if (word == BMC_WRITER_NONE || word == BMC_WRITER_CLOSED)
+		return NULL;
+	return bpf_map_lookup_elem(&bmc_writers, &index);
+}
+
+/* ---- flights ---- */
+#define BMC_IN_FLIGHT 0ULL
+#define BMC_OVER 1ULL /* closed or gone: its time is now */
+
+/*
+ * finished: BMC_IN_FLIGHT, BMC_OVER, or the t_rep of the writer whose answer ended it. Reads the server's life and
+ * the writer after the flight; answers before t_rep.
+ */
+__noinline __u64 bmc_flight_look(__u64 who, __u64 what)
+{
+	struct bmc_server *s = bmc_server_get((__u32)(what >> 48));
+	__u64 answers, t_rep;
+	struct bmc_writer *writer;
+	__u32 index = (__u32)who;
+
+	if (bmc_word_life(BMC_READ_ONCE(s->word)) != (__u16)(what >> 32))
+		return BMC_OVER;
+	if (index == BMC_WRITER_UDP)
+		return BMC_IN_FLIGHT;
+	writer = bpf_map_lookup_elem(&bmc_writers, &index);
+	if (!writer)
+		return BMC_IN_FLIGHT;
+	bmc_rmb();
+	answers = BMC_READ_ONCE(writer->answers);
+	bmc_rmb();
+	t_rep = BMC_READ_ONCE(writer->t_rep);
+	if (answers >> 32 != who >> 32)
+		return BMC_OVER;
+	if ((__s32)((__u32)answers - (__u32)what) < 0)
+		return BMC_IN_FLIGHT;
+	return t_rep > BMC_OVER ? t_rep : BMC_OVER;
+}
+
+static __always_inline __u64 bmc_flight_what(__u64 state, __u32 server, __u32 life, __u32 ord)
+{
+	return ord | (__u64)(__u16)life << 32 | (__u64)(__u8)server << 48 | state << 56;
+}
+
+#define BMC_SEEN_ITEM 1 /* an item was taken out */
+#define BMC_SEEN_HELD 2 /* no place was left: fills are held */
+
+/* Under no lock: entries of the key go, nothing else. */
+static __always_inline __u32 bmc_bucket_forget(struct bmc_bucket *b, __u64 hash)
+{
+	__u32 gone;
+
+	bpf_spin_lock(&b->lock);
+	gone = bmc_cache_forget(b, bmc_tag_of(hash));
+	bpf_spin_unlock(&b->lock);
+	return gone;
+}
+
+/*
+ * WRITE_SEEN: every entry of the key goes, and the write is in flight until its answer, or a later one, is seen.
+ * A place is this writer's own, a free one, or a finished one (judged before the lock, compared under it). Where there
+ * is none: HOLD(ord), then the entries go once more. Returns BMC_SEEN_*.
+ */
+__noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
+{
+	struct bmc_flight seen[BMC_FLIGHT_UDP] = {};
+	struct bmc_flight mine;
+	struct bmc_bucket *b;
+	__u32 finished = 0, gone, placed = 0;
+	__u64 word;
+
+	if (!conn)
+		return 0;
+	b = bmc_bucket_get(bmc_bucket_of(hash));
+	if (!b)
+		return 0;
+	word = bmc_writer_of(conn);
+	mine.who = word - 2; /* the index is in the low half: no borrow for a writer's word */
+	mine.what = bmc_flight_what(BMC_FLIGHT_ORD, conn->server, conn->life, ord);
+	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
+		seen[i].what = BMC_READ_ONCE(b->flight[i].what);
+		seen[i].who = BMC_READ_ONCE(b->flight[i].who);
+		if (seen[i].what && seen[i].who != mine.who &&
+		    bmc_flight_look(seen[i].who, seen[i].what) != BMC_IN_FLIGHT)
+			finished |= 1U << i;
+	}
+	bpf_spin_lock(&b->lock);
+	gone = bmc_cache_forget(b, bmc_tag_of(hash));
+	if (word != BMC_WRITER_NONE && word != BMC_WRITER_CLOSED) {
+		__u32 own = BMC_FLIGHTS, empty = BMC_FLIGHTS;
+
+#pragma unroll
+		for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
+			__u64 who = b->flight[i].who, what = b->flight[i].what;
+
+			if (what && who == mine.who)
+				own = i;
+			else if (!what || ((finished & 1U << i) && who == seen[i].who && what == seen[i].what))
+				empty = i;
+		}
+		if (own == BMC_FLIGHTS)
+			own = empty;
+#pragma unroll
+		for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
+			if (own == i) {
+				b->flight[i].who = mine.who;
+				b->flight[i].what = mine.what;
+				placed = 1;
+			}
+		}
+	}
+	bpf_spin_unlock(&b->lock);
+	if (!placed && word != BMC_WRITER_CLOSED) {
+		bmc_hold(conn, BMC_HOLD_ORD | ord);
+		gone |= bmc_bucket_forget(b, hash);
+	}
+	return (gone ? BMC_SEEN_ITEM : 0) | (placed ? 0 : BMC_SEEN_HELD);
+}
+
+/* ANSWER, for the answers of one segment: the conn's rep is now `rep`; `now` not before any of them was written. */
+__noinline int bmc_answers_seen(struct bmc_conn *conn, __u32 rep, __u64 now)
+{
+	struct bmc_writer *writer;
+	__u64 word;
+
+	if (!conn)
+		return 0;
+	BMC_WRITE_ONCE(conn->rep, rep);
+	word = BMC_READ_ONCE(conn->writer);
+	writer = bmc_writer_get(word);
+	if (writer && bmc_time_up(&writer->t_rep, now) == 0) {
+		__u64 gen = word >> 32 << 32;
+		__u64 old = BMC_READ_ONCE(writer->answers);
+
+		for (__u32 i = 0; i < BMC_TRIES; i++) {
+			__u64 seen;
+
+			if (old >> 32 << 32 != gen)
+				break;
+			seen = __sync_val_compare_and_swap(&writer->answers, old, gen | rep);
+			if (seen == old)
+				break;
+			old = seen;
+		}
+	}
+	bmc_unhold(conn, rep);
+	return 0;
+}
+
+/* CLOSE: what this connection has in flight is over, and its writer is free for another. */
+static __always_inline void bmc_conn_closed(struct bmc_conn *conn)
+{
+	__u64 word = __sync_lock_test_and_set(&conn->writer, BMC_WRITER_CLOSED);
+	struct bmc_writer *writer = bmc_writer_get(word);
+	__u64 hold;
+
+	if (writer) {
+		__u32 index = (__u32)word - 2;
+
+		__sync_fetch_and_add(&writer->answers, 1ULL << 32);
+		bpf_map_push_elem(&bmc_free_writers, &index, BPF_ANY);
+	}
+	hold = __sync_lock_test_and_set(&conn->hold, BMC_HOLD_CLOSED);
+	if (hold != BMC_HOLD_FREE && hold != BMC_HOLD_CLOSED)
+		bmc_quiet(conn->server, conn->life);
+}
+
+/* ---- sockets of the server ---- */
+
+/* sockets++; the exchange that does it gives the life. -1: the tries ran out. */
+static __always_inline int bmc_socket_up(struct bmc_server *s)
+{
+	__u64 old = BMC_READ_ONCE(s->word);
+
+	for (__u32 i = 0; i < BMC_TRIES; i++) {
+		__u64 seen = __sync_val_compare_and_swap(&s->word, old, old + (1ULL << BMC_WORD_SOCKETS_SHIFT));
+
+		if (seen == old)
+			return bmc_word_life(old);
+		old = seen;
+	}
+	return -1;
+}
+
+/* SERVER GONE: t_quiet=now, epoch++, then sockets--; at 0 in the same exchange {life+1, 0, 0}. */
+static __always_inline void bmc_socket_gone(struct bmc_server *s)
+{
+	__u64 old;
+
+	if (bmc_time_up(&s->t_quiet, bpf_ktime_get_ns()))
+		bmc_server_off(s, BMC_OFF_BUSY);
+	bmc_epoch_up(s);
+	old = BMC_READ_ONCE(s->word);
+	for (__u32 i = 0; i < BMC_TRIES; i++) {
+		__u64 next = old - (1ULL << BMC_WORD_SOCKETS_SHIFT), seen;
+
+		if (!(next >> BMC_WORD_SOCKETS_SHIFT & 0xffff))
+			next = ((next >> BMC_WORD_LIFE_SHIFT) + 1) << BMC_WORD_LIFE_SHIFT;
+		seen = __sync_val_compare_and_swap(&s->word, old, next);
+		if (seen == old) {
+			if (!(next << 16)) {
+				BMC_WRITE_ONCE(s->no_fill_until, 0);
+				__sync_fetch_and_add(&s->udp, 1ULL << BMC_UDP_GEN_SHIFT);
+			}
+			return;
+		}
+		old = seen;
+	}
+	bmc_server_off(s, BMC_OFF_BUSY);
+}
+
+/* ---- UDP writes: in flight until the server is gone ---- */
+
+/* UNKNOWN over UDP: held once in a life, until the server is gone. */
+__noinline int bmc_udp_unknown(__u32 server)
+{
+	struct bmc_server *s = bmc_server_get(server);
+	__u16 life = bmc_word_life(BMC_READ_ONCE(s->word));
+	__u64 held = BMC_UDP_HELD | life, old;
+
+	bmc_holds_add(server, life, 1);
+	old = BMC_READ_ONCE(s->udp);
+	for (__u32 i = 0; i < BMC_TRIES; i++) {
+		__u64 seen;
+
+		if ((__u32)old == held) {
+			bmc_holds_add(server, life, -1);
+			break;
+		}
+		seen = __sync_val_compare_and_swap(&s->udp, old, (old >> 32 << 32) | held);
+		if (seen == old)
+			break;
+		old = seen;
+	}
+	bmc_epoch_up(s);
+	bmc_stats_count(BMC_STAT_UNKNOWNS);
+	return 0;
+}
+
+/* A write over UDP: its flight ends with the server. Another server's in its place: an unknown write. */
+__noinline int bmc_udp_write_seen(__u32 server, __u64 hash)
+{
+	struct bmc_server *s = bmc_server_get(server);
+	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
+	struct bmc_flight mine, *place;
+	__u32 gone, placed = 0;
+
+	if (!b)
+		return 0;
+	place = &b->flight[BMC_FLIGHT_UDP];
+	mine.who = BMC_READ_ONCE(s->udp) >> BMC_UDP_GEN_SHIFT << 32 | BMC_WRITER_UDP;
+	mine.what = bmc_flight_what(BMC_FLIGHT_NEVER, server, bmc_word_life(BMC_READ_ONCE(s->word)), 0);
+	bpf_spin_lock(&b->lock);
+	gone = bmc_cache_forget(b, bmc_tag_of(hash));
+	if (!place->what || (__u8)(place->what >> 48) == (__u8)server) {
+		*place = mine;
+		placed = 1;
+	}
+	bpf_spin_unlock(&b->lock);
+	if (!placed)
+		bmc_udp_unknown(server);
+	return gone ? BMC_SEEN_ITEM : 0;
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* The only includer of vmlinux.h and libbpf's helpers; the constants that BTF does not carry. */
+#ifndef BMC_COMPAT_BPF_H
+#define BMC_COMPAT_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+/* include/uapi/linux/if_ether.h, in.h, ip.h, socket.h */
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86dd
+#define ETH_P_8021Q 0x8100
+#define ETH_P_8021AD 0x88a8
+#define AF_INET 2
+#define AF_INET6 10
+#define IP_DF 0x4000
+#define IP_MF 0x2000
+#define IP_OFFSET 0x1fff
+#define TC_ACT_OK 0
+
+/* A barrier for the compiler: what was known about `x` is forgotten, its value is not. */
+#define bmc_hide(x) asm volatile("" : "+r"(x))
+
+#define BMC_READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
+#define BMC_WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))
+
+/*
+ * Orders the loads before it with the loads after it. x86 keeps loads in order; arm64 does not, and BPF has no
+ * barrier of its own: an atomic operation with a result is a full one there.
+ */
+static __always_inline void bmc_rmb(void)
+{
+#if defined(__TARGET_ARCH_arm64)
+	__u64 word = 0;
+
+	(void)__sync_fetch_and_add(&word, 0);
+#endif
+	asm volatile("" ::: "memory");
+}
+
+/* The same for stores. */
+static __always_inline void bmc_wmb(void)
+{
+	bmc_rmb();
+}
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Settings that `start` writes before the programs are loaded; the verifier knows their values. */
+#ifndef BMC_CONFIG_BPF_H
+#define BMC_CONFIG_BPF_H
+
+#include "bmc_abi.h"
+#include "compat.bpf.h"
+
+const volatile struct bmc_config bmc_config = {};
+
+/* The server of a local port (network order), or -1. */
+static __always_inline int bmc_config_server(__u16 port)
+{
+	for (__u32 i = 0; i < BMC_PORTS_MAX; i++) {
+		if (i < bmc_config.n_ports && bmc_config.port[i] == port)
+			return (int)i;
+	}
+	return -1;
+}
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * STAMP OUT and FILL: memcached's own UDP replies fill the cache. The time at which its thread took the request
+ * travels with the reply, in skb->mark: a tag in the high byte, below it 24 bits of time in units of 4,096 ns.
+ */
+#ifndef BMC_FILL_BPF_H
+#define BMC_FILL_BPF_H
+
+#include "coherence.bpf.h"
+#include "mc_answer.h"
+#include "pkt.bpf.h"
+
+#define BMC_STAMP_SHIFT 12
+#define BMC_STAMP_MASK 0xffffffU
+
+/* RECVMSG: this thread took a request from this socket. */
+static __always_inline void bmc_stamp_in(__u64 cookie)
+{
+	struct bmc_stamp stamp = { .cookie = cookie, .time = bpf_ktime_get_ns() };
+	__u64 task = bpf_get_current_task();
+
+	bpf_map_update_elem(&bmc_stamps, &task, &stamp, BPF_ANY);
+}
+
+static __always_inline int bmc_leaves_by_us(__u32 ifindex)
+{
+	for (__u32 i = 0; i < BMC_EGRESS_MAX; i++) {
+		if (i >= bmc_config.n_egress)
+			break;
+		if (bmc_config.egress[i] == ifindex)
+			return 1;
+	}
+	return 0;
+}
+
+/* STAMP OUT: the mark for a UDP reply of this thread's from this socket; 0: none. */
+static __always_inline __u32 bmc_stamp_out(__u64 cookie)
+{
+	__u64 task = bpf_get_current_task();
+	struct bmc_stamp *stamp = bpf_map_lookup_elem(&bmc_stamps, &task);
+	__u64 time;
+
+	if (!stamp || stamp->cookie != cookie)
+		return 0;
+	time = stamp->time;
+	if (bpf_ktime_get_ns() - time > BMC_STAMP_MAX_AGE_NS)
+		return 0;
+	return (__u32)bmc_config.tag << 24 | ((__u32)(time >> BMC_STAMP_SHIFT) & BMC_STAMP_MASK);
+}
+
+/* The time that a mark carries, rounded down. */
+static __always_inline __u64 bmc_stamp_read(__u32 mark, __u64 now)
+{
+	__u64 units = now >> BMC_STAMP_SHIFT;
+	__u32 age = ((__u32)units - mark) & BMC_STAMP_MASK;
+
+	return (units - age) << BMC_STAMP_SHIFT;
+}
+
+/*
+ * Whether the window holds the text of one plain item, whole: "VALUE key flags bytes\r\n", the block, then the end or
+ * "END\r\n". Returns the length of the text without END\r\n, w->key filled; 0: it is not.
+ */
+__noinline int bmc_fill_form(struct bmc_work *w)
+{
+	__u64 flags, bytes, line, text;
+	struct mc_tokens *t;
+
+	if (!w || bmc_keep_bytes(bmc_window64(&w->win, 0), 6) != MC_WORD6("VALUE "))
+		return 0;
+	if (mc_key_scan(&w->win, BMC_TEXT_KEY, (const struct mc_seed *)bmc_shared.seed, &w->key) || !w->key.len)
+		return 0;
+	if (mc_split(&w->win, BMC_TEXT_KEY + w->key.len, w->end, &w->req.rest) != MC_END_LINE)
+		return 0;
+	t = &w->req.rest;
+	/* single spaces, \r\n: exactly as memcached prints it */
+	if (t->n != 2 || t->pos[0] != BMC_TEXT_KEY + w->key.len + 1 || t->pos[1] != t->pos[0] + t->len[0] + 1)
+		return 0;
+	line = t->pos[1] + t->len[1] + 2;
+	if (t->used != line)
+		return 0;
+	flags = mc_number(&w->win, t->pos[0], t->len[0]);
+	bytes = mc_number(&w->win, t->pos[1], t->len[1]);
+	if (flags == MC_NO_NUMBER || bytes > BMC_TEXT_MAX)
+		return 0;
+	text = line + bytes + 2;
+	if (text > w->end || (bmc_window64(&w->win, text - 2) & 0xffff) != ('\r' | '\n' << 8))
+		return 0;
+	if (text == w->end)
+		return (int)text;
+	if (text + BMC_TEXT_TAIL != w->end || bmc_keep_bytes(bmc_window64(&w->win, text), 5) != MC_WORD5("END\r\n"))
+		return 0;
+	return (int)text;
+}
+
+/* The index of a local address, which it gets now if it has none; -1: there are too many. */
+static __always_inline int bmc_where_of(struct bmc_work *w)
+{
+	__u32 *known = bpf_map_lookup_elem(&bmc_locals, w->addr);
+	__u32 index;
+
+	if (known)
+		return (int)*known;
+	if (BMC_READ_ONCE(bmc_shared.n_where) >= BMC_WHERE_MAX)
+		return -1;
+	index = (__u32)__sync_fetch_and_add(&bmc_shared.n_where, 1);
+	if (index >= BMC_WHERE_MAX)
+		return -1;
+	__builtin_memcpy(bmc_shared.where[index].addr, w->addr, sizeof(w->addr));
+	bmc_wmb();
+	if (bpf_map_update_elem(&bmc_locals, w->addr, &index, BPF_NOEXIST))
+		return -1; /* another CPU was first: the next fill finds it */
+	return (int)index;
+}
+
+/* The way is this fill's alone: its entry is void, its seq odd. 0: another fill has it. */
+static __always_inline int bmc_way_take(struct bmc_bucket *b, struct bmc_entry *e, __u32 way)
+{
+	__u32 taken = 0;
+
+	bpf_spin_lock(&b->lock);
+	if (!(e->seq & 1)) {
+		e->seq++;
+		b->valid &= ~(1U << way);
+		taken = 1;
+	}
+	bpf_spin_unlock(&b->lock);
+	return taken;
+}
+
+/* The bytes, and all that a reader compares, but for the tag. */
+__noinline int bmc_way_write(struct __sk_buff *skb, struct bmc_work *w, __u32 at, __u32 len, __u64 until)
+{
+	struct bmc_bucket *b;
+	struct bmc_entry *e;
+	int where;
+
+	if (!w)
+		return -1;
+	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	if (!b)
+		return -1;
+	e = bmc_entry_get(b, at);
+	where = bmc_where_of(w);
+	if (!e || where < 0)
+		return -1;
+	e->text_len = (__u16)len;
+	e->key_len = (__u8)w->key.len;
+	e->where = (__u8)where;
+	e->server = (__u8)w->server;
+	e->csum = (__u16)bmc_work_sum(w, 0, len);
+	e->epoch = w->epoch;
+	e->until = until;
+	bmc_hide(len);
+	if (len - 1 >= BMC_TEXT_MAX)
+		return -1;
+	*(__u64 *)(e->text + len) = MC_WORD5("END\r\n");
+	return bpf_skb_load_bytes(skb, w->off, e->text, len);
+}
+
+/* FILL, its first step: copies the writes in flight and looks at each one's writer. 1: one is not over. */
+__noinline int bmc_fill_look(struct bmc_work *w)
+{
+	struct bmc_bucket *b;
+	int busy = 0;
+
+	if (!w)
+		return 1;
+	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	if (!b)
+		return 1;
+	for (__u32 i = 0; i < BMC_FLIGHTS; i++) {
+		__u64 what = BMC_READ_ONCE(b->flight[i].what), who = BMC_READ_ONCE(b->flight[i].who);
+
+		w->seen_what[i] = what;
+		w->seen_who[i] = who;
+		w->ended[i] = what ? bmc_flight_look(who, what) : BMC_OVER;
+		if (w->ended[i] == BMC_IN_FLIGHT)
+			busy = 1;
+	}
+	w->now = bpf_ktime_get_ns();
+	return busy;
+}
+
+/*
+ * FILL, its last step: the entry becomes valid if no write of the bucket is in flight, the server's fills are not
+ * held, and the request is later than all that ended. The way is given back. Returns the counter of what happened.
+ */
+__noinline int bmc_fill_publish(struct bmc_work *w, __u32 way, __u64 stamp, __u32 written)
+{
+	enum bmc_stat why = BMC_STAT_FILLS;
+	struct bmc_server *s;
+	struct bmc_bucket *b;
+	struct bmc_entry *e;
+	__u64 index = way;
+
+	if (!w)
+		return BMC_STAT_REFUSED_BUSY;
+	s = bmc_server_get(w->server);
+	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	if (!b)
+		return BMC_STAT_REFUSED_BUSY;
+	e = bmc_entry_get(b, bmc_way_offset(way));
+	if (!e)
+		return BMC_STAT_REFUSED_BUSY;
+	bmc_hide(index);
+	stamp -= BMC_CLOCK_SKEW_NS;
+	bpf_spin_lock(&b->lock);
+#pragma unroll
+	for (__u32 i = 0; i < BMC_FLIGHTS; i++) {
+		__u64 time = w->ended[i] == BMC_OVER ? w->now : w->ended[i];
+
+		if (!b->flight[i].what)
+			continue;
+		if (b->flight[i].what != w->seen_what[i] || b->flight[i].who != w->seen_who[i] ||
+		    w->ended[i] == BMC_IN_FLIGHT) {
+			why = BMC_STAT_REFUSED_FLIGHT;
+			continue;
+		}
+		b->flight[i].what = 0;
+		if (b->t_change < time)
+			b->t_change = time;
+	}
+	if (why == BMC_STAT_FILLS && (BMC_READ_ONCE(s->word) & BMC_WORD_HOLDS_MASK))
+		why = BMC_STAT_REFUSED_HELD;
+	bmc_rmb();
+	if (why == BMC_STAT_FILLS && (stamp <= b->t_change || stamp <= BMC_READ_ONCE(s->t_quiet) ||
+				      stamp <= BMC_READ_ONCE(s->no_fill_until)))
+		why = BMC_STAT_REFUSED_STAMP;
+	if (why == BMC_STAT_FILLS && BMC_READ_ONCE(s->off))
+		why = BMC_STAT_REFUSED_OFF;
+	if (why == BMC_STAT_FILLS && written && index < BMC_WAYS) {
+		b->tag[index] = bmc_tag_of(w->key.hash);
+		b->valid |= 1U << index;
+	}
+	e->seq++;
+	bpf_spin_unlock(&b->lock);
+	return why;
+}
+
+/*
+ * FILL of the item in the window: text of `len` bytes, stamp S. The epoch is read first. Returns the counter of what
+ * happened.
+ */
+static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct bmc_work *w, __u32 len, __u64 stamp)
+{
+	struct bmc_server *s = bmc_server_get(w->server);
+	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	__u32 evicted = 0, written;
+	struct bmc_entry *e;
+	enum bmc_stat why;
+	int way;
+
+	w->epoch = BMC_READ_ONCE(s->epoch);
+	bmc_rmb();
+	if (BMC_READ_ONCE(s->off))
+		return BMC_STAT_REFUSED_OFF;
+	if (BMC_READ_ONCE(s->word) & BMC_WORD_HOLDS_MASK)
+		return BMC_STAT_REFUSED_HELD;
+	if (bmc_fill_look(w))
+		return BMC_STAT_REFUSED_FLIGHT;
+	way = bmc_cache_choose(w, len);
+	if (way < 0 || way >= BMC_WAYS || !b)
+		return BMC_STAT_REFUSED_PLACE;
+	e = bmc_entry_get(b, bmc_way_offset((__u32)way));
+	if (!e)
+		return BMC_STAT_REFUSED_PLACE;
+	evicted = BMC_READ_ONCE(b->valid) & ~bmc_ways_tagged(b, bmc_tag_of(w->key.hash)) & 1U << way;
+	if (!bmc_way_take(b, e, (__u32)way))
+		return BMC_STAT_REFUSED_BUSY;
+	written = !bmc_way_write(skb, w, bmc_way_offset((__u32)way), len, stamp + bmc_config.max_age_ns);
+	why = bmc_fill_publish(w, way, stamp, written);
+	if (evicted)
+		bmc_stats_count(BMC_STAT_EVICTIONS);
+	return why == BMC_STAT_FILLS && !written ? BMC_STAT_REFUSED_PLACE : why;
+}
+
+/* Loads the text of a reply into the window. 0, or -1: not a whole datagram of ours. */
+static __always_inline int bmc_fill_load(struct __sk_buff *skb, struct bmc_work *w, const struct bmc_pkt *pkt)
+{
+	struct {
+		struct udphdr udp;
+		struct mc_udp_frame frame;
+	} head;
+	__u64 len;
+
+	if (pkt->proto != IPPROTO_UDP || pkt->fragment || bpf_skb_load_bytes(skb, pkt->l4, &head, sizeof(head)))
+		return -1;
+	if (bpf_ntohs(head.udp.len) != pkt->l4_len || head.frame.seq || head.frame.total != bpf_htons(1))
+		return -1;
+	if (pkt->l4_len <= sizeof(head) || pkt->l4_len > sizeof(head) + BMC_TEXT_MAX)
+		return -1;
+	len = pkt->l4_len - sizeof(head);
+	w->off = pkt->l4 + sizeof(head);
+	w->end = (__u32)len;
+	bmc_hide(len);
+	if (len - 1 >= BMC_TEXT_MAX)
+		return -1;
+	if (bpf_skb_load_bytes(skb, w->off, w->win.bytes, len))
+		return -1;
+	bmc_window_end(&w->win, len);
+	return 0;
+}
+
+/* The local address of a reply: its source. */
+static __always_inline int bmc_fill_addr(struct __sk_buff *skb, struct bmc_work *w, const struct bmc_pkt *pkt)
+{
+	if (pkt->family == 6)
+		return (int)bpf_skb_load_bytes(skb, pkt->l3 + offsetof(struct ipv6hdr, saddr), w->addr, 16);
+	*(__u64 *)w->addr = 0;
+	*(__u64 *)(w->addr + 8) = 0xffff0000;
+	return (int)bpf_skb_load_bytes(skb, pkt->l3 + offsetof(struct iphdr, saddr), w->addr + 12, 4);
+}
+
+/* The server that this reply comes from: by its socket's mark, its port checked. -1: none of ours. */
+static __always_inline int bmc_fill_server(struct __sk_buff *skb, const struct bmc_pkt *pkt)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct bmc_mark *mark;
+	__u16 port;
+	int server;
+
+	if (bpf_skb_load_bytes(skb, pkt->l4, &port, sizeof(port)))
+		return -1;
+	server = bmc_config_server(port);
+	if (bmc_config.test & BMC_TEST_STAMP)
+		return server;
+	if (!sk)
+		return -1;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return -1;
+	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
+	if (!mark || !mark->ready || mark->server != server)
+		return -1;
+	return server;
+}
+
+/* A reply that carries a stamp, at TC egress. */
+static __always_inline enum bmc_stat bmc_fill_reply(struct __sk_buff *skb, struct bmc_work *w, __u32 mark)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct bmc_pkt pkt = {};
+	__u64 now, stamp;
+	__u16 proto;
+	__u32 l3 = 0;
+	int server, len;
+
+	proto = bmc_pkt_ethernet(data, end, &l3);
+	if (bmc_pkt_ip(data, end, proto, l3, 0, &pkt))
+		return BMC_STAT_REFUSED_FORM;
+	server = bmc_fill_server(skb, &pkt);
+	if (server < 0 || bmc_fill_load(skb, w, &pkt) || bmc_fill_addr(skb, w, &pkt))
+		return BMC_STAT_REFUSED_FORM;
+	w->server = (__u32)server;
+	len = bmc_fill_form(w);
+	if (len <= 0)
+		return BMC_STAT_REFUSED_FORM;
+	now = bpf_ktime_get_ns();
+	stamp = bmc_config.test & BMC_TEST_STAMP ? now : bmc_stamp_read(mark, now);
+	return bmc_fill_item(skb, w, (__u32)len, stamp);
+}
+
+/* FILL. The mark is ours: it goes, whatever becomes of the reply. */
+static __always_inline void bmc_fill(struct __sk_buff *skb)
+{
+	__u32 mark = skb->mark;
+	struct bmc_work *w;
+
+	if (mark >> 24 != bmc_config.tag)
+		return;
+	skb->mark = 0;
+	w = bmc_work_enter(BMC_WORK_FILL);
+	if (!w) {
+		bmc_stats_count(BMC_STAT_REFUSED_BUSY);
+		return;
+	}
+	bmc_stats_count(bmc_fill_reply(skb, w, mark));
+	bmc_work_leave(w);
+}
+
+#endif

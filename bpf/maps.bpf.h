@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* The maps, but for the buckets (cache.bpf.h). Sizes that depend on --memory and --connections are set by `start`. */
+#ifndef BMC_MAPS_BPF_H
+#define BMC_MAPS_BPF_H
+
+#include "bmc_abi.h"
+#include "compat.bpf.h"
+
+/* Shared with user space, which maps it: map bmc.bss. */
+struct bmc_shared bmc_shared;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct bmc_mark);
+} bmc_marks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct bmc_conn);
+} bmc_conns SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct bmc_writer);
+	__uint(max_entries, 1);
+} bmc_writers SEC(".maps");
+
+/* Indices of writers that were given back; those never taken are counted by bmc_shared.n_fresh. */
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__type(value, __u32);
+	__uint(max_entries, 1);
+} bmc_free_writers SEC(".maps");
+
+/* The last recvmsg of a thread (its task) of memcached's. */
+struct bmc_stamp {
+	__u64 cookie; /* of the socket */
+	__u64 time;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, __u64);
+	__type(value, struct bmc_stamp);
+	__uint(max_entries, 4096);
+} bmc_stamps SEC(".maps");
+
+/* For user space alone: what `start` did. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct bmc_instance);
+	__uint(max_entries, 1);
+} bmc_instance SEC(".maps");
+
+#endif

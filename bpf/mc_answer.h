@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Answers of the text protocol: what one answer is can be told from the answers alone.
+ *
+ *   answer := line
+ *           | ( "VALUE" key flags bytes [cas] \r\n data \r\n )* "END" \r\n
+ *           | ( ("STAT" | "ITEM" | "PREFIX" | "key=" | "mg ") ... \r\n )* ("END" | "RESET" | "EN") \r\n
+ *           | "VA" n flag* \r\n data \r\n
+ */
+#ifndef BMC_MC_ANSWER_H
+#define BMC_MC_ANSWER_H
+
+#include "mc_text.h"
+
+enum mc_answer_kind {
+	MC_ANSWER_NONE, /* the line is not complete */
+	MC_ANSWER_PART, /* more of this answer comes */
+	MC_ANSWER_ONE, /* the end of an answer */
+	MC_ANSWER_ERROR, /* the same; a silent command could have sent it */
+	MC_ANSWER_REFUSED, /* ERROR Too many open connections: no command's, if it is the first line */
+	MC_ANSWER_UNREADABLE,
+};
+
+struct mc_answer {
+	__u32 kind; /* enum mc_answer_kind */
+	__u32 used; /* bytes of the line, its newline included */
+	__u64 block; /* bytes that follow the line, their \r\n included */
+};
+
+BMC_INLINE __u64 mc_answer64(const struct bmc_answer_window *win, __u64 pos)
+{
+	return bmc_load64(&win->bytes[pos & (BMC_ANSWER_WINDOW - 1)]);
+}
+
+/* The first `c` at or after `pos`, or `end`. */
+BMC_STEP __u64 mc_answer_find(const struct bmc_answer_window *win, __u32 pos, __u32 end, __u32 c)
+{
+	__u64 at = pos;
+
+	if (!win)
+		return end;
+	for (__u32 i = 0; i <= BMC_ANSWER_WINDOW / 8; i++) {
+		__u64 marks;
+
+		if (at >= end)
+			break;
+		marks = bmc_equal_bytes(mc_answer64(win, at), (__u8)c);
+		if (marks) {
+			at += bmc_first_byte(marks);
+			return at < end ? at : end;
+		}
+		at += 8;
+	}
+	return end;
+}
+
+/* The decimal number at `pos`, which ends at the first byte below 0x21; MC_NO_NUMBER if it is none. */
+BMC_STEP __u64 mc_answer_number(const struct bmc_answer_window *win, __u32 pos)
+{
+	__u64 word, marks, high, low;
+
+	if (!win)
+		return MC_NO_NUMBER;
+	word = mc_answer64(win, pos);
+	marks = bmc_low_bytes(word);
+	if (marks)
+		return bmc_first_byte(marks) ? mc_digits8(word, bmc_first_byte(marks)) : MC_NO_NUMBER;
+	high = mc_digits8(word, 8);
+	word = mc_answer64(win, (__u64)pos + 8);
+	marks = bmc_low_bytes(word);
+	if (high == MC_NO_NUMBER || !marks || bmc_first_byte(marks) > 2)
+		return MC_NO_NUMBER;
+	if (!bmc_first_byte(marks))
+		return high;
+	low = mc_digits8(word, bmc_first_byte(marks));
+	if (low == MC_NO_NUMBER)
+		return MC_NO_NUMBER;
+	return high * (bmc_first_byte(marks) == 1 ? 10 : 100) + low;
+}
+
+/* The place of the third token behind VALUE, its bytes. */
+BMC_INLINE __u64 mc_answer_bytes(const struct bmc_answer_window *win, __u32 pos, __u64 end)
+{
+	__u64 key_end = mc_answer_find(win, pos + 6, (__u32)end, ' ');
+	__u64 flags_end = mc_answer_find(win, (__u32)key_end + 1, (__u32)end, ' ');
+
+	return mc_answer_number(win, (__u32)flags_end + 1);
+}
+
+/* The kind of a line by its first bytes, `word` 8 and `more` the next 8. */
+BMC_INLINE enum mc_answer_kind mc_answer_kind(__u64 word, __u64 more)
+{
+	__u64 five = bmc_keep_bytes(word, 5);
+
+	if (five == MC_WORD5("STAT ") || five == MC_WORD5("ITEM ") || bmc_keep_bytes(word, 7) == MC_WORD7("PREFIX ") ||
+	    bmc_keep_bytes(word, 4) == MC_WORD4("key=") || bmc_keep_bytes(word, 3) == MC_WORD3("mg "))
+		return MC_ANSWER_PART;
+	if (word == MC_WORD8("ERROR To") && bmc_keep_bytes(more, 5) == MC_WORD5("o man"))
+		return MC_ANSWER_REFUSED;
+	if (five == MC_WORD5("ERROR") || word == MC_WORD8("CLIENT_E") || word == MC_WORD8("SERVER_E"))
+		return MC_ANSWER_ERROR;
+	return MC_ANSWER_ONE;
+}
+
+/*
+ * The answer line at `pos` of a window that is filled up to `end`. Returns 0 with `out` filled; out->kind is
+ * MC_ANSWER_NONE while the newline is not there.
+ */
+BMC_STEP int mc_answer_line(const struct bmc_answer_window *win, __u32 pos, __u32 end, struct mc_answer *out)
+{
+	__u64 word, at;
+
+	if (!win || !out)
+		return -1;
+	out->block = 0;
+	out->used = 0;
+	out->kind = MC_ANSWER_NONE;
+	at = mc_answer_find(win, pos, end, '\n');
+	if (at >= end)
+		return 0;
+	out->used = (__u32)at + 1 - pos;
+	word = mc_answer64(win, pos);
+	if (bmc_keep_bytes(word, 6) == MC_WORD6("VALUE ")) {
+		__u64 bytes = mc_answer_bytes(win, pos, at);
+
+		out->kind = bytes == MC_NO_NUMBER ? MC_ANSWER_UNREADABLE : MC_ANSWER_PART;
+		out->block = bytes + 2;
+		return 0;
+	}
+	if (bmc_keep_bytes(word, 3) == MC_WORD3("VA ")) {
+		__u64 bytes = mc_answer_number(win, pos + 3);
+
+		out->kind = bytes == MC_NO_NUMBER ? MC_ANSWER_UNREADABLE : MC_ANSWER_ONE;
+		out->block = bytes + 2;
+		return 0;
+	}
+	out->kind = mc_answer_kind(word, mc_answer64(win, (__u64)pos + 8));
+	return 0;
+}
+
+#endif

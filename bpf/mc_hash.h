@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF") of a key that lies in a window. The seed is
+ * random, so that nobody can aim keys at one bucket. Delimiter search and hash are one pass, 8 bytes a step.
+ */
+#ifndef BMC_MC_HASH_H
+#define BMC_MC_HASH_H
+
+#include "cursor.h"
+
+struct mc_seed {
+	__u64 k0;
+	__u64 k1;
+};
+
+/* A key: its place in the window, its length, its hash. */
+struct mc_key {
+	__u64 hash;
+	__u32 pos;
+	__u32 len;
+};
+
+#define MC_KEY_WORDS 32 /* looks at 256 bytes: a key has 250 */
+
+#define MC_ROTL(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
+#define MC_SIP_ROUND(v0, v1, v2, v3)                                                               \
+	do {                                                                                       \
+		v0 += v1;                                                                          \
+		v1 = MC_ROTL(v1, 13) ^ v0;                                                         \
+		v0 = MC_ROTL(v0, 32);                                                              \
+		v2 += v3;                                                                          \
+		v3 = MC_ROTL(v3, 16) ^ v2;                                                         \
+		v0 += v3;                                                                          \
+		v3 = MC_ROTL(v3, 21) ^ v0;                                                         \
+		v2 += v1;                                                                          \
+		v1 = MC_ROTL(v1, 17) ^ v2;                                                         \
+		v2 = MC_ROTL(v2, 32);                                                              \
+	} while (0)
+
+/*
+ * The token at `pos`: up to the first byte below 0x21. 0: `key` has place, length (which may be 0) and hash;
+ * -1: no such byte within BMC_KEY_MAX + 1 bytes, `key` untouched.
+ */
+BMC_STEP int mc_key_scan(const struct bmc_window *win, __u32 pos, const struct mc_seed *seed, struct mc_key *key)
+{
+	__u64 v0, v1, v2, v3, word = 0, marks = 0;
+	__u64 at = pos, len;
+
+	if (!win || !seed || !key)
+		return -1;
+	v0 = seed->k0 ^ 0x736f6d6570736575ULL;
+	v1 = seed->k1 ^ 0x646f72616e646f6dULL;
+	v2 = seed->k0 ^ 0x6c7967656e657261ULL;
+	v3 = seed->k1 ^ 0x7465646279746573ULL;
+	for (__u32 i = 0; i < MC_KEY_WORDS; i++) {
+		word = bmc_window64(win, at);
+		marks = bmc_low_bytes(word);
+		if (marks)
+			break;
+		v3 ^= word;
+		MC_SIP_ROUND(v0, v1, v2, v3);
+		v0 ^= word;
+		at += 8;
+	}
+	if (!marks)
+		return -1;
+	len = at - pos + bmc_first_byte(marks);
+	if (len > BMC_KEY_MAX)
+		return -1;
+	word = bmc_keep_bytes(word, bmc_first_byte(marks)) | len << 56;
+	v3 ^= word;
+	MC_SIP_ROUND(v0, v1, v2, v3);
+	v0 ^= word;
+	v2 ^= 0xff;
+	MC_SIP_ROUND(v0, v1, v2, v3);
+	MC_SIP_ROUND(v0, v1, v2, v3);
+	MC_SIP_ROUND(v0, v1, v2, v3);
+	key->pos = pos;
+	key->len = (__u32)len;
+	key->hash = v0 ^ v1 ^ v2 ^ v3;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* What a memcached request is to us, whatever protocol it came in. */
+#ifndef BMC_MC_PROTO_H
+#define BMC_MC_PROTO_H
+
+#include "mc_hash.h"
+
+/* doc/protocol.txt, "UDP protocol"; network order. */
+struct mc_udp_frame {
+	__u16 id;
+	__u16 seq;
+	__u16 total;
+	__u16 reserved;
+};
+
+enum mc_op {
+	MC_OP_NONE, /* the line is not complete */
+	MC_OP_GET, /* get, bget: reads */
+	MC_OP_OTHER, /* answers, changes no item */
+	MC_OP_QUIT, /* no answer, changes no item */
+	MC_OP_STORE, /* one key, then a data block */
+	MC_OP_CHANGE, /* one key */
+	MC_OP_TOUCH_GET, /* gat, gats: the keys of the rest of the line */
+	MC_OP_FLUSH, /* every key */
+	MC_OP_LOST, /* it cannot be said what memcached reads here; `lost` says why */
+};
+
+#define MC_TOKENS_MAX 8
+
+/* The tokens of the rest of a line: places in the window. */
+struct mc_tokens {
+	__u32 n;
+	__u32 used; /* position behind the newline */
+	__u32 pos[MC_TOKENS_MAX];
+	__u32 len[MC_TOKENS_MAX];
+};
+
+struct mc_request {
+	__u8 op; /* enum mc_op */
+	__u8 silent; /* answers nothing when all goes well */
+	__u8 lost; /* enum bmc_lost */
+	__u8 pad;
+	__u32 used; /* bytes of the line, its newline included; TOUCH_GET: up to the keys */
+	__u64 block; /* bytes of the data block that follows, its \r\n included */
+	__u64 delay; /* FLUSH: seconds as given; MC_DELAY_ODD: not certain */
+	struct mc_key key; /* STORE, CHANGE; len 0: a key that is never cached */
+	struct mc_tokens rest; /* behind the key; the parser's own */
+};
+
+#define MC_DELAY_ODD (~0ULL)
+
+#endif

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Requests of the text protocol (memcached's doc/protocol.txt), read as memcached reads them:
+ *
+ *   line    := token (" "+ token)* " "* ["\r"] "\n"        a token ends at a space or at the end of the line
+ *   store   := ("set"|"add"|"replace"|"append"|"prepend") key flags exptime bytes [any]   \r\n  data \r\n
+ *            | "cas" key flags exptime bytes unique [any]                                  \r\n  data \r\n
+ *   change  := ("delete"|"incr"|"decr"|"touch") key any*
+ *   touch   := ("gat"|"gats") exptime key+
+ *   flush   := "flush_all" [delay] ["noreply"]
+ *
+ * The last token "noreply" silences. A line whose effect on items or on the bytes that follow is not certain is LOST.
+ */
+#ifndef BMC_MC_TEXT_H
+#define BMC_MC_TEXT_H
+
+#include "mc_proto.h"
+
+/* What ends a token. */
+enum mc_end {
+	MC_END_SPACE, /* a space: there may be more */
+	MC_END_LINE, /* the line's end */
+	MC_END_ODD, /* a control character or a NUL */
+	MC_END_OPEN, /* not there yet */
+};
+
+#define MC_TOKEN_WORDS 33 /* the longest token looked for: a little more than a key */
+
+/* The first byte at or after `pos` that is not a space. */
+BMC_STEP __u64 mc_skip_spaces(const struct bmc_window *win, __u32 pos)
+{
+	__u64 at = pos;
+
+	if (!win)
+		return at;
+	for (__u32 i = 0; i < BMC_LINE_MAX / 8; i++) {
+		__u64 other = bmc_window64(win, at) ^ BMC_BYTES(' ');
+
+		if (other) {
+			/* the lowest byte that differs */
+			__u64 bit = other & -other;
+			__u32 n = 0;
+
+			n += (bit >= 1ULL << 8);
+			n += (bit >= 1ULL << 16);
+			n += (bit >= 1ULL << 24);
+			n += (bit >= 1ULL << 32);
+			n += (bit >= 1ULL << 40);
+			n += (bit >= 1ULL << 48);
+			n += (bit >= 1ULL << 56);
+			return at + n;
+		}
+		at += 8;
+	}
+	return at;
+}
+
+/* The first byte below 0x21 at or after `pos`; if there is none for long, a position that is no such byte. */
+BMC_STEP __u64 mc_token_end(const struct bmc_window *win, __u32 pos)
+{
+	__u64 at = pos;
+
+	if (!win)
+		return at;
+	for (__u32 i = 0; i < MC_TOKEN_WORDS; i++) {
+		__u64 marks = bmc_low_bytes(bmc_window64(win, at));
+
+		if (marks)
+			return at + bmc_first_byte(marks);
+		at += 8;
+	}
+	return at;
+}
+
+/* The position of the newline at or after `pos`, or `end` if there is none. */
+BMC_STEP __u64 mc_newline(const struct bmc_window *win, __u32 pos, __u32 end)
+{
+	__u64 at = pos;
+
+	if (!win)
+		return end;
+	for (__u32 i = 0; i <= BMC_WINDOW / 8; i++) {
+		__u64 marks;
+
+		if (at >= end)
+			break;
+		marks = bmc_equal_bytes(bmc_window64(win, at), '\n');
+		if (marks) {
+			at += bmc_first_byte(marks);
+			return at < end ? at : end;
+		}
+		at += 8;
+	}
+	return end;
+}
+
+/* What ends the token before `at`; *ret_used is then the position behind the newline of a line's end. */
+BMC_INLINE enum mc_end mc_end_at(const struct bmc_window *win, __u64 at, __u64 end, __u32 *ret_used)
+{
+	__u32 two = (__u32)bmc_window64(win, at) & 0xffff;
+
+	if (at >= end)
+		return MC_END_OPEN;
+	if ((two & 0xff) == ' ')
+		return MC_END_SPACE;
+	if ((two & 0xff) == '\n') {
+		*ret_used = (__u32)at + 1;
+		return MC_END_LINE;
+	}
+	if ((two & 0xff) != '\r')
+		return MC_END_ODD;
+	if (at + 1 >= end)
+		return MC_END_OPEN;
+	if (two != ('\r' | '\n' << 8))
+		return MC_END_ODD;
+	*ret_used = (__u32)at + 2;
+	return MC_END_LINE;
+}
+
+/* Splits the rest of a line. MC_END_LINE: `out` is complete; SPACE: more than MC_TOKENS_MAX tokens; ODD, OPEN. */
+BMC_STEP int mc_split(const struct bmc_window *win, __u32 pos, __u32 end, struct mc_tokens *out)
+{
+	enum mc_end stop = MC_END_SPACE;
+	__u64 at = pos;
+
+	if (!win || !out)
+		return MC_END_ODD;
+	out->n = 0;
+	for (__u32 i = 0; i <= MC_TOKENS_MAX; i++) {
+		__u32 used = 0;
+		__u64 start;
+
+		start = mc_skip_spaces(win, (__u32)at);
+		at = mc_token_end(win, (__u32)start);
+		stop = mc_end_at(win, at, end, &used);
+		if (at > start && stop != MC_END_OPEN) {
+			if (i == MC_TOKENS_MAX)
+				return MC_END_SPACE;
+			out->pos[i] = (__u32)start;
+			out->len[i] = (__u32)(at - start);
+			out->n = i + 1;
+		}
+		if (stop != MC_END_SPACE) {
+			out->used = used;
+			return stop;
+		}
+		if (at == start) /* spaces beyond what is looked at */
+			return MC_END_ODD;
+	}
+	return MC_END_SPACE;
+}
+
+/* ---- numbers ---- */
+#define MC_NO_NUMBER (~0ULL)
+
+/* The first n (1 to 8) bytes of `word` as decimal digits, or MC_NO_NUMBER. */
+BMC_INLINE __u64 mc_digits8(__u64 word, __u32 n)
+{
+	__u32 shift = (8 - n) * 8 & 63;
+	__u64 w = word << shift;
+
+	w |= shift ? BMC_BYTES('0') >> (64 - shift) : 0;
+	if ((w & BMC_BYTES(0xf0)) != BMC_BYTES('0') || ((w + BMC_BYTES(6)) & BMC_BYTES(0xf0)) != BMC_BYTES('0'))
+		return MC_NO_NUMBER;
+	w = ((w & BMC_BYTES(0x0f)) * 2561) >> 8;
+	w = ((w & 0x00ff00ff00ff00ffULL) * 6553601) >> 16;
+	return ((w & 0x0000ffff0000ffffULL) * 42949672960001ULL) >> 32;
+}
+
+/* A decimal number of 1 to 10 digits, or MC_NO_NUMBER. */
+BMC_STEP __u64 mc_number(const struct bmc_window *win, __u32 pos, __u32 len)
+{
+	__u64 high, low;
+
+	if (!win || !len || len > 10)
+		return MC_NO_NUMBER;
+	if (len <= 8)
+		return mc_digits8(bmc_window64(win, pos), len);
+	high = mc_digits8(bmc_window64(win, pos), 8);
+	low = mc_digits8(bmc_window64(win, pos + 8), len - 8);
+	if (high == MC_NO_NUMBER || low == MC_NO_NUMBER)
+		return MC_NO_NUMBER;
+	return high * (len == 9 ? 10 : 100) + low;
+}
+
+/* Whether a token is 1 to 19 digits: a number of 64 bits for certain. */
+BMC_STEP int mc_is_unique(const struct bmc_window *win, __u32 pos, __u32 len)
+{
+	if (!win || !len || len > 19)
+		return 0;
+	if (len > 16)
+		return mc_digits8(bmc_window64(win, pos), 8) != MC_NO_NUMBER &&
+		       mc_digits8(bmc_window64(win, pos + 8), 8) != MC_NO_NUMBER &&
+		       mc_digits8(bmc_window64(win, pos + 16), len - 16) != MC_NO_NUMBER;
+	if (len > 8)
+		return mc_digits8(bmc_window64(win, pos), 8) != MC_NO_NUMBER &&
+		       mc_digits8(bmc_window64(win, pos + 8), len - 8) != MC_NO_NUMBER;
+	return mc_digits8(bmc_window64(win, pos), len) != MC_NO_NUMBER;
+}
+
+/* ---- verbs ---- */
+#define MC_C(s, i) ((__u64)(__u8)(s)[i])
+#define MC_WORD2(s) (MC_C(s, 0) | MC_C(s, 1) << 8)
+#define MC_WORD3(s) (MC_WORD2(s) | MC_C(s, 2) << 16)
+#define MC_WORD4(s) (MC_WORD3(s) | MC_C(s, 3) << 24)
+#define MC_WORD5(s) (MC_WORD4(s) | MC_C(s, 4) << 32)
+#define MC_WORD6(s) (MC_WORD5(s) | MC_C(s, 5) << 40)
+#define MC_WORD7(s) (MC_WORD6(s) | MC_C(s, 6) << 48)
+#define MC_WORD8(s) (MC_WORD7(s) | MC_C(s, 7) << 56)
+
+enum mc_verb {
+	MC_VERB_OTHER, /* known to change no item, or known to no memcached */
+	MC_VERB_GET,
+	MC_VERB_QUIT,
+	MC_VERB_STORE,
+	MC_VERB_CAS,
+	MC_VERB_CHANGE,
+	MC_VERB_TOUCH_GET,
+	MC_VERB_FLUSH,
+	MC_VERB_META_GET,
+	MC_VERB_META,
+	MC_VERB_WATCH,
+};
+
+/* The verb of a first token: `word` is its first 8 bytes (those behind it 0), `len` its length. */
+BMC_INLINE enum mc_verb mc_verb(__u64 word, __u32 len, __u8 ninth)
+{
+	if (word == MC_WORD3("get") || word == MC_WORD4("gets") || word == MC_WORD4("bget"))
+		return MC_VERB_GET;
+	if (word == MC_WORD3("set") || word == MC_WORD3("add") || word == MC_WORD7("replace") ||
+	    word == MC_WORD6("append") || word == MC_WORD7("prepend"))
+		return MC_VERB_STORE;
+	if (word == MC_WORD6("delete") || word == MC_WORD4("incr") || word == MC_WORD4("decr") ||
+	    word == MC_WORD5("touch"))
+		return MC_VERB_CHANGE;
+	if (word == MC_WORD3("cas"))
+		return MC_VERB_CAS;
+	if (word == MC_WORD3("gat") || word == MC_WORD4("gats"))
+		return MC_VERB_TOUCH_GET;
+	if (word == MC_WORD8("flush_al") && len == 9 && ninth == 'l')
+		return MC_VERB_FLUSH;
+	if (word == MC_WORD2("mg"))
+		return MC_VERB_META_GET;
+	if (word == MC_WORD2("ms") || word == MC_WORD2("md") || word == MC_WORD2("ma"))
+		return MC_VERB_META;
+	if (word == MC_WORD4("quit"))
+		return MC_VERB_QUIT;
+	if (word == MC_WORD5("watch"))
+		return MC_VERB_WATCH;
+	return MC_VERB_OTHER;
+}
+
+BMC_INLINE int mc_is_noreply(const struct bmc_window *win, __u32 pos, __u32 len)
+{
+	return len == 7 && bmc_keep_bytes(bmc_window64(win, pos), 7) == MC_WORD7("noreply");
+}
+
+BMC_INLINE int mc_lost(struct mc_request *out, enum bmc_lost why)
+{
+	out->op = MC_OP_LOST;
+	out->lost = (__u8)why;
+	return 0;
+}
+
+/* A line that only needs its end to be known. 0, or -1: its end is not there yet. */
+BMC_INLINE int mc_whole_line(const struct bmc_window *win, __u32 pos, __u32 end, enum mc_op op, struct mc_request *out)
+{
+	__u64 at = mc_newline(win, pos, end);
+
+	if (at >= end)
+		return -1;
+	out->op = (__u8)op;
+	out->used = (__u32)at + 1 - pos;
+	return 0;
+}
+
+/* Whether the last of the tokens behind the key says noreply. */
+BMC_INLINE int mc_last_is_noreply(const struct bmc_window *win, const struct mc_tokens *t)
+{
+	__u32 last = t->n - 1;
+
+	return last < MC_TOKENS_MAX && mc_is_noreply(win, t->pos[last], t->len[last]);
+}
+
+/* flags exptime bytes [unique] [any], behind the key of a store command */
+BMC_STEP int mc_text_store(const struct bmc_window *win, struct mc_request *out, __u32 unique)
+{
+	__u64 flags, exptime, bytes;
+	struct mc_tokens *t;
+	__u32 sign;
+
+	if (!win || !out)
+		return -1;
+	t = &out->rest;
+	unique = !!unique;
+	if (t->n < 3 + unique || t->n > 4 + unique)
+		return mc_lost(out, BMC_LOST_REJECTED);
+	sign = bmc_window8(win, t->pos[1]) == '-';
+	flags = mc_number(win, t->pos[0], t->len[0]);
+	exptime = mc_number(win, t->pos[1] + sign, t->len[1] - sign);
+	bytes = mc_number(win, t->pos[2], t->len[2]);
+	if (flags > 0xffffffffULL || exptime > 0x7fffffffULL || bytes > 0x7ffffffdULL)
+		return mc_lost(out, BMC_LOST_REJECTED);
+	if (unique && !mc_is_unique(win, t->pos[3], t->len[3]))
+		return mc_lost(out, BMC_LOST_REJECTED);
+	if (t->n == 4 + unique)
+		out->silent = (__u8)mc_last_is_noreply(win, t);
+	out->block = bytes + 2;
+	out->op = MC_OP_STORE;
+	return 0;
+}
+
+/* [delay] [noreply] */
+BMC_STEP int mc_text_flush(const struct bmc_window *win, struct mc_request *out)
+{
+	struct mc_tokens *t;
+
+	if (!win || !out)
+		return -1;
+	t = &out->rest;
+	out->op = MC_OP_FLUSH;
+	out->silent = (__u8)mc_last_is_noreply(win, t);
+	if (t->n > out->silent) {
+		__u32 minus = bmc_window8(win, t->pos[0]) == '-';
+
+		out->delay = minus ? 0 : mc_number(win, t->pos[0], t->len[0]);
+	}
+	return 0;
+}
+
+/* key flag*: only flags that read and always answer */
+BMC_STEP int mc_text_meta_get(const struct bmc_window *win, struct mc_request *out)
+{
+	if (!win || !out)
+		return -1;
+	out->op = MC_OP_OTHER;
+	for (__u32 i = 1; i < MC_TOKENS_MAX; i++) {
+		__u8 c;
+
+		if (i >= out->rest.n)
+			break;
+		c = bmc_window8(win, out->rest.pos[i]);
+		if (c != 'v' && c != 'f' && c != 's' && c != 't' && c != 'c' && c != 'k' && c != 'h' && c != 'l' &&
+		    c != 'O' && c != 'b')
+			return mc_lost(out, BMC_LOST_META);
+	}
+	return 0;
+}
+
+/* The rest of a line of a few tokens, from `at` on, for a verb that takes no key: flush_all, mg. */
+BMC_INLINE int mc_text_tokens(const struct bmc_window *win, __u32 at, __u32 end, __u32 start, enum mc_verb verb,
+			      struct mc_request *out)
+{
+	int stop = mc_split(win, at, end, &out->rest);
+
+	if (stop == MC_END_OPEN)
+		return -1;
+	if (stop != MC_END_LINE)
+		return mc_lost(out, verb == MC_VERB_FLUSH ? BMC_LOST_REJECTED : BMC_LOST_META);
+	out->used = out->rest.used - start;
+	return verb == MC_VERB_FLUSH ? mc_text_flush(win, out) : mc_text_meta_get(win, out);
+}
+
+/*
+ * The rest of a line whose key was scanned into out->key. A key with control characters is memcached's to have, but
+ * is never cached: only the line's reading matters. A NUL ends the line for memcached: not followed.
+ */
+BMC_INLINE int mc_text_keyed(const struct bmc_window *win, __u32 end, __u32 start, enum mc_verb verb,
+			     struct mc_request *out)
+{
+	__u64 at = (__u64)out->key.pos + out->key.len;
+	int stop;
+
+	if (at < end && bmc_window8(win, at) < ' ' && bmc_window8(win, at) != '\r' && bmc_window8(win, at) != '\n') {
+		if (verb == MC_VERB_CHANGE && bmc_window8(win, at))
+			return mc_whole_line(win, start, end, MC_OP_OTHER, out);
+		return mc_lost(out, BMC_LOST_REJECTED);
+	}
+	stop = mc_split(win, (__u32)at, end, &out->rest);
+	if (stop == MC_END_OPEN)
+		return -1;
+	if (stop != MC_END_LINE || !out->key.len)
+		return mc_lost(out, BMC_LOST_REJECTED);
+	out->used = out->rest.used - start;
+	if (verb != MC_VERB_CHANGE)
+		return mc_text_store(win, out, verb == MC_VERB_CAS);
+	out->op = MC_OP_CHANGE;
+	out->silent = (__u8)mc_last_is_noreply(win, &out->rest);
+	return 0;
+}
+
+/* gat, gats: the line must be whole; `used` leads to the keys, which mc_text_touch_key reads one by one. */
+BMC_INLINE int mc_text_touch(const struct bmc_window *win, __u32 at, __u32 end, __u32 start, struct mc_request *out)
+{
+	__u64 exptime = mc_skip_spaces(win, at);
+	__u64 stop = mc_token_end(win, (__u32)exptime);
+	__u32 used = 0;
+
+	if (mc_newline(win, start, end) >= end)
+		return -1;
+	if (mc_end_at(win, stop, end, &used) == MC_END_LINE) /* no key: an error */
+		return mc_whole_line(win, start, end, MC_OP_OTHER, out);
+	if (mc_end_at(win, stop, end, &used) != MC_END_SPACE)
+		return mc_lost(out, BMC_LOST_REJECTED);
+	out->op = MC_OP_TOUCH_GET;
+	out->used = (__u32)stop - start;
+	return 0;
+}
+
+/* A line of its verb alone. */
+BMC_INLINE int mc_text_lone(enum mc_verb verb, __u32 used, struct mc_request *out)
+{
+	if (verb == MC_VERB_WATCH)
+		return mc_lost(out, BMC_LOST_WATCH);
+	out->used = used;
+	out->op = verb == MC_VERB_FLUSH ? MC_OP_FLUSH :
+		  verb == MC_VERB_QUIT	? MC_OP_QUIT :
+		  verb == MC_VERB_GET	? MC_OP_GET :
+					  MC_OP_OTHER;
+	return 0;
+}
+
+/* What follows a verb and a space, at `at`. */
+BMC_INLINE int mc_text_arguments(const struct bmc_window *win, __u32 at, __u32 end, __u32 start, enum mc_verb verb,
+				 const struct mc_seed *seed, struct mc_request *out)
+{
+	if (verb == MC_VERB_STORE || verb == MC_VERB_CAS || verb == MC_VERB_CHANGE) {
+		__u64 key = mc_skip_spaces(win, at);
+
+		if (mc_key_scan(win, (__u32)key, seed, &out->key) == 0)
+			return mc_text_keyed(win, end, start, verb, out);
+		/* no key of memcached's is that long */
+		if (verb == MC_VERB_CHANGE)
+			return mc_whole_line(win, start, end, MC_OP_OTHER, out);
+		return mc_lost(out, BMC_LOST_REJECTED);
+	}
+	if (verb == MC_VERB_META)
+		return mc_lost(out, BMC_LOST_META);
+	if (verb == MC_VERB_WATCH)
+		return mc_lost(out, BMC_LOST_WATCH);
+	if (verb == MC_VERB_META_GET || verb == MC_VERB_FLUSH)
+		return mc_text_tokens(win, at, end, start, verb, out);
+	if (verb == MC_VERB_TOUCH_GET)
+		return mc_text_touch(win, at, end, start, out);
+	return mc_whole_line(win, start, end, verb == MC_VERB_GET ? MC_OP_GET : MC_OP_OTHER, out);
+}
+
+/*
+ * The request at `pos` of a window that is filled up to `end`. out->op is what it is, MC_OP_NONE while its line is
+ * not complete; out->used the bytes of its line (a data block, out->block, comes on top). Positions in `out` are
+ * the window's. Returns 0; -1 with MC_OP_NONE.
+ */
+BMC_STEP int mc_text_request(const struct bmc_window *win, __u32 pos, __u32 end, const struct mc_seed *seed,
+			     struct mc_request *out)
+{
+	__u64 start, at, word;
+	__u32 len, used = 0;
+	enum mc_verb verb;
+	enum mc_end stop;
+
+	if (!win || !seed || !out)
+		return -1;
+	out->op = MC_OP_NONE;
+	out->silent = 0;
+	out->block = 0;
+	out->delay = 0;
+	out->key.len = 0;
+	start = mc_skip_spaces(win, pos);
+	at = mc_token_end(win, (__u32)start);
+	stop = mc_end_at(win, at, end, &used);
+	if (stop == MC_END_OPEN)
+		return -1;
+	len = (__u32)(at - start);
+	word = bmc_window64(win, start);
+	if (len < 8)
+		word = bmc_keep_bytes(word, len);
+	verb = mc_verb(word, len, bmc_window8(win, start + 8));
+	if (stop == MC_END_LINE)
+		return mc_text_lone(verb, used - pos, out);
+	if (stop == MC_END_ODD) {
+		if (verb != MC_VERB_OTHER && !bmc_window8(win, at))
+			return mc_lost(out, BMC_LOST_REJECTED);
+		return mc_whole_line(win, pos, end, MC_OP_OTHER, out);
+	}
+	return mc_text_arguments(win, (__u32)at, end, pos, verb, seed, out);
+}
+
+/*
+ * The next key of a gat's line, at `pos`. Returns its end in the window with out->key filled; 0 at the line's end,
+ * out->used then the position behind it; -1: not to be read.
+ */
+BMC_STEP int mc_text_touch_key(const struct bmc_window *win, __u32 pos, __u32 end, const struct mc_seed *seed,
+			       struct mc_request *out)
+{
+	__u64 at;
+	__u32 used = 0;
+	enum mc_end stop;
+
+	if (!win || !seed || !out)
+		return -1;
+	at = mc_skip_spaces(win, pos);
+	if (mc_key_scan(win, (__u32)at, seed, &out->key))
+		return -1;
+	stop = mc_end_at(win, at + out->key.len, end, &used);
+	if (stop == MC_END_ODD || stop == MC_END_OPEN)
+		return -1;
+	if (!out->key.len) {
+		out->used = used;
+		return stop == MC_END_LINE ? 0 : -1;
+	}
+	return (int)(at + out->key.len);
+}
+
+#endif

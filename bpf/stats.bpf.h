@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Counters, a set for each CPU. */
+#ifndef BMC_STATS_BPF_H
+#define BMC_STATS_BPF_H
+
+#include "bmc_abi.h"
+#include "compat.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct bmc_stats);
+	__uint(max_entries, 1);
+} bmc_stats SEC(".maps");
+
+/* Atomic: a program that runs in a system call can be interrupted by one of ours on the same CPU. */
+static __always_inline void bmc_stats_add(enum bmc_stat stat, __u64 n)
+{
+	__u32 zero = 0;
+	struct bmc_stats *stats = bpf_map_lookup_elem(&bmc_stats, &zero);
+	__u64 index = stat;
+
+	if (!__builtin_constant_p(stat))
+		bmc_hide(index);
+	if (stats && index < BMC_STAT_COUNT)
+		__sync_fetch_and_add(&stats->count[index], n);
+}
+
+static __always_inline void bmc_stats_count(enum bmc_stat stat)
+{
+	bmc_stats_add(stat, 1);
+}
+
+#endif

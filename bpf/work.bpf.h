@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Work areas: per CPU, one for each hook that runs with softirqs off, each taken and given back. */
+#ifndef BMC_WORK_BPF_H
+#define BMC_WORK_BPF_H
+
+#include "compat.bpf.h"
+#include "mc_text.h"
+#include "stats.bpf.h"
+
+enum bmc_work_user { BMC_WORK_XDP, BMC_WORK_FILL, BMC_WORK_INGRESS, BMC_WORK_USERS };
+
+#define BMC_FLIGHTS 4 /* writes in flight that a bucket knows; the last one for UDP writes */
+
+/* A key that was asked for, and what was found. */
+struct bmc_got {
+	struct mc_key key;
+	__u32 bucket;
+	__u32 at; /* of the entry in its bucket's ways */
+	__u32 seq;
+	__u16 text_len;
+	__u16 csum;
+};
+
+struct bmc_work {
+	__u32 in_use;
+	__u32 server;
+	__u32 pos; /* next byte to parse */
+	__u32 end; /* bytes in the window */
+	__u32 off; /* offset in the packet of the next byte to load */
+	__u32 tail; /* offset behind the last byte of the packet's payload */
+	__u32 n_commands;
+	__u32 n_writes;
+	__u32 n_invalidated;
+	__u32 keys_pos; /* gat: where its next key is looked for; 0: no gat */
+	/* a get */
+	__u32 n_got;
+	__u32 text_len; /* of the whole answer, its END\r\n included */
+	__u32 csum;
+	__u32 ip_sum; /* of addresses and protocol */
+	__u64 now;
+	__u64 epoch;
+	__u8 addr[16]; /* the local address */
+	struct mc_request req;
+	struct mc_key key;
+	/* a fill: the bucket's writes in flight as they were looked at */
+	__u64 seen_who[BMC_FLIGHTS];
+	__u64 seen_what[BMC_FLIGHTS];
+	__u64 ended[BMC_FLIGHTS];
+	struct bmc_got got[BMC_KEYS_MAX];
+	struct bmc_window win;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct bmc_work);
+	__uint(max_entries, BMC_WORK_USERS);
+} bmc_work SEC(".maps");
+
+/* NULL: in use, by a program that this one interrupts (PREEMPT_RT). */
+static __always_inline struct bmc_work *bmc_work_enter(enum bmc_work_user user)
+{
+	__u32 index = user;
+	struct bmc_work *w = bpf_map_lookup_elem(&bmc_work, &index);
+
+	if (!w || BMC_READ_ONCE(w->in_use))
+		return NULL;
+	BMC_WRITE_ONCE(w->in_use, 1);
+	return w;
+}
+
+static __always_inline void bmc_work_leave(struct bmc_work *w)
+{
+	BMC_WRITE_ONCE(w->in_use, 0);
+}
+
+/* The one's complement sum of `len` bytes of the window from `pos` on, folded to 16 bits, native order. */
+__noinline __u32 bmc_work_sum(struct bmc_work *w, __u32 pos, __u32 len)
+{
+	__u64 sum = 0, at = pos;
+
+	if (!w)
+		return 0;
+	for (__u32 i = 0; i < BMC_WINDOW / 8; i++) {
+		__u64 word;
+
+		if (len < 8)
+			break;
+		word = bmc_window64(&w->win, at);
+		sum += (word & 0xffffffff) + (word >> 32);
+		at += 8;
+		len -= 8;
+	}
+	if (len) {
+		__u64 word = bmc_keep_bytes(bmc_window64(&w->win, at), len);
+
+		sum += (word & 0xffffffff) + (word >> 32);
+	}
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
+#endif

@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-only
+# The layers: a file of bpf/ includes only lower ones; the rest of what one direction of data means.
+# A new file of bpf/ fails here until it is given a layer.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+failed=0
+
+layer_of() { # FILE
+	case $1 in
+	bmc_abi.h | compat.bpf.h | verdict.bpf.h) echo 0 ;; # the contract; the kernel; outcomes
+	cursor.h) echo 1 ;; # bytes
+	mc_*.h | pkt.bpf.h) echo 2 ;; # protocols
+	config.bpf.h | maps.bpf.h | stats.bpf.h | work.bpf.h) echo 3 ;; # state that has no rules
+	cache.bpf.h) echo 4 ;; # the bucket layout
+	coherence.bpf.h | stream.bpf.h | reply.bpf.h | fill.bpf.h | udp_watch.bpf.h) echo 5 ;;
+	bmc.bpf.c) echo 6 ;; # hooks
+	*) return 1 ;;
+	esac
+}
+
+# Within a layer: who may include whom.
+may_include_beside() { # FILE INCLUDED
+	case $1:$2 in
+	bmc_abi.h:compat.bpf.h) ;; # __u32 and friends
+	mc_*.h:mc_*.h) ;; # requests, then answers, over one set of tokens
+	work.bpf.h:stats.bpf.h) ;;
+	maps.bpf.h:config.bpf.h | stats.bpf.h:maps.bpf.h) ;;
+	stream.bpf.h:coherence.bpf.h | fill.bpf.h:coherence.bpf.h) ;; # each hook's path ends in the rules
+	reply.bpf.h:coherence.bpf.h | udp_watch.bpf.h:coherence.bpf.h) ;;
+	*) return 1 ;;
+	esac
+}
+
+complain() {
+	echo "layers: $*"
+	failed=1
+}
+
+includes_of() { # PATH
+	sed -nE 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"]([^>"]+)[>"].*/\1/p' "$1"
+}
+
+check_bpf_include() { # FILE OWN_LAYER INCLUDED
+	local other
+	case $3 in
+	vmlinux.h | bpf/*)
+		[ "$1" = compat.bpf.h ] || complain "bpf/$1 includes <$3>: only compat.bpf.h may"
+		return
+		;;
+	linux/types.h | stddef.h | stdint.h | stdbool.h | string.h)
+		[[ $1 == *.bpf.* ]] && complain "bpf/$1 includes <$3>: a header of the host in a BPF-only file"
+		return
+		;;
+	esac
+	other=$(layer_of "$3") || {
+		complain "bpf/$1 includes \"$3\", which has no layer"
+		return
+	}
+	[ "$other" -lt "$2" ] && return
+	[ "$other" -eq "$2" ] && may_include_beside "$1" "$3" && return
+	complain "bpf/$1 (layer $2) includes \"$3\" (layer $other)"
+}
+
+for path in bpf/*.[ch]; do
+	file=${path##*/}
+	layer=$(layer_of "$file") || {
+		complain "bpf/$file has no layer: give it one in test/check/layers.sh"
+		continue
+	}
+	while read -r included; do
+		check_bpf_include "$file" "$layer" "$included"
+	done < <(includes_of "$path")
+	if [ "$layer" -lt 6 ] && grep -nE '\b(XDP|TC_ACT)_[A-Z]+' "$path" |
+		grep -vE '#define TC_ACT_|^[0-9]+:[[:space:]]*(/\*|\*|//)'; then
+		complain "bpf/$file names a hook's verdict: only bmc.bpf.c may"
+	fi
+	if [[ $file != *.bpf.* ]] && grep -nE '\bbpf_(map|sk|get|skb|xdp|ktime)_\w+\(' "$path"; then
+		complain "bpf/$file calls a BPF helper: a plain .h builds on the host too"
+	fi
+done
+
+bpf_files=$(cd bpf && ls -- *.[ch])
+for path in src/*.[ch]; do
+	file=${path##*/}
+	while read -r included; do
+		name=${included##*/}
+		case $name in
+		bmc_abi.h) continue ;;
+		bmc.skel.h)
+			[ "$file" = lifecycle.c ] || complain "src/$file includes the skeleton: only lifecycle.c may"
+			continue
+			;;
+		esac
+		grep -qxF -- "$name" <<<"$bpf_files" && complain "src/$file includes bpf/$name: only bmc_abi.h may be"
+	done < <(includes_of "$path")
+done
+
+# Nothing outside of the tree is referred to.
+outside=$(grep -rnIE '\.\./shared' . --include='*' --exclude-dir=.git --exclude-dir='build*' |
+	grep -v '^\./test/check/layers.sh:')
+[ -z "$outside" ] || complain "reference to a folder outside of the tree:"$'\n'"$outside"
+
+# Each file says its licence.
+while read -r path; do
+	case $path in
+	LICENSE | */LICENSE | *.patch | */.gitkeep) continue ;;
+	esac
+	head -n 5 "$path" | grep -q 'SPDX-License-Identifier: ' || complain "$path has no SPDX line"
+done < <(git ls-files --cached --others --exclude-standard 2>/dev/null || find . -type f -not -path './build*' -printf '%P\n')
+
+exit $failed

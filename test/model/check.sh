@@ -1,0 +1,143 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-only
+# Checks the models with spin: the protocol must hold in every configuration, and must fail once a guard is taken out.
+# usage: check.sh [quick|full]      needs: spin gcc
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd); w=$(mktemp -d); trap 'rm -rf "$w"' EXIT
+passed=0 failed=0
+run() { # want(ok|fail) model name -DX=Y...
+	local want=$1 model=$2 name=$3 d=$w/$3 a got states O=-O2; shift 3; mkdir -p "$d"
+	[ "$want" = fail ] && O=-O0                # found soon: compiling takes longer than the run
+	for a in "$@"; do a=${a#-D}; case $a in *=*) echo "#define ${a%%=*} ${a#*=}";; *) echo "#define $a 1";; esac; done >"$d/m.pml"
+	cat "$here/$model" >>"$d/m.pml"
+	(cd "$d" && spin -a m.pml >spin.out 2>&1 && gcc $O -w -DSAFETY -DCOLLAPSE -DVECTORSZ=2048 -DMEMLIM=6000 -o pan pan.c && timeout 900 ./pan -m1000000 >out 2>&1)
+	states=$(awk '/states, stored/{print $1}' "$d/out" 2>/dev/null)
+	if grep -qE 'max search depth too small|out of memory|memory limit' "$d/out" 2>/dev/null; then got=incomplete
+	elif grep -q 'errors: 0' "$d/out" 2>/dev/null; then got=ok
+	elif grep -qE 'errors: [1-9]' "$d/out" 2>/dev/null; then got=fail; else got=broken; fi
+	if [ "$got" = "$want" ]; then passed=$((passed+1)); else failed=$((failed+1)); fi
+	printf '%-34s want %-4s got %-10s %s states\n' "$name" "$want" "$got" "${states:-?}"
+	rm -rf "$d"
+}
+ok() { run ok bmc.pml "$@"; }
+no() { local g=$1; shift; run fail bmc.pml "without-$g" -DMUT -D"$g" "$@"; }          # a guard taken out
+full() { [ "$mode" = full ]; }
+mode=${1:-quick}
+# K_*: 1 write, 2 silent write, 4 silent write with an error line, 8 other, 16 unknown write, 32 silent unknown write, 64 LOST, 128 write answered by an error line
+write="-DN0=2 -DK0=3 -DNGET=1" unknown="-DN0=2 -DK0=17 -DK1=17 -DNGET=1" lost="-DK0=65 -DNGET=1" silent="-DNC=1 -DN0=3 -DK0=143"
+recycle="-DNW=1 -DK0=17 -DK1=17 -DCLOSEM=1 -DNGET=1" fine="-DFINE -DK0=17 -DK1=17 -DNGET=1" fine_recycle="-DFINE $recycle"
+gone="-DGONE -DNC=1 -DNGET=1 -DK0=17" gone2="-DGONE -DNGET=1" udp="-DNC=1 -DNU=2 -DNGET=1" hit="-DHIT -DFINE -DNC=1 -DNGET=1 -DK0=17" ways="-DHIT -DFINE -DNC=1 -DN0=0"
+leak="-DLEAK -DFINE -DNGET=1 -DNW=1 -DK0=17 -DK1=17 -DCLOSEM=3" leak_gone="-DLEAK -DGONE -DNGET=1 -DK0=17"
+
+run fail original.pml original
+ok write -DNGET=2 -DK0=3
+ok unknown $unknown
+ok lost $lost -DN0=2
+ok silent $silent -DNGET=1
+ok recycle $recycle
+ok fine $fine
+ok udp $udp
+ok hit $hit
+ok gone $gone
+ok leak $leak
+ok leak-gone $leak_gone
+if full; then
+	ok fine-recycle $fine_recycle
+	ok leak-2 $leak -DN0=2 -DK0=51 -DK1=81
+	ok leak-2-writers -DLEAK -DFINE -DNGET=1 -DK0=51 -DK1=81 -DCLOSEM=3
+	ok leak-gone-unknown $leak_gone -DK1=17
+	ok leak-gone-lost $leak_gone -DK0=65 -DK1=65 -DCLOSEM=3
+	ok write-2-gets -DN0=2 -DK0=3 -DK1=3
+	ok places-2-gets -DNF=2
+	ok two-keys -DNK=2 -DN0=2 -DK0=3 -DNGET=1
+	ok three-writers -DNC=3 -DNF=2 -DNGET=1
+	ok three-writers-overflow -DNC=3 -DNGET=1 -DK0=3
+	ok unknown-2-gets -DN0=2 -DK0=17
+	ok unknown-silent -DN0=2 -DK0=49 -DNGET=1
+	ok lost-3 $lost -DN0=3
+	ok lost-and-unknown -DN0=3 -DK0=65 -DK1=16 -DNGET=1
+	ok silent-2-gets $silent
+	ok silent-2-conns -DN0=2 -DK0=143 -DK1=1 -DNGET=1
+	ok recycle-2 $recycle -DN1=2
+	ok recycle-2-gets $recycle -DNGET=2 -DK0=1 -DK1=65
+	ok recycle-3 -DNC=3 -DNW=1 -DNGET=1 -DCLOSEM=1
+	ok fine-close-2-gets -DFINE -DNC=1 -DCLOSEM=1
+	ok fine-places $fine -DNF=2 -DK0=1 -DK1=1
+	ok fine-recycle-lost $fine_recycle -DK0=65 -DK1=65
+	ok gone-2-commands $gone -DN0=2 -DK0=19
+	ok gone-fine $gone -DFINE -DK0=81
+	ok gone-write $gone2
+	ok gone-unknown $gone2 -DK0=16 -DK1=16
+	ok gone-lost $gone2 -DK0=64 -DK1=64
+	ok udp-2-gets -DNC=1 -DNU=2
+	ok udp-and-tcp -DNC=1 -DNU=1 -DUDP=2 -DN0=2
+	ok hit-2-writes $hit -DN0=2
+	ok hit-ways $ways
+	# guards that the model does not need (kept for care): NO_T_CHANGE WRITE_SEEN without t_change=now, EXCHANGE_FIRST a release: t_quiet and epoch++ last,
+	# ODD_READ a hit does not refuse an odd seq. All of them out, and it still holds
+	lean="-DMUT -DNO_T_CHANGE -DEXCHANGE_FIRST"
+	ok lean-write $lean -DK0=3
+	ok lean-places $lean -DNF=2
+	ok lean-unknown $lean $unknown
+	ok lean-lost $lean $lost -DN0=3
+	ok lean-silent $lean $silent -DNGET=1
+	ok lean-recycle $lean -DNW=1 -DCLOSEM=3 -DNGET=1
+	ok lean-fine $lean $fine
+	ok lean-gone $lean $gone
+	ok lean-udp $lean $udp
+	ok lean-hit $lean -DODD_READ $hit
+fi
+no NO_FLIGHT $write                # no places in flight[]
+no SILENT_AT_ONCE $write           # a silent command's ord is cmd, not cmd+1
+no NO_T_REP $write                 # a finished flight cleared without its t_rep
+no T_REP_AFTER $fine               # rep+1, then t_rep=now
+no CLOSED_NO_NOW $recycle          # a closed one cleared without t_change=now
+no EPOCH_LATE $fine                # FILL reads the epoch after it looked at holds
+no EPOCH_FIRST $unknown            # UNKNOWN: epoch++, then HOLD
+no HOLD_AFTER $fine                # no place: HOLD when the bucket is unlocked
+no NO_OVERFLOW_HOLD $write
+no NO_T_QUIET $unknown             # UNHOLD without t_quiet=now
+no NO_GEN $recycle                 # CLOSE without gen++
+no TAKE_KEEPS_REP $recycle         # a taken writer keeps its last owner's rep
+no CLOSE_EARLY $recycle            # CLOSE at TCP's close
+no NO_DOUBT $silent -DNGET=1       # a silent command's error line counts as an answer
+no NO_SECOND_SEQ $hit
+no WAY_SHARED $ways                # two FILLs write one way at once
+no OWN_BY_INDEX $recycle           # the writer's own place known by the index only
+no UDP_OUT_LATE $udp               # out++ after the flight is placed
+no HOLD_NOT_UNDONE $leak           # HOLD of a closed conn keeps its count
+no TAKE_AFTER_CLOSE $leak          # a writer taken after CLOSE is not given back
+no NO_LIFE_IN_FLIGHT $leak_gone    # a never-accepted child's write stays in flight for ever
+no SOCKETS_APART -DLIFE_AT_BORN -DNOT_FOUND_OK $gone    # COHERENCE.md's SERVER GONE: sockets-- is a step of its own; a conn's life is the server's
+no LIFE_EARLY $gone                # FILL reads the server's life before flight[]
+if full; then
+	no PUSH_FIRST $fine_recycle        # CLOSE: back to the stack, then gen++
+	no UDP_SPLIT $udp                  # gen and out not in one word
+	no HOLD_NOT_CLOSED $leak       # CLOSE leaves hold free
+	no HOLD_AGAIN_COUNTS $leak -DN0=2    # held already: no count--
+	no HOLD_KEEPS_ORD $unknown     # held already: the earlier ord stays
+	no NO_LIFE $leak_gone          # holds without life
+	run fail bmc.pml without-NO_LIFE-2 -DMUT -DNO_LIFE $gone2 -DK0=16 -DK1=16
+	no LIFE_AT_BORN $leak_gone     # a conn's life is the server's, not its mark's
+	no GONE_NO_T_QUIET $gone
+	no GONE_NO_EPOCH $gone
+	no GONE_TWICE $gone            # SERVER GONE again when the next memcached is up
+	no UDP_ID_ONLY $udp            # a get's answer with the same peer and id counts as the write's
+	no NO_INVAL $write             # WRITE_SEEN leaves the entry valid
+	no NO_RECOMPARE $write         # FILL's locked section does not compare flight[] with what it looked at
+	no NO_COUNT $unknown           # FILL does not look at holds
+	no NO_HOLD $unknown            # UNKNOWN: epoch++ only
+	no NO_EPOCH_UP $unknown        # UNKNOWN: HOLD only
+	no T_QUIET_FIRST $unknown      # FILL reads t_quiet, then holds
+	no T_QUIET_LAST $fine          # UNHOLD: count--, then t_quiet
+	no T_QUIET_PLAIN $fine         # t_quiet may go back
+	no T_REP_FIRST $fine           # FILL reads t_rep, then the answers word
+	no T_REP_PLAIN $fine_recycle   # t_rep may go back
+	no TAKE_CLEARS_T_REP $fine_recycle
+	no NO_GEN_IN_REP $recycle      # an answer of a closed connection counts for the index's next one
+	no FILL_NOW_EARLY -DFINE -DNC=1 -DCLOSEM=1    # FILL's now is older than its look at the writers
+	no STAMP_LATE -DFINE -DNC=1 -DNGET=1          # RECVMSG after memcached's read
+	no NO_ODD $hit                 # a fill does not make seq odd
+	no NO_HIT_EPOCH $hit           # a hit does not compare the entry's epoch
+fi
+echo "$passed passed, $failed failed"; [ "$failed" -eq 0 ]

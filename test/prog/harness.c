@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "harness.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bmc.skel.h"
+
+#define VERDICT_XDP_PASS 2
+#define VERDICT_XDP_TX 3
+#define VERDICT_TC_OK 0
+
+int harness_configure(struct bmc_bpf *skel, uint64_t max_age_ns, uint32_t test)
+{
+	struct bmc_config *config = (struct bmc_config *)&skel->rodata->bmc_config;
+	int err;
+
+	config->n_ports = 2;
+	config->port[0] = htons(PKT_PORT);
+	config->port[1] = htons(HARNESS_OTHER_PORT);
+	config->n_egress = 1;
+	config->egress[0] = 1; /* BPF_PROG_RUN's packets leave by lo */
+	config->n_buckets = HARNESS_BUCKETS;
+	config->n_writers = 256;
+	config->max_age_ns = max_age_ns;
+	config->tag = HARNESS_TAG;
+	config->test = test;
+	err = bpf_map__set_max_entries(skel->maps.bmc_buckets, HARNESS_BUCKETS);
+
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.bmc_writers, 256);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.bmc_free_writers, 256);
+	return err;
+}
+
+int harness_open(struct harness *h, uint64_t max_age_ns, uint32_t test)
+{
+	struct bmc_bpf *skel = bmc_bpf__open();
+	int err;
+
+	memset(h, 0, sizeof(*h));
+	if (!skel)
+		return -errno;
+	err = harness_configure(skel, max_age_ns, test);
+	if (!err)
+		err = bmc_bpf__load(skel);
+	if (err) {
+		bmc_bpf__destroy(skel);
+		return err;
+	}
+	h->skel = skel;
+	h->shared = &skel->bss->bmc_shared;
+	h->xdp = bpf_program__fd(skel->progs.bmc_xdp);
+	h->tc = bpf_program__fd(skel->progs.bmc_tc_egress);
+	h->stats = bpf_map__fd(skel->maps.bmc_stats);
+	h->n_cpus = libbpf_num_possible_cpus();
+	h->shared->seed[0] = 0x0123456789abcdefULL;
+	h->shared->seed[1] = 0xfedcba9876543210ULL;
+	for (int i = 0; i < 2; i++) {
+		h->shared->server[i].word = 1ULL << BMC_WORD_SOCKETS_SHIFT;
+		h->shared->server[i].epoch = 1;
+	}
+	return 0;
+}
+
+void harness_close(struct harness *h)
+{
+	bmc_bpf__destroy(h->skel);
+	memset(h, 0, sizeof(*h));
+}
+
+/* What lies behind the frame in the buffers is 0xff: nothing may come from there. */
+static void run_program(int fd, const struct frame *in, void *ctx, uint32_t ctx_len, struct run *ret)
+{
+	uint8_t data[sizeof(in->data)];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = in->len, .data_out = ret->out.data,
+		    .data_size_out = sizeof(ret->out.data), .ctx_in = ctx, .ctx_size_in = ctx_len, .ctx_out = ctx,
+		    .ctx_size_out = ctx_len, .repeat = 1);
+	int err;
+
+	memset(data, 0xff, sizeof(data));
+	memcpy(data, in->data, in->len);
+	memset(&ret->out, 0xff, sizeof(ret->out));
+	err = bpf_prog_test_run_opts(fd, &opts);
+	expect(!err, "BPF_PROG_RUN of %u bytes: %s", in->len, strerror(-err));
+	ret->out.len = opts.data_size_out;
+	ret->verdict = opts.retval;
+}
+
+void harness_xdp(const struct harness *h, const struct frame *in, struct run *ret)
+{
+	run_program(h->xdp, in, NULL, 0, ret);
+}
+
+void harness_tc(const struct harness *h, const struct frame *in, uint32_t mark, struct run *ret)
+{
+	struct __sk_buff skb = { .mark = mark };
+
+	run_program(h->tc, in, &skb, sizeof(skb), ret);
+	ret->mark = skb.mark;
+	expect(ret->verdict == VERDICT_TC_OK, "TC verdict %u", ret->verdict);
+	expect(ret->out.len == in->len && !memcmp(ret->out.data, in->data, in->len), "TC changed the packet");
+}
+
+void harness_stats(const struct harness *h, struct bmc_stats *ret)
+{
+	struct bmc_stats *per_cpu = calloc((size_t)h->n_cpus, sizeof(*per_cpu));
+	uint32_t zero = 0;
+	int err = -ENOMEM;
+
+	memset(ret, 0, sizeof(*ret));
+	if (per_cpu)
+		err = bpf_map_lookup_elem(h->stats, &zero, per_cpu);
+	for (int cpu = 0; !err && cpu < h->n_cpus; cpu++)
+		for (int i = 0; i < BMC_STAT_COUNT; i++)
+			ret->count[i] += per_cpu[cpu].count[i];
+	free(per_cpu);
+	expect(!err, "reading the counters: %s", strerror(-err));
+}
+
+/* ---- items ---- */
+size_t item_text(const struct item *item, char *ret, size_t size)
+{
+	int head = snprintf(ret, size, "VALUE %s %s %zu\r\n", item->key, item->flags, item->len);
+	size_t at = (size_t)head;
+
+	expect(head > 0 && at + item->len + 2 <= size, "the text of '%.20s' is too long", item->key);
+	if (item->len)
+		memcpy(ret + at, item->data, item->len);
+	at += item->len;
+	ret[at++] = '\r';
+	ret[at++] = '\n';
+	return at;
+}
+
+void harness_fill(const struct harness *h, const struct item *item, const struct pkt *where)
+{
+	struct bmc_stats before, after;
+	struct pkt p = *where;
+	struct frame f;
+	char text[2048];
+	struct run run;
+	size_t len = item_text(item, text, sizeof(text) - 5);
+
+	memcpy(text + len, "END\r\n", 5);
+	p.from_server = 1;
+	p.text = text;
+	p.text_len = len + 5;
+	pkt_build(&p, &f);
+	harness_stats(h, &before);
+	harness_tc(h, &f, HARNESS_MARK, &run);
+	harness_stats(h, &after);
+	expect(after.count[BMC_STAT_FILLS] == before.count[BMC_STAT_FILLS] + 1, "no fill of '%.20s'", item->key);
+}
+
+void harness_expect_hit(const struct harness *h, const char *name, const struct pkt *request, const void *text,
+			size_t len)
+{
+	const char *wrong;
+	struct frame f;
+	struct run run;
+
+	pkt_build(request, &f);
+	harness_xdp(h, &f, &run);
+	expect(run.verdict == VERDICT_XDP_TX, "%s: verdict %u, not XDP_TX", name, run.verdict);
+	wrong = pkt_check_reply(&f, &run.out, text, len);
+	expect(!wrong, "%s: %s", name, wrong);
+}
+
+void harness_expect_pass(const struct harness *h, const char *name, const struct pkt *request)
+{
+	struct frame f;
+	struct run run;
+
+	pkt_build(request, &f);
+	harness_xdp(h, &f, &run);
+	expect(run.verdict == VERDICT_XDP_PASS, "%s: verdict %u, not XDP_PASS", name, run.verdict);
+	expect(run.out.len == f.len && !memcmp(run.out.data, f.data, f.len), "%s: the packet was changed", name);
+}
+
+int harness_is_cached(const struct harness *h, const char *key, const struct pkt *where)
+{
+	struct pkt p = *where;
+	char text[300];
+	struct frame f;
+	struct run run;
+
+	p.from_server = 0;
+	p.id = 0x4242;
+	p.text = text;
+	p.text_len = (size_t)snprintf(text, sizeof(text), "get %s\r\n", key);
+	pkt_build(&p, &f);
+	harness_xdp(h, &f, &run);
+	return run.verdict == VERDICT_XDP_TX;
+}
+
+/* ---- tables ---- */
+int run_rows(const char *group, const void *rows, size_t n, size_t size, void (*run)(void **state),
+	     int (*setup)(void **state), int (*teardown)(void **state))
+{
+	struct CMUnitTest *tests = calloc(n, sizeof(*tests));
+	int failed;
+
+	if (!tests)
+		return 1;
+	for (size_t i = 0; i < n; i++) {
+		const char *row = (const char *)rows + i * size;
+
+		tests[i].name = *(const char *const *)row;
+		tests[i].test_func = run;
+		tests[i].initial_state = (void *)row;
+	}
+	failed = _cmocka_run_group_tests(group, tests, n, setup, teardown);
+	free(tests);
+	return failed;
+}
