@@ -320,17 +320,20 @@ inline write_seen(c) {                    /* key k, ordinal o; T_IN(c) is its no
 #ifndef NO_FLIGHT
 				flight[j] = FLIGHT(w, cg[c], o, ci[c])
 #endif
-			:: else -> R(6);
-#if !defined(NO_OVERFLOW_HOLD) && !defined(HOLD_AFTER)
-				lk = 1
-#endif
+			:: else -> R(6)
 			fi
 		}
 	};
+	/* no place: HOLD under no lock, then the entries of the key go once more: a fill that did not see the hold is undone */
 #ifndef NO_OVERFLOW_HOLD
 	if :: j == NF -> j = 0; hold_on(c, o);
 #ifndef HOLD_AFTER
-		lk = 0
+		atomic { lk == 0 -> d_step {
+			valid[k] = 0;
+#ifndef NO_T_CHANGE
+			T[T_CHANGE] = T[T_CHANGE] | stamps;
+#endif
+			skip } }
 #endif
 	:: else -> j = 0 fi;
 #else

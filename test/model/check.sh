@@ -94,7 +94,7 @@ no T_REP_AFTER $fine               # rep+1, then t_rep=now
 no CLOSED_NO_NOW $recycle          # a closed one cleared without t_change=now
 no EPOCH_LATE $fine                # FILL reads the epoch after it looked at holds
 no EPOCH_FIRST $unknown            # UNKNOWN: epoch++, then HOLD
-no HOLD_AFTER $fine                # no place: HOLD when the bucket is unlocked
+no HOLD_AFTER $fine                # no place: HOLD, and the entries do not go once more
 no NO_OVERFLOW_HOLD $write
 no NO_T_QUIET $unknown             # UNHOLD without t_quiet=now
 no NO_GEN $recycle                 # CLOSE without gen++
