@@ -2,6 +2,7 @@
 /* The entries: each one finds out whose packet or socket it is and dispatches. The only place that speaks hook codes. */
 #include "bmc_abi.h"
 #include "compat.bpf.h"
+#include "answers.bpf.h"
 #include "fill.bpf.h"
 #include "reply.bpf.h"
 #include "stream.bpf.h"
@@ -115,11 +116,12 @@ static __always_inline enum bmc_verdict bmc_marked_in(struct __sk_buff *skb, str
 	struct bmc_pkt pkt = {};
 
 	if (mark->cookie == bpf_get_socket_cookie(skb)) {
-		if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt) || pkt.proto != IPPROTO_UDP)
+		if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt) ||
+		    pkt.proto != IPPROTO_UDP)
 			return BMC_TO_STACK;
 		return bmc_udp_in(skb, &pkt, mark->server);
 	}
-	if (bmc_segment_read(skb, &seg) || !seg.len || (seg.flags & (BMC_TCP_RST | BMC_TCP_SYN)))
+	if (bmc_segment_read(skb, &seg) || !bmc_segment_counts(&seg))
 		return BMC_TO_STACK;
 	if (sk->state == BPF_TCP_SYN_RECV) {
 		bmc_stats_count(BMC_STAT_DROP_EARLY);
@@ -192,7 +194,7 @@ int bmc_egress(struct __sk_buff *skb)
 		return CGROUP_PASS;
 	conn = bpf_sk_storage_get(&bmc_conns, sk, 0, 0);
 	if (conn && BMC_READ_ONCE(conn->ready)) {
-		bmc_stream_out(skb, conn);
+		bmc_answers_out(skb, conn);
 		return CGROUP_PASS;
 	}
 	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);

@@ -24,12 +24,14 @@
 #define BMC_EGRESS_MAX 32 /* attached interfaces and those stacked on them */
 #define BMC_KEYS_MAX 64 /* keys of one get that are looked up */
 #define BMC_KEY_MAX 250 /* protocol.txt, "Keys" */
-#define BMC_TEXT_MAX 1392 /* text of one datagram of memcached: 1400 less the 8 bytes of its frame */
+#define BMC_TEXT_MAX                                                                               \
+	1392 /* text of one datagram of memcached: 1400 less the 8 bytes of its frame */
 #define BMC_WHERE_MAX 256 /* local addresses that items were served from */
 #define BMC_WINDOW 4096 /* bytes that a parser sees at once; a power of two */
 #define BMC_LINE_MAX 512 /* a command line that is still incomplete at the end of a segment */
 #define BMC_ANSWER_WINDOW 1024 /* bytes of answers looked at at once; a power of two */
-#define BMC_ANSWER_KEEP 512 /* of an answer line that is still incomplete; above the longest VALUE line */
+#define BMC_ANSWER_KEEP                                                                            \
+	512 /* of an answer line that is still incomplete; above the longest VALUE line */
 #define BMC_STAMP_MAX_AGE_NS 30000000000ULL
 #define BMC_CLOCK_SKEW_NS 10000ULL /* "later" means later by more than this */
 
@@ -43,8 +45,10 @@
 /* Why a server's items are neither filled nor served; bits of bmc_server.off. Set once, but for STARTING. */
 enum bmc_off {
 	BMC_OFF_STARTING = 1, /* `start` is not through with the sockets and connections it found */
-	BMC_OFF_NO_MEMORY = 2, /* the state of a connection could not be made: it cannot be followed */
-	BMC_OFF_UNSEEN = 4, /* a connection of a marked listener without state: it cannot be followed */
+	BMC_OFF_NO_MEMORY =
+		2, /* the state of a connection could not be made: it cannot be followed */
+	BMC_OFF_UNSEEN =
+		4, /* a connection of a marked listener without state: it cannot be followed */
 	BMC_OFF_BUSY = 8, /* an exchange did not succeed in its number of tries */
 };
 
@@ -159,7 +163,8 @@ struct bmc_conn {
 	__u32 out_tail;
 	__u64 pad3[3];
 	__u8 in_line[BMC_LINE_MAX + 16]; /* a command line that is not complete yet */
-	__u8 out_line[BMC_ANSWER_WINDOW + 16]; /* answers: an incomplete line, then what is looked at */
+	__u8 out_line[BMC_ANSWER_WINDOW +
+		      16]; /* answers: an incomplete line, then what is looked at */
 };
 
 /* ---- settings: .rodata, set between open and load ---- */
@@ -177,7 +182,8 @@ struct bmc_config {
 	__u32 n_buckets;
 	__u32 n_writers;
 	__u32 uid[BMC_PORTS_MAX]; /* the server's user */
-	__u32 egress[BMC_EGRESS_MAX]; /* ifindex of each attached interface, and of those stacked on one */
+	__u32 egress
+		[BMC_EGRESS_MAX]; /* ifindex of each attached interface, and of those stacked on one */
 	__u16 port[BMC_PORTS_MAX]; /* network order */
 	__u8 tag; /* high byte of the skb marks of stamped replies; not 0 */
 	__u8 pad[3];
@@ -217,7 +223,8 @@ struct bmc_config {
 	X(CONNECTIONS, "connections", "TCP connections born")                                      \
 	X(LOST, "lost", "TCP connections that could not be followed")                              \
 	X(DROP_AHEAD, "drop_ahead", "segments dropped because they came ahead of their turn")      \
-	X(DROP_REDO, "drop_redo", "retransmissions dropped while their first copy is not accepted") \
+	X(DROP_REDO, "drop_redo",                                                                  \
+	  "retransmissions dropped while their first copy is not accepted")                        \
 	X(DROP_BUSY, "drop_busy", "segments dropped because the connection was in use")            \
 	X(DROP_EARLY, "drop_early", "data dropped before the connection was known")                \
 	X(UDP_WRITES, "udp_writes", "datagrams that write or may write")
@@ -258,7 +265,8 @@ struct bmc_instance {
 _Static_assert(sizeof(struct bmc_server) == 128, "two cache lines");
 _Static_assert(sizeof(struct bmc_writer) == 64, "a cache line");
 _Static_assert(sizeof(struct bmc_mark) == 16, "");
-_Static_assert(sizeof(struct bmc_conn) == 192 + BMC_LINE_MAX + 16 + BMC_ANSWER_WINDOW + 16, "three lines and two buffers");
+_Static_assert(sizeof(struct bmc_conn) == 192 + BMC_LINE_MAX + 16 + BMC_ANSWER_WINDOW + 16,
+	       "three lines and two buffers");
 _Static_assert((BMC_WINDOW & (BMC_WINDOW - 1)) == 0, "a mask");
 _Static_assert((BMC_ANSWER_WINDOW & (BMC_ANSWER_WINDOW - 1)) == 0, "a mask");
 

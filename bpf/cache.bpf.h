@@ -80,8 +80,10 @@ struct {
 } bmc_locals SEC(".maps");
 
 /* Where a way begins. */
-const volatile __u16 bmc_way_at[32] = { 0,    128,  256,  384,	512,  640,  768,  896,	1024, 1280,
-					1536, 1792, 2048, 2304, 2560, 3072, 3584, 4096, 4608, 6144 };
+const volatile __u16 bmc_way_at[32] = {
+	0,    128,  256,  384,	512,  640,  768,  896,	1024, 1280,
+	1536, 1792, 2048, 2304, 2560, 3072, 3584, 4096, 4608, 6144
+};
 
 static __always_inline __u32 bmc_way_offset(__u64 way)
 {
@@ -150,7 +152,8 @@ struct bmc_key_bytes {
 };
 
 /* Whether `len` bytes of the window at `pos` are `key`'s. */
-__noinline int bmc_key_equal(const struct bmc_window *win, __u32 pos, __u32 len, struct bmc_key_bytes *key)
+__noinline int bmc_key_equal(const struct bmc_window *win, __u32 pos, __u32 len,
+			     struct bmc_key_bytes *key)
 {
 	__u64 at = pos;
 

@@ -99,7 +99,8 @@ __noinline int bmc_hold(struct bmc_conn *conn, __u64 want)
 
 		if (old == BMC_HOLD_CLOSED || old == BMC_HOLD_NEVER)
 			next = old;
-		else if (old != BMC_HOLD_FREE && want != BMC_HOLD_NEVER && (__s32)((__u32)want - (__u32)old) < 0)
+		else if (old != BMC_HOLD_FREE && want != BMC_HOLD_NEVER &&
+			 (__s32)((__u32)want - (__u32)old) < 0)
 			next = old;
 		seen = __sync_val_compare_and_swap(&conn->hold, old, next);
 		if (seen == old) {
@@ -306,7 +307,8 @@ __noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 
 			if (what && who == mine.who)
 				own = i;
-			else if (!what || ((finished & 1U << i) && who == seen[i].who && what == seen[i].what))
+			else if (!what || ((finished & 1U << i) && who == seen[i].who &&
+					   what == seen[i].what))
 				empty = i;
 		}
 		if (own == BMC_FLIGHTS)
@@ -384,7 +386,8 @@ static __always_inline int bmc_socket_up(struct bmc_server *s)
 	__u64 old = BMC_READ_ONCE(s->word);
 
 	for (__u32 i = 0; i < BMC_TRIES; i++) {
-		__u64 seen = __sync_val_compare_and_swap(&s->word, old, old + (1ULL << BMC_WORD_SOCKETS_SHIFT));
+		__u64 seen = __sync_val_compare_and_swap(&s->word, old,
+							 old + (1ULL << BMC_WORD_SOCKETS_SHIFT));
 
 		if (seen == old)
 			return bmc_word_life(old);
@@ -460,7 +463,8 @@ __noinline int bmc_udp_write_seen(__u32 server, __u64 hash)
 		return 0;
 	place = &b->flight[BMC_FLIGHT_UDP];
 	mine.who = BMC_READ_ONCE(s->udp) >> BMC_UDP_GEN_SHIFT << 32 | BMC_WRITER_UDP;
-	mine.what = bmc_flight_what(BMC_FLIGHT_NEVER, server, bmc_word_life(BMC_READ_ONCE(s->word)), 0);
+	mine.what =
+		bmc_flight_what(BMC_FLIGHT_NEVER, server, bmc_word_life(BMC_READ_ONCE(s->word)), 0);
 	bpf_spin_lock(&b->lock);
 	gone = bmc_cache_forget(b, bmc_tag_of(hash));
 	if (!place->what || (__u8)(place->what >> 48) == (__u8)server) {

@@ -68,13 +68,15 @@ __noinline int bmc_fill_form(struct bmc_work *w)
 
 	if (!w || bmc_keep_bytes(bmc_window64(&w->win, 0), 6) != MC_WORD6("VALUE "))
 		return 0;
-	if (mc_key_scan(&w->win, BMC_TEXT_KEY, (const struct mc_seed *)bmc_shared.seed, &w->key) || !w->key.len)
+	if (mc_key_scan(&w->win, BMC_TEXT_KEY, (const struct mc_seed *)bmc_shared.seed, &w->key) ||
+	    !w->key.len)
 		return 0;
 	if (mc_split(&w->win, BMC_TEXT_KEY + w->key.len, w->end, &w->req.rest) != MC_END_LINE)
 		return 0;
 	t = &w->req.rest;
 	/* single spaces, \r\n: exactly as memcached prints it */
-	if (t->n != 2 || t->pos[0] != BMC_TEXT_KEY + w->key.len + 1 || t->pos[1] != t->pos[0] + t->len[0] + 1)
+	if (t->n != 2 || t->pos[0] != BMC_TEXT_KEY + w->key.len + 1 ||
+	    t->pos[1] != t->pos[0] + t->len[0] + 1)
 		return 0;
 	line = t->pos[1] + t->len[1] + 2;
 	if (t->used != line)
@@ -88,7 +90,8 @@ __noinline int bmc_fill_form(struct bmc_work *w)
 		return 0;
 	if (text == w->end)
 		return (int)text;
-	if (text + BMC_TEXT_TAIL != w->end || bmc_keep_bytes(bmc_window64(&w->win, text), 5) != MC_WORD5("END\r\n"))
+	if (text + BMC_TEXT_TAIL != w->end ||
+	    bmc_keep_bytes(bmc_window64(&w->win, text), 5) != MC_WORD5("END\r\n"))
 		return 0;
 	return (int)text;
 }
@@ -129,7 +132,8 @@ static __always_inline int bmc_way_take(struct bmc_bucket *b, struct bmc_entry *
 }
 
 /* The bytes, and all that a reader compares, but for the tag. */
-__noinline int bmc_way_write(struct __sk_buff *skb, struct bmc_work *w, __u32 at, __u32 len, __u64 until)
+__noinline int bmc_way_write(struct __sk_buff *skb, struct bmc_work *w, __u32 at, __u32 len,
+			     __u64 until)
 {
 	struct bmc_bucket *b;
 	struct bmc_entry *e;
@@ -170,7 +174,8 @@ __noinline int bmc_fill_look(struct bmc_work *w)
 	if (!b)
 		return 1;
 	for (__u32 i = 0; i < BMC_FLIGHTS; i++) {
-		__u64 what = BMC_READ_ONCE(b->flight[i].what), who = BMC_READ_ONCE(b->flight[i].who);
+		__u64 what = BMC_READ_ONCE(b->flight[i].what),
+		      who = BMC_READ_ONCE(b->flight[i].who);
 
 		w->seen_what[i] = what;
 		w->seen_who[i] = who;
@@ -242,7 +247,8 @@ __noinline int bmc_fill_publish(struct bmc_work *w, __u32 way, __u64 stamp, __u3
  * FILL of the item in the window: text of `len` bytes, stamp S. The epoch is read first. Returns the counter of what
  * happened.
  */
-static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct bmc_work *w, __u32 len, __u64 stamp)
+static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct bmc_work *w,
+						   __u32 len, __u64 stamp)
 {
 	struct bmc_server *s = bmc_server_get(w->server);
 	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
@@ -265,10 +271,12 @@ static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct
 	e = bmc_entry_get(b, bmc_way_offset((__u32)way));
 	if (!e)
 		return BMC_STAT_REFUSED_PLACE;
-	evicted = BMC_READ_ONCE(b->valid) & ~bmc_ways_tagged(b, bmc_tag_of(w->key.hash)) & 1U << way;
+	evicted =
+		BMC_READ_ONCE(b->valid) & ~bmc_ways_tagged(b, bmc_tag_of(w->key.hash)) & 1U << way;
 	if (!bmc_way_take(b, e, (__u32)way))
 		return BMC_STAT_REFUSED_BUSY;
-	written = !bmc_way_write(skb, w, bmc_way_offset((__u32)way), len, stamp + bmc_config.max_age_ns);
+	written = !bmc_way_write(skb, w, bmc_way_offset((__u32)way), len,
+				 stamp + bmc_config.max_age_ns);
 	why = bmc_fill_publish(w, way, stamp, written);
 	if (evicted)
 		bmc_stats_count(BMC_STAT_EVICTIONS);
@@ -276,7 +284,8 @@ static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct
 }
 
 /* Loads the text of a reply into the window. 0, or -1: not a whole datagram of ours. */
-static __always_inline int bmc_fill_load(struct __sk_buff *skb, struct bmc_work *w, const struct bmc_pkt *pkt)
+static __always_inline int bmc_fill_load(struct __sk_buff *skb, struct bmc_work *w,
+					 const struct bmc_pkt *pkt)
 {
 	struct {
 		struct udphdr udp;
@@ -284,9 +293,11 @@ static __always_inline int bmc_fill_load(struct __sk_buff *skb, struct bmc_work 
 	} head;
 	__u64 len;
 
-	if (pkt->proto != IPPROTO_UDP || pkt->fragment || bpf_skb_load_bytes(skb, pkt->l4, &head, sizeof(head)))
+	if (pkt->proto != IPPROTO_UDP || pkt->fragment ||
+	    bpf_skb_load_bytes(skb, pkt->l4, &head, sizeof(head)))
 		return -1;
-	if (bpf_ntohs(head.udp.len) != pkt->l4_len || head.frame.seq || head.frame.total != bpf_htons(1))
+	if (bpf_ntohs(head.udp.len) != pkt->l4_len || head.frame.seq ||
+	    head.frame.total != bpf_htons(1))
 		return -1;
 	if (pkt->l4_len <= sizeof(head) || pkt->l4_len > sizeof(head) + BMC_TEXT_MAX)
 		return -1;
@@ -303,13 +314,16 @@ static __always_inline int bmc_fill_load(struct __sk_buff *skb, struct bmc_work 
 }
 
 /* The local address of a reply: its source. */
-static __always_inline int bmc_fill_addr(struct __sk_buff *skb, struct bmc_work *w, const struct bmc_pkt *pkt)
+static __always_inline int bmc_fill_addr(struct __sk_buff *skb, struct bmc_work *w,
+					 const struct bmc_pkt *pkt)
 {
 	if (pkt->family == 6)
-		return (int)bpf_skb_load_bytes(skb, pkt->l3 + offsetof(struct ipv6hdr, saddr), w->addr, 16);
+		return (int)bpf_skb_load_bytes(skb, pkt->l3 + offsetof(struct ipv6hdr, saddr),
+					       w->addr, 16);
 	*(__u64 *)w->addr = 0;
 	*(__u64 *)(w->addr + 8) = 0xffff0000;
-	return (int)bpf_skb_load_bytes(skb, pkt->l3 + offsetof(struct iphdr, saddr), w->addr + 12, 4);
+	return (int)bpf_skb_load_bytes(skb, pkt->l3 + offsetof(struct iphdr, saddr), w->addr + 12,
+				       4);
 }
 
 /* The server that this reply comes from: by its socket's mark, its port checked. -1: none of ours. */
@@ -337,7 +351,8 @@ static __always_inline int bmc_fill_server(struct __sk_buff *skb, const struct b
 }
 
 /* A reply that carries a stamp, at TC egress. */
-static __always_inline enum bmc_stat bmc_fill_reply(struct __sk_buff *skb, struct bmc_work *w, __u32 mark)
+static __always_inline enum bmc_stat bmc_fill_reply(struct __sk_buff *skb, struct bmc_work *w,
+						    __u32 mark)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	struct bmc_pkt pkt = {};

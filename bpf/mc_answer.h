@@ -64,7 +64,8 @@ BMC_STEP __u64 mc_answer_number(const struct bmc_answer_window *win, __u32 pos)
 	word = mc_answer64(win, pos);
 	marks = bmc_low_bytes(word);
 	if (marks)
-		return bmc_first_byte(marks) ? mc_digits8(word, bmc_first_byte(marks)) : MC_NO_NUMBER;
+		return bmc_first_byte(marks) ? mc_digits8(word, bmc_first_byte(marks)) :
+					       MC_NO_NUMBER;
 	high = mc_digits8(word, 8);
 	word = mc_answer64(win, (__u64)pos + 8);
 	marks = bmc_low_bytes(word);
@@ -92,12 +93,15 @@ BMC_INLINE enum mc_answer_kind mc_answer_kind(__u64 word, __u64 more)
 {
 	__u64 five = bmc_keep_bytes(word, 5);
 
-	if (five == MC_WORD5("STAT ") || five == MC_WORD5("ITEM ") || bmc_keep_bytes(word, 7) == MC_WORD7("PREFIX ") ||
-	    bmc_keep_bytes(word, 4) == MC_WORD4("key=") || bmc_keep_bytes(word, 3) == MC_WORD3("mg "))
+	if (five == MC_WORD5("STAT ") || five == MC_WORD5("ITEM ") ||
+	    bmc_keep_bytes(word, 7) == MC_WORD7("PREFIX ") ||
+	    bmc_keep_bytes(word, 4) == MC_WORD4("key=") ||
+	    bmc_keep_bytes(word, 3) == MC_WORD3("mg "))
 		return MC_ANSWER_PART;
 	if (word == MC_WORD8("ERROR To") && bmc_keep_bytes(more, 5) == MC_WORD5("o man"))
 		return MC_ANSWER_REFUSED;
-	if (five == MC_WORD5("ERROR") || word == MC_WORD8("CLIENT_E") || word == MC_WORD8("SERVER_E"))
+	if (five == MC_WORD5("ERROR") || word == MC_WORD8("CLIENT_E") ||
+	    word == MC_WORD8("SERVER_E"))
 		return MC_ANSWER_ERROR;
 	return MC_ANSWER_ONE;
 }
@@ -106,7 +110,8 @@ BMC_INLINE enum mc_answer_kind mc_answer_kind(__u64 word, __u64 more)
  * The answer line at `pos` of a window that is filled up to `end`. Returns 0 with `out` filled; out->kind is
  * MC_ANSWER_NONE while the newline is not there.
  */
-BMC_STEP int mc_answer_line(const struct bmc_answer_window *win, __u32 pos, __u32 end, struct mc_answer *out)
+BMC_STEP int mc_answer_line(const struct bmc_answer_window *win, __u32 pos, __u32 end,
+			    struct mc_answer *out)
 {
 	__u64 word, at;
 

@@ -41,7 +41,8 @@ struct mc_key {
  * The token at `pos`: up to the first byte below 0x21. 0: `key` has place, length (which may be 0) and hash;
  * -1: no such byte within BMC_KEY_MAX + 1 bytes, `key` untouched.
  */
-BMC_STEP int mc_key_scan(const struct bmc_window *win, __u32 pos, const struct mc_seed *seed, struct mc_key *key)
+BMC_STEP int mc_key_scan(const struct bmc_window *win, __u32 pos, const struct mc_seed *seed,
+			 struct mc_key *key)
 {
 	__u64 v0, v1, v2, v3, word = 0, marks = 0;
 	__u64 at = pos, len;

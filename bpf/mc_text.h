@@ -14,189 +14,7 @@
 #ifndef BMC_MC_TEXT_H
 #define BMC_MC_TEXT_H
 
-#include "mc_proto.h"
-
-/* What ends a token. */
-enum mc_end {
-	MC_END_SPACE, /* a space: there may be more */
-	MC_END_LINE, /* the line's end */
-	MC_END_ODD, /* a control character or a NUL */
-	MC_END_OPEN, /* not there yet */
-};
-
-#define MC_TOKEN_WORDS 33 /* the longest token looked for: a little more than a key */
-
-/* The first byte at or after `pos` that is not a space. */
-BMC_STEP __u64 mc_skip_spaces(const struct bmc_window *win, __u32 pos)
-{
-	__u64 at = pos;
-
-	if (!win)
-		return at;
-	for (__u32 i = 0; i < BMC_LINE_MAX / 8; i++) {
-		__u64 other = bmc_window64(win, at) ^ BMC_BYTES(' ');
-
-		if (other) {
-			/* the lowest byte that differs */
-			__u64 bit = other & -other;
-			__u32 n = 0;
-
-			n += (bit >= 1ULL << 8);
-			n += (bit >= 1ULL << 16);
-			n += (bit >= 1ULL << 24);
-			n += (bit >= 1ULL << 32);
-			n += (bit >= 1ULL << 40);
-			n += (bit >= 1ULL << 48);
-			n += (bit >= 1ULL << 56);
-			return at + n;
-		}
-		at += 8;
-	}
-	return at;
-}
-
-/* The first byte below 0x21 at or after `pos`; if there is none for long, a position that is no such byte. */
-BMC_STEP __u64 mc_token_end(const struct bmc_window *win, __u32 pos)
-{
-	__u64 at = pos;
-
-	if (!win)
-		return at;
-	for (__u32 i = 0; i < MC_TOKEN_WORDS; i++) {
-		__u64 marks = bmc_low_bytes(bmc_window64(win, at));
-
-		if (marks)
-			return at + bmc_first_byte(marks);
-		at += 8;
-	}
-	return at;
-}
-
-/* The position of the newline at or after `pos`, or `end` if there is none. */
-BMC_STEP __u64 mc_newline(const struct bmc_window *win, __u32 pos, __u32 end)
-{
-	__u64 at = pos;
-
-	if (!win)
-		return end;
-	for (__u32 i = 0; i <= BMC_WINDOW / 8; i++) {
-		__u64 marks;
-
-		if (at >= end)
-			break;
-		marks = bmc_equal_bytes(bmc_window64(win, at), '\n');
-		if (marks) {
-			at += bmc_first_byte(marks);
-			return at < end ? at : end;
-		}
-		at += 8;
-	}
-	return end;
-}
-
-/* What ends the token before `at`; *ret_used is then the position behind the newline of a line's end. */
-BMC_INLINE enum mc_end mc_end_at(const struct bmc_window *win, __u64 at, __u64 end, __u32 *ret_used)
-{
-	__u32 two = (__u32)bmc_window64(win, at) & 0xffff;
-
-	if (at >= end)
-		return MC_END_OPEN;
-	if ((two & 0xff) == ' ')
-		return MC_END_SPACE;
-	if ((two & 0xff) == '\n') {
-		*ret_used = (__u32)at + 1;
-		return MC_END_LINE;
-	}
-	if ((two & 0xff) != '\r')
-		return MC_END_ODD;
-	if (at + 1 >= end)
-		return MC_END_OPEN;
-	if (two != ('\r' | '\n' << 8))
-		return MC_END_ODD;
-	*ret_used = (__u32)at + 2;
-	return MC_END_LINE;
-}
-
-/* Splits the rest of a line. MC_END_LINE: `out` is complete; SPACE: more than MC_TOKENS_MAX tokens; ODD, OPEN. */
-BMC_STEP int mc_split(const struct bmc_window *win, __u32 pos, __u32 end, struct mc_tokens *out)
-{
-	enum mc_end stop = MC_END_SPACE;
-	__u64 at = pos;
-
-	if (!win || !out)
-		return MC_END_ODD;
-	out->n = 0;
-	for (__u32 i = 0; i <= MC_TOKENS_MAX; i++) {
-		__u32 used = 0;
-		__u64 start;
-
-		start = mc_skip_spaces(win, (__u32)at);
-		at = mc_token_end(win, (__u32)start);
-		stop = mc_end_at(win, at, end, &used);
-		if (at > start && stop != MC_END_OPEN) {
-			if (i == MC_TOKENS_MAX)
-				return MC_END_SPACE;
-			out->pos[i] = (__u32)start;
-			out->len[i] = (__u32)(at - start);
-			out->n = i + 1;
-		}
-		if (stop != MC_END_SPACE) {
-			out->used = used;
-			return stop;
-		}
-		if (at == start) /* spaces beyond what is looked at */
-			return MC_END_ODD;
-	}
-	return MC_END_SPACE;
-}
-
-/* ---- numbers ---- */
-#define MC_NO_NUMBER (~0ULL)
-
-/* The first n (1 to 8) bytes of `word` as decimal digits, or MC_NO_NUMBER. */
-BMC_INLINE __u64 mc_digits8(__u64 word, __u32 n)
-{
-	__u32 shift = (8 - n) * 8 & 63;
-	__u64 w = word << shift;
-
-	w |= shift ? BMC_BYTES('0') >> (64 - shift) : 0;
-	if ((w & BMC_BYTES(0xf0)) != BMC_BYTES('0') || ((w + BMC_BYTES(6)) & BMC_BYTES(0xf0)) != BMC_BYTES('0'))
-		return MC_NO_NUMBER;
-	w = ((w & BMC_BYTES(0x0f)) * 2561) >> 8;
-	w = ((w & 0x00ff00ff00ff00ffULL) * 6553601) >> 16;
-	return ((w & 0x0000ffff0000ffffULL) * 42949672960001ULL) >> 32;
-}
-
-/* A decimal number of 1 to 10 digits, or MC_NO_NUMBER. */
-BMC_STEP __u64 mc_number(const struct bmc_window *win, __u32 pos, __u32 len)
-{
-	__u64 high, low;
-
-	if (!win || !len || len > 10)
-		return MC_NO_NUMBER;
-	if (len <= 8)
-		return mc_digits8(bmc_window64(win, pos), len);
-	high = mc_digits8(bmc_window64(win, pos), 8);
-	low = mc_digits8(bmc_window64(win, pos + 8), len - 8);
-	if (high == MC_NO_NUMBER || low == MC_NO_NUMBER)
-		return MC_NO_NUMBER;
-	return high * (len == 9 ? 10 : 100) + low;
-}
-
-/* Whether a token is 1 to 19 digits: a number of 64 bits for certain. */
-BMC_STEP int mc_is_unique(const struct bmc_window *win, __u32 pos, __u32 len)
-{
-	if (!win || !len || len > 19)
-		return 0;
-	if (len > 16)
-		return mc_digits8(bmc_window64(win, pos), 8) != MC_NO_NUMBER &&
-		       mc_digits8(bmc_window64(win, pos + 8), 8) != MC_NO_NUMBER &&
-		       mc_digits8(bmc_window64(win, pos + 16), len - 16) != MC_NO_NUMBER;
-	if (len > 8)
-		return mc_digits8(bmc_window64(win, pos), 8) != MC_NO_NUMBER &&
-		       mc_digits8(bmc_window64(win, pos + 8), len - 8) != MC_NO_NUMBER;
-	return mc_digits8(bmc_window64(win, pos), len) != MC_NO_NUMBER;
-}
+#include "mc_token.h"
 
 /* ---- verbs ---- */
 #define MC_C(s, i) ((__u64)(__u8)(s)[i])
@@ -263,7 +81,8 @@ BMC_INLINE int mc_lost(struct mc_request *out, enum bmc_lost why)
 }
 
 /* A line that only needs its end to be known. 0, or -1: its end is not there yet. */
-BMC_INLINE int mc_whole_line(const struct bmc_window *win, __u32 pos, __u32 end, enum mc_op op, struct mc_request *out)
+BMC_INLINE int mc_whole_line(const struct bmc_window *win, __u32 pos, __u32 end, enum mc_op op,
+			     struct mc_request *out)
 {
 	__u64 at = mc_newline(win, pos, end);
 
@@ -340,16 +159,16 @@ BMC_STEP int mc_text_meta_get(const struct bmc_window *win, struct mc_request *o
 		if (i >= out->rest.n)
 			break;
 		c = bmc_window8(win, out->rest.pos[i]);
-		if (c != 'v' && c != 'f' && c != 's' && c != 't' && c != 'c' && c != 'k' && c != 'h' && c != 'l' &&
-		    c != 'O' && c != 'b')
+		if (c != 'v' && c != 'f' && c != 's' && c != 't' && c != 'c' && c != 'k' &&
+		    c != 'h' && c != 'l' && c != 'O' && c != 'b')
 			return mc_lost(out, BMC_LOST_META);
 	}
 	return 0;
 }
 
 /* The rest of a line of a few tokens, from `at` on, for a verb that takes no key: flush_all, mg. */
-BMC_INLINE int mc_text_tokens(const struct bmc_window *win, __u32 at, __u32 end, __u32 start, enum mc_verb verb,
-			      struct mc_request *out)
+BMC_INLINE int mc_text_tokens(const struct bmc_window *win, __u32 at, __u32 end, __u32 start,
+			      enum mc_verb verb, struct mc_request *out)
 {
 	int stop = mc_split(win, at, end, &out->rest);
 
@@ -365,13 +184,14 @@ BMC_INLINE int mc_text_tokens(const struct bmc_window *win, __u32 at, __u32 end,
  * The rest of a line whose key was scanned into out->key. A key with control characters is memcached's to have, but
  * is never cached: only the line's reading matters. A NUL ends the line for memcached: not followed.
  */
-BMC_INLINE int mc_text_keyed(const struct bmc_window *win, __u32 end, __u32 start, enum mc_verb verb,
-			     struct mc_request *out)
+BMC_INLINE int mc_text_keyed(const struct bmc_window *win, __u32 end, __u32 start,
+			     enum mc_verb verb, struct mc_request *out)
 {
 	__u64 at = (__u64)out->key.pos + out->key.len;
 	int stop;
 
-	if (at < end && bmc_window8(win, at) < ' ' && bmc_window8(win, at) != '\r' && bmc_window8(win, at) != '\n') {
+	if (at < end && bmc_window8(win, at) < ' ' && bmc_window8(win, at) != '\r' &&
+	    bmc_window8(win, at) != '\n') {
 		if (verb == MC_VERB_CHANGE && bmc_window8(win, at))
 			return mc_whole_line(win, start, end, MC_OP_OTHER, out);
 		return mc_lost(out, BMC_LOST_REJECTED);
@@ -390,7 +210,8 @@ BMC_INLINE int mc_text_keyed(const struct bmc_window *win, __u32 end, __u32 star
 }
 
 /* gat, gats: the line must be whole; `used` leads to the keys, which mc_text_touch_key reads one by one. */
-BMC_INLINE int mc_text_touch(const struct bmc_window *win, __u32 at, __u32 end, __u32 start, struct mc_request *out)
+BMC_INLINE int mc_text_touch(const struct bmc_window *win, __u32 at, __u32 end, __u32 start,
+			     struct mc_request *out)
 {
 	__u64 exptime = mc_skip_spaces(win, at);
 	__u64 stop = mc_token_end(win, (__u32)exptime);
@@ -421,8 +242,9 @@ BMC_INLINE int mc_text_lone(enum mc_verb verb, __u32 used, struct mc_request *ou
 }
 
 /* What follows a verb and a space, at `at`. */
-BMC_INLINE int mc_text_arguments(const struct bmc_window *win, __u32 at, __u32 end, __u32 start, enum mc_verb verb,
-				 const struct mc_seed *seed, struct mc_request *out)
+BMC_INLINE int mc_text_arguments(const struct bmc_window *win, __u32 at, __u32 end, __u32 start,
+				 enum mc_verb verb, const struct mc_seed *seed,
+				 struct mc_request *out)
 {
 	if (verb == MC_VERB_STORE || verb == MC_VERB_CAS || verb == MC_VERB_CHANGE) {
 		__u64 key = mc_skip_spaces(win, at);
@@ -450,8 +272,8 @@ BMC_INLINE int mc_text_arguments(const struct bmc_window *win, __u32 at, __u32 e
  * not complete; out->used the bytes of its line (a data block, out->block, comes on top). Positions in `out` are
  * the window's. Returns 0; -1 with MC_OP_NONE.
  */
-BMC_STEP int mc_text_request(const struct bmc_window *win, __u32 pos, __u32 end, const struct mc_seed *seed,
-			     struct mc_request *out)
+BMC_STEP int mc_text_request(const struct bmc_window *win, __u32 pos, __u32 end,
+			     const struct mc_seed *seed, struct mc_request *out)
 {
 	__u64 start, at, word;
 	__u32 len, used = 0;
@@ -489,8 +311,8 @@ BMC_STEP int mc_text_request(const struct bmc_window *win, __u32 pos, __u32 end,
  * The next key of a gat's line, at `pos`. Returns its end in the window with out->key filled; 0 at the line's end,
  * out->used then the position behind it; -1: not to be read.
  */
-BMC_STEP int mc_text_touch_key(const struct bmc_window *win, __u32 pos, __u32 end, const struct mc_seed *seed,
-			       struct mc_request *out)
+BMC_STEP int mc_text_touch_key(const struct bmc_window *win, __u32 pos, __u32 end,
+			       const struct mc_seed *seed, struct mc_request *out)
 {
 	__u64 at;
 	__u32 used = 0;

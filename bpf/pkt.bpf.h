@@ -70,7 +70,8 @@ static __always_inline int bmc_pkt_ipv4(void *data, void *end, __u32 l3, struct 
 }
 
 /* The extension headers that a socket's packets can have are stepped over when `extensions`. */
-static __always_inline int bmc_pkt_ipv6(void *data, void *end, __u32 l3, int extensions, struct bmc_pkt *pkt)
+static __always_inline int bmc_pkt_ipv6(void *data, void *end, __u32 l3, int extensions,
+					struct bmc_pkt *pkt)
 {
 	struct ipv6hdr *ip = data + l3;
 	__u32 off = l3 + sizeof(*ip);
@@ -103,8 +104,8 @@ static __always_inline int bmc_pkt_ipv6(void *data, void *end, __u32 l3, int ext
 }
 
 /* The IP packet at offset l3. 0, or -1: not IP, or not to be read. */
-static __always_inline int bmc_pkt_ip(void *data, void *end, __u16 ethertype, __u32 l3, int extensions,
-				      struct bmc_pkt *pkt)
+static __always_inline int bmc_pkt_ip(void *data, void *end, __u16 ethertype, __u32 l3,
+				      int extensions, struct bmc_pkt *pkt)
 {
 	if (ethertype == ETH_P_IP)
 		return bmc_pkt_ipv4(data, end, l3, pkt);

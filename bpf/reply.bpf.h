@@ -7,179 +7,12 @@
 #define BMC_REPLY_BPF_H
 
 #include "coherence.bpf.h"
-#include "pkt.bpf.h"
+#include "rx.bpf.h"
 #include "verdict.bpf.h"
 
-
-
-#define BMC_FRAME_MIN (sizeof(struct mc_udp_frame) + 6) /* a frame and "get k\n" */
 #define BMC_MTU_SAFE 576 /* no interface has less: RFC 791 */
-#define BMC_IP4_OPTIONS_MAX 40
-#define BMC_HEAD_MAX 104 /* Ethernet, two tags, the longest IPv4 header, UDP, frame: 98 */
-#define BMC_HEADROOM 192 /* what a packet can grow to the front: XDP's 256 less what the kernel keeps there */
-
-/* ---- one's complement arithmetic (RFC 1071), native order ---- */
-static __always_inline __u32 bmc_fold(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (__u32)((sum & 0xffff) + (sum >> 16));
-}
-
-/* A sum of bytes that begin at an odd offset. */
-static __always_inline __u32 bmc_sum_at(__u32 sum, __u32 offset)
-{
-	__u32 odd = ((sum & 0xff) << 8) | (sum >> 8);
-
-	return offset & 1 ? odd : sum;
-}
-
-/* What a request's headers are: enough to answer it. */
-struct bmc_rx {
-	struct bmc_pkt pkt;
-	__u32 payload; /* offset of the memcached frame */
-	__u32 len; /* its bytes, the frame included */
-	__u32 saved; /* bytes of the whole packet: it is kept in the window, to be parsed and to be put back */
-};
-
-/* ---- is it ours, and plain? ---- */
-
-/*
- * A header that is in the window; `off` is below BMC_HEAD_MAX. Replies are built there too, and then stored at once.
- */
-static __always_inline void *bmc_head_at(struct bmc_work *w, __u64 off)
-{
-	bmc_hide(off);
-	return &w->win.bytes[off & 127];
-}
-
-/* Options that have to do with the route are the stack's. Returns their sum; -1. */
-static __always_inline int bmc_rx_options(struct bmc_work *w, __u32 at, __u32 len)
-{
-	for (__u32 i = 0; i < BMC_IP4_OPTIONS_MAX; i++) {
-		__u8 byte = bmc_window8(&w->win, at + i);
-
-		if (i >= len)
-			break;
-		if (byte == 131 || byte == 137) /* loose and strict source route, RFC 791 */
-			return -1;
-	}
-	return (int)bmc_work_sum(w, at, len);
-}
-
-/* The addresses, and the header's checksum. -1: not to be answered. */
-static __always_inline int bmc_rx_ipv4(struct bmc_work *w, const struct bmc_pkt *pkt)
-{
-	struct iphdr *ip = bmc_head_at(w, pkt->l3);
-	__u32 *words = (__u32 *)ip, options = pkt->l4 - pkt->l3 - sizeof(*ip);
-	__u8 first = *(__u8 *)&ip->saddr;
-	int more = 0;
-	__u64 sum;
-
-	if (first == 0 || first == 127 || first >= 224 || ip->saddr == ip->daddr)
-		return -1;
-	sum = (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
-	*(__u64 *)w->addr = 0;
-	*(__u64 *)(w->addr + 8) = 0xffff0000 | (__u64)ip->daddr << 32;
-	w->ip_sum = bmc_fold((__u64)ip->saddr + ip->daddr + bpf_htons(IPPROTO_UDP));
-	if (options)
-		more = bmc_rx_options(w, pkt->l3 + sizeof(*ip), options);
-	if (more < 0)
-		return -1;
-	return bmc_fold(sum + (__u32)more) == 0xffff ? 0 : -1;
-}
-
-static __always_inline int bmc_rx_ipv6(struct bmc_work *w, const struct bmc_pkt *pkt)
-{
-	struct ipv6hdr *ip = bmc_head_at(w, pkt->l3);
-	__u64 *src = (__u64 *)&ip->saddr, *dst = (__u64 *)&ip->daddr, sum;
-
-	if (*(__u8 *)src == 0xff || (!src[0] && (!src[1] || src[1] == bpf_cpu_to_be64(1))))
-		return -1;
-	if (src[0] == dst[0] && src[1] == dst[1])
-		return -1;
-	((__u64 *)w->addr)[0] = dst[0];
-	((__u64 *)w->addr)[1] = dst[1];
-	sum = bpf_htons(IPPROTO_UDP);
-	sum += (src[0] & 0xffffffff) + (src[0] >> 32) + (src[1] & 0xffffffff) + (src[1] >> 32);
-	sum += (dst[0] & 0xffffffff) + (dst[0] >> 32) + (dst[1] & 0xffffffff) + (dst[1] >> 32);
-	w->ip_sum = bmc_fold(sum);
-	return 0;
-}
-
-/* The window gets the packet. */
-static __always_inline int bmc_rx_load(struct xdp_md *ctx, struct bmc_work *w, const struct bmc_rx *rx)
-{
-	__u64 saved = rx->saved;
-
-	bmc_hide(saved);
-	if (saved - 1 >= BMC_WINDOW)
-		return -1;
-	return (int)bpf_xdp_load_bytes(ctx, 0, w->win.bytes, saved);
-}
-
-/*
- * The UDP checksum; none is allowed over IPv4 (RFC 768) and not over IPv6 (RFC 8200, section 8.1). A sender that
- * leaves it to the device stores the sum of the pseudo-header alone, and where there is no wire (veth, virtio) that is
- * what comes: as good as right, the bytes have not left memory.
- */
-static __always_inline int bmc_rx_checksum(struct bmc_work *w, const struct bmc_rx *rx, const struct udphdr *udp)
-{
-	__u64 sum;
-
-	if (!udp->check)
-		return rx->pkt.family == 4 ? 0 : -1;
-	if (udp->check == bmc_fold((__u64)w->ip_sum + udp->len))
-		return 0;
-	sum = (__u64)w->ip_sum + udp->len + udp->len + udp->source + udp->dest + udp->check;
-	sum += bmc_work_sum(w, rx->payload, rx->len);
-	return bmc_fold(sum) == 0xffff ? 0 : -1;
-}
-
-/*
- * Whether the packet is a UDP datagram to a server's port. 1: it is, `rx` filled, `udp` a copy of its header;
- * 0: it is not; -1: it is, but not one that can be answered.
- */
-static __always_inline int bmc_rx_parse(struct xdp_md *ctx, struct bmc_rx *rx, struct udphdr *udp, int *ret_server)
-{
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct {
-		struct udphdr udp;
-		struct mc_udp_frame frame;
-		__u8 text[6];
-	} *head;
-	__u32 l3 = 0;
-	__u64 whole;
-	__u16 proto;
-
-	proto = bmc_pkt_ethernet(data, end, &l3);
-	if (bmc_pkt_ip(data, end, proto, l3, 0, &rx->pkt))
-		return 0;
-	if (rx->pkt.proto != IPPROTO_UDP || rx->pkt.fragment)
-		return 0;
-	head = data + rx->pkt.l4;
-	if ((void *)(&head->udp + 1) > end)
-		return 0;
-	*ret_server = bmc_config_server(head->udp.dest);
-	if (*ret_server < 0)
-		return 0;
-	if ((void *)(head + 1) > end || (*(__u8 *)data & 1))
-		return -1;
-	__builtin_memcpy(udp, &head->udp, sizeof(*udp));
-	rx->payload = rx->pkt.l4 + sizeof(*udp);
-	rx->len = bpf_ntohs(udp->len) - sizeof(*udp);
-	whole = (__u64)(end - data);
-	bmc_hide(whole); /* else the compiler subtracts pointers in 32 bits, which is refused */
-	rx->saved = (__u32)whole;
-	if (bpf_ntohs(udp->len) != rx->pkt.l4_len || rx->pkt.l4_len < sizeof(*udp) + BMC_FRAME_MIN)
-		return -1;
-	if (rx->payload + rx->len > rx->saved || !udp->source || head->frame.total != bpf_htons(1))
-		return -1;
-	if (head->text[0] != 'g' && head->text[0] != ' ')
-		return -1;
-	return 1;
-}
+#define BMC_HEADROOM                                                                               \
+	192 /* what a packet can grow to the front: XDP's 256 less what the kernel keeps there */
 
 /* ---- get <key>*\r\n ---- */
 
@@ -382,8 +215,8 @@ static __always_inline int bmc_reply_grow(struct xdp_md *ctx, int delta, int *re
 }
 
 /* Puts the request back as it was. */
-static __always_inline void bmc_reply_undo(struct xdp_md *ctx, struct bmc_work *w, const struct bmc_rx *rx, int grown,
-					   int front)
+static __always_inline void bmc_reply_undo(struct xdp_md *ctx, struct bmc_work *w,
+					   const struct bmc_rx *rx, int grown, int front)
 {
 	__u64 saved = rx->saved;
 
@@ -396,21 +229,22 @@ static __always_inline void bmc_reply_undo(struct xdp_md *ctx, struct bmc_work *
 		bpf_xdp_store_bytes(ctx, 0, w->win.bytes, saved);
 }
 
-static __always_inline void bmc_reply_count(const struct bmc_work *w)
+static __always_inline void bmc_reply_count(struct bmc_stats *stats, const struct bmc_work *w)
 {
-	bmc_stats_count(BMC_STAT_HITS);
-	bmc_stats_add(BMC_STAT_HIT_KEYS, w->n_got);
-	bmc_stats_add(BMC_STAT_HIT_BYTES, w->text_len);
+	bmc_stats_plus(stats, BMC_STAT_HITS, 1);
+	bmc_stats_plus(stats, BMC_STAT_HIT_KEYS, w->n_got);
+	bmc_stats_plus(stats, BMC_STAT_HIT_BYTES, w->text_len);
 }
 
-static __always_inline enum bmc_verdict bmc_pass(enum bmc_stat why)
+static __always_inline enum bmc_verdict bmc_pass(struct bmc_stats *stats, enum bmc_stat why)
 {
-	bmc_stats_count(why);
+	bmc_stats_plus(stats, why, 1);
 	return BMC_TO_STACK;
 }
 
 /* All keys are there: the answer, if it fits. */
-static __always_inline enum bmc_verdict bmc_reply_write(struct xdp_md *ctx, struct bmc_work *w, struct bmc_rx *rx)
+static __always_inline enum bmc_verdict bmc_reply_write(struct xdp_md *ctx, struct bmc_work *w,
+							struct bmc_rx *rx, struct bmc_stats *stats)
 {
 	int delta, grown, front = 0;
 	__u32 whole;
@@ -421,43 +255,48 @@ static __always_inline enum bmc_verdict bmc_reply_write(struct xdp_md *ctx, stru
 	whole = rx->payload + sizeof(struct mc_udp_frame) + w->text_len;
 	delta = (int)whole - (int)rx->saved;
 	if (w->text_len > BMC_TEXT_MAX || !bmc_reply_fits(ctx, whole - rx->pkt.l3, delta))
-		return bmc_pass(BMC_STAT_PASS_LARGE);
+		return bmc_pass(stats, BMC_STAT_PASS_LARGE);
 	grown = delta > 0 ? delta : 0;
 	if (grown && bmc_reply_grow(ctx, grown, &front))
-		return bmc_pass(BMC_STAT_PASS_LARGE);
+		return bmc_pass(stats, BMC_STAT_PASS_LARGE);
 	if (bmc_reply_texts(ctx, w, rx->payload)) {
 		bmc_reply_undo(ctx, w, rx, grown, front);
-		return bmc_pass(BMC_STAT_PASS_RACE);
+		return bmc_pass(stats, BMC_STAT_PASS_RACE);
 	}
 	if (delta < 0)
-		bpf_xdp_adjust_tail(ctx, delta); /* never refused: what is left is longer than a frame's least */
+		bpf_xdp_adjust_tail(
+			ctx,
+			delta); /* never refused: what is left is longer than a frame's least */
 	bmc_reply_headers(ctx, w, rx);
-	bmc_reply_count(w);
+	bmc_reply_count(stats, w);
 	return BMC_REPLIED;
 }
 
 /* A datagram to a server's port whose headers are plain: is it a get that can be answered? */
 static __always_inline enum bmc_verdict bmc_reply_request(struct xdp_md *ctx, struct bmc_work *w,
-							  struct bmc_rx *rx, const struct udphdr *udp)
+							  struct bmc_rx *rx,
+							  const struct udphdr *udp,
+							  struct bmc_stats *stats)
 {
 	int r;
 
-	if (bmc_rx_load(ctx, w, rx) || (rx->pkt.family == 4 ? bmc_rx_ipv4(w, &rx->pkt) : bmc_rx_ipv6(w, &rx->pkt)))
-		return bmc_pass(BMC_STAT_PASS_FORM);
+	if (bmc_rx_load(ctx, w, rx) ||
+	    (rx->pkt.family == 4 ? bmc_rx_ipv4(w, &rx->pkt) : bmc_rx_ipv6(w, &rx->pkt)))
+		return bmc_pass(stats, BMC_STAT_PASS_FORM);
 	if (bmc_rx_checksum(w, rx, udp))
-		return bmc_pass(BMC_STAT_PASS_CHECKSUM);
+		return bmc_pass(stats, BMC_STAT_PASS_CHECKSUM);
 	w->end = rx->payload + rx->len;
 	w->now = bpf_ktime_get_ns();
 	w->epoch = BMC_READ_ONCE(bmc_server_get(w->server)->epoch);
 	bmc_rmb();
 	r = bmc_get_parse(w, rx->payload + sizeof(struct mc_udp_frame));
 	if (r == BMC_KEY_FORM || (r == BMC_KEY_LAST && !w->n_got))
-		return bmc_pass(BMC_STAT_PASS_FORM);
-	bmc_stats_count(BMC_STAT_GETS);
-	bmc_stats_add(BMC_STAT_KEYS, w->n_got + (r == BMC_KEY_MISS));
+		return bmc_pass(stats, BMC_STAT_PASS_FORM);
+	bmc_stats_plus(stats, BMC_STAT_GETS, 1);
+	bmc_stats_plus(stats, BMC_STAT_KEYS, w->n_got + (r == BMC_KEY_MISS));
 	if (r == BMC_KEY_MISS)
-		return bmc_pass(BMC_STAT_MISSES);
-	return bmc_reply_write(ctx, w, rx);
+		return bmc_pass(stats, BMC_STAT_MISSES);
+	return bmc_reply_write(ctx, w, rx, stats);
 }
 
 static __always_inline enum bmc_verdict bmc_reply(struct xdp_md *ctx)
@@ -465,20 +304,22 @@ static __always_inline enum bmc_verdict bmc_reply(struct xdp_md *ctx)
 	enum bmc_verdict verdict;
 	struct bmc_rx rx = {};
 	struct udphdr udp = {};
+	struct bmc_stats *stats;
 	struct bmc_work *w;
 	int server = -1, r;
 
 	r = bmc_rx_parse(ctx, &rx, &udp, &server);
 	if (!r)
 		return BMC_TO_STACK;
-	bmc_stats_count(BMC_STAT_REQUESTS);
+	stats = bmc_stats_get();
+	bmc_stats_plus(stats, BMC_STAT_REQUESTS, 1);
 	if (r < 0)
-		return bmc_pass(BMC_STAT_PASS_FORM);
+		return bmc_pass(stats, BMC_STAT_PASS_FORM);
 	w = bmc_work_enter(BMC_WORK_XDP);
 	if (!w)
-		return bmc_pass(BMC_STAT_PASS_BUSY);
+		return bmc_pass(stats, BMC_STAT_PASS_BUSY);
 	w->server = (__u32)server;
-	verdict = bmc_reply_request(ctx, w, &rx, &udp);
+	verdict = bmc_reply_request(ctx, w, &rx, &udp, stats);
 	bmc_work_leave(w);
 	return verdict;
 }

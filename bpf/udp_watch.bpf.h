@@ -19,8 +19,8 @@ static __always_inline int bmc_binary_reads(struct bmc_work *w, __u32 len)
 	if (len != 24 + body)
 		return 0;
 	/* Get, GetQ, No-op, Version, GetK, GetKQ, Stat */
-	return opcode == 0x00 || opcode == 0x09 || opcode == 0x0a || opcode == 0x0b || opcode == 0x0c ||
-	       opcode == 0x0d || opcode == 0x10;
+	return opcode == 0x00 || opcode == 0x09 || opcode == 0x0a || opcode == 0x0b ||
+	       opcode == 0x0c || opcode == 0x0d || opcode == 0x10;
 }
 
 static __always_inline void bmc_udp_key(struct bmc_work *w)
@@ -45,7 +45,8 @@ __noinline int bmc_udp_step(struct bmc_work *w)
 	if (!w || w->pos >= w->end)
 		return 1;
 	if (w->keys_pos) {
-		at = mc_text_touch_key(&w->win, w->keys_pos, w->end, (const struct mc_seed *)bmc_shared.seed, &w->req);
+		at = mc_text_touch_key(&w->win, w->keys_pos, w->end,
+				       (const struct mc_seed *)bmc_shared.seed, &w->req);
 		if (at < 0) {
 			bmc_udp_flush(w);
 			return 1;
@@ -59,7 +60,8 @@ __noinline int bmc_udp_step(struct bmc_work *w)
 		w->pos = w->req.used;
 		return 0;
 	}
-	if (mc_text_request(&w->win, w->pos, w->end, (const struct mc_seed *)bmc_shared.seed, &w->req)) {
+	if (mc_text_request(&w->win, w->pos, w->end, (const struct mc_seed *)bmc_shared.seed,
+			    &w->req)) {
 		/* a line without end is never carried out, but beyond the window it may have one */
 		if (w->tail > w->end)
 			bmc_udp_flush(w);
@@ -90,12 +92,14 @@ static long bmc_udp_next(__u32 i, struct bmc_work **w)
 }
 
 /* The datagram's text into the window. 0, or -1: nothing in it that memcached would read. */
-static __always_inline int bmc_udp_load(struct __sk_buff *skb, struct bmc_work *w, const struct bmc_pkt *pkt)
+static __always_inline int bmc_udp_load(struct __sk_buff *skb, struct bmc_work *w,
+					const struct bmc_pkt *pkt)
 {
 	__u64 head = pkt->l4 + sizeof(struct udphdr) + sizeof(struct mc_udp_frame), n;
 	struct mc_udp_frame frame;
 
-	if (skb->len <= head || bpf_skb_load_bytes(skb, pkt->l4 + sizeof(struct udphdr), &frame, sizeof(frame)))
+	if (skb->len <= head ||
+	    bpf_skb_load_bytes(skb, pkt->l4 + sizeof(struct udphdr), &frame, sizeof(frame)))
 		return -1;
 	if (frame.total != bpf_htons(1)) /* memcached drops it */
 		return -1;
@@ -136,7 +140,8 @@ static __always_inline void bmc_udp_commands(struct bmc_work *w)
 }
 
 /* A datagram for memcached, before its socket has it. */
-static __always_inline enum bmc_verdict bmc_udp_in(struct __sk_buff *skb, const struct bmc_pkt *pkt, __u32 server)
+static __always_inline enum bmc_verdict bmc_udp_in(struct __sk_buff *skb, const struct bmc_pkt *pkt,
+						   __u32 server)
 {
 	struct bmc_work *w = bmc_work_enter(BMC_WORK_INGRESS);
 

@@ -10,10 +10,10 @@ layer_of() { # FILE
 	case $1 in
 	bmc_abi.h | compat.bpf.h | verdict.bpf.h) echo 0 ;; # the contract; the kernel; outcomes
 	cursor.h) echo 1 ;; # bytes
-	mc_*.h | pkt.bpf.h) echo 2 ;; # protocols
-	config.bpf.h | maps.bpf.h | stats.bpf.h | work.bpf.h) echo 3 ;; # state that has no rules
+	mc_*.h | pkt.bpf.h | segment.bpf.h) echo 2 ;; # protocols
+	config.bpf.h | maps.bpf.h | stats.bpf.h | work.bpf.h | rx.bpf.h) echo 3 ;; # state that has no rules
 	cache.bpf.h) echo 4 ;; # the bucket layout
-	coherence.bpf.h | stream.bpf.h | reply.bpf.h | fill.bpf.h | udp_watch.bpf.h) echo 5 ;;
+	coherence.bpf.h | requests.bpf.h | answers.bpf.h | stream.bpf.h | reply.bpf.h | fill.bpf.h | udp_watch.bpf.h) echo 5 ;;
 	bmc.bpf.c) echo 6 ;; # hooks
 	*) return 1 ;;
 	esac
@@ -24,9 +24,9 @@ may_include_beside() { # FILE INCLUDED
 	case $1:$2 in
 	bmc_abi.h:compat.bpf.h) ;; # __u32 and friends
 	mc_*.h:mc_*.h) ;; # requests, then answers, over one set of tokens
-	work.bpf.h:stats.bpf.h) ;;
+	work.bpf.h:stats.bpf.h | rx.bpf.h:work.bpf.h | segment.bpf.h:pkt.bpf.h) ;;
 	maps.bpf.h:config.bpf.h | stats.bpf.h:maps.bpf.h) ;;
-	stream.bpf.h:coherence.bpf.h | fill.bpf.h:coherence.bpf.h) ;; # each hook's path ends in the rules
+	requests.bpf.h:coherence.bpf.h | answers.bpf.h:coherence.bpf.h | stream.bpf.h:requests.bpf.h | fill.bpf.h:coherence.bpf.h) ;; # each hook's path ends in the rules
 	reply.bpf.h:coherence.bpf.h | udp_watch.bpf.h:coherence.bpf.h) ;;
 	*) return 1 ;;
 	esac

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Answers of a followed connection: what memcached sends -> whole answers counted -> ANSWER. Runs under the socket's
+ * lock and can be interrupted by ourselves on this CPU: all its state is in the conn.
+ */
+#ifndef BMC_ANSWERS_BPF_H
+#define BMC_ANSWERS_BPF_H
+
+#include "coherence.bpf.h"
+#include "mc_answer.h"
+#include "segment.bpf.h"
+
+#define BMC_ANSWER_STEPS_MAX (1U << 20) /* of one segment: a line, a block or a load each */
+#define BMC_ANSWERS_MORE 0
+#define BMC_ANSWERS_DONE 1
+
+/* Loads answers behind the line that is kept at the window's start. */
+__noinline int bmc_answers_load(struct __sk_buff *skb, struct bmc_conn *conn)
+{
+	__u64 to, n;
+
+	if (!conn)
+		return -1;
+	to = conn->out_len;
+	n = conn->out_tail - conn->out_off;
+	if (n > BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP)
+		n = BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP;
+	bmc_hide(to);
+	bmc_hide(n);
+	if (to > BMC_ANSWER_KEEP || n - 1 >= BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP)
+		return -1;
+	if (bpf_skb_load_bytes(skb, conn->out_off, conn->out_line + to, n))
+		return -1;
+	conn->out_off += (__u32)n;
+	conn->out_pos = 0;
+	conn->out_end = (__u16)(to + n);
+	conn->out_len = 0;
+	*(__u64 *)(conn->out_line + to + n) = 0;
+	return 0;
+}
+
+/* The line at out_pos goes on behind the window: it is kept at the window's start. */
+__noinline int bmc_answers_keep(struct __sk_buff *skb, struct bmc_conn *conn)
+{
+	__u64 left;
+
+	if (!conn)
+		return -1;
+	left = conn->out_end - conn->out_pos;
+	if (left >= BMC_ANSWER_KEEP) /* only a line of listings is that long */
+		return -1;
+	conn->out_len = (__u16)left;
+	if (!conn->out_pos)
+		return 0;
+	conn->out_pos = 0;
+	bmc_hide(left);
+	if (left - 1 >= BMC_ANSWER_KEEP)
+		return -1;
+	return (int)bpf_skb_load_bytes(skb, conn->out_off - (__u32)left, conn->out_line, left);
+}
+
+/* ANSWER, one line; out_rep counts what is new. 1: not to be read. */
+static __always_inline int bmc_answer_count(struct bmc_conn *conn, const struct mc_answer *a)
+{
+	__u32 counts = a->kind == MC_ANSWER_ONE;
+
+	if (a->kind == MC_ANSWER_UNREADABLE)
+		return 1;
+	if (a->kind == MC_ANSWER_REFUSED)
+		counts = BMC_READ_ONCE(conn->cmd) != 0;
+	if (a->kind == MC_ANSWER_ERROR)
+		counts = bmc_after(BMC_READ_ONCE(conn->doubt), conn->out_rep) <= 0;
+	conn->out_rep += counts;
+	return 0;
+}
+
+static __always_inline void bmc_answers_skip(struct bmc_conn *conn)
+{
+	__u64 here = conn->out_end - conn->out_pos, n = conn->out_block;
+
+	if (n > here)
+		n = here;
+	conn->out_pos += (__u16)n;
+	conn->out_block -= n;
+	if (conn->out_pos != conn->out_end || !conn->out_block)
+		return;
+	n = conn->out_block;
+	if (n > conn->out_tail - conn->out_off)
+		n = conn->out_tail - conn->out_off;
+	conn->out_off += (__u32)n;
+	conn->out_block -= n;
+}
+
+/* One step of a segment of answers. BMC_ANSWERS_DONE at its end. */
+__noinline int bmc_answers_step(struct __sk_buff *skb, struct bmc_conn *conn)
+{
+	struct mc_answer a = {};
+
+	if (!conn)
+		return BMC_ANSWERS_DONE;
+	if (conn->out_block)
+		bmc_answers_skip(conn);
+	if (conn->out_pos >= conn->out_end) {
+		if (conn->out_off >= conn->out_tail)
+			return BMC_ANSWERS_DONE;
+		if (bmc_answers_load(skb, conn))
+			goto lost;
+	}
+	if (conn->out_block)
+		return BMC_ANSWERS_MORE;
+	mc_answer_line((struct bmc_answer_window *)conn->out_line, conn->out_pos, conn->out_end,
+		       &a);
+	if (a.kind == MC_ANSWER_NONE) {
+		if (bmc_answers_keep(skb, conn))
+			goto lost;
+		if (conn->out_off >= conn->out_tail)
+			return BMC_ANSWERS_DONE;
+		if (bmc_answers_load(skb, conn))
+			goto lost;
+		return BMC_ANSWERS_MORE;
+	}
+	conn->out_pos += (__u16)a.used;
+	conn->out_block = a.block;
+	if (!bmc_answer_count(conn, &a))
+		return BMC_ANSWERS_MORE;
+lost:
+	bmc_conn_lost(conn, BMC_LOST_ANSWERS);
+	return BMC_ANSWERS_DONE;
+}
+
+struct bmc_out_loop {
+	struct __sk_buff *skb;
+	struct bmc_conn *conn;
+};
+
+static long bmc_out_next(__u32 i, struct bmc_out_loop *loop)
+{
+	return bmc_answers_step(loop->skb, loop->conn) != BMC_ANSWERS_MORE;
+}
+
+/* The skb's bytes from `off` to its end are the next ones of the answers. */
+static __always_inline void bmc_answers_parse(struct __sk_buff *skb, struct bmc_conn *conn,
+					      __u32 off)
+{
+	struct bmc_out_loop loop = { .skb = skb, .conn = conn };
+	__u32 before = conn->rep;
+	__u64 now;
+
+	conn->out_rep = before;
+	conn->out_off = off;
+	conn->out_tail = skb->len;
+	conn->out_pos = 0;
+	conn->out_end = 0;
+	if (conn->out_len && bmc_answers_load(skb, conn)) {
+		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
+		return;
+	}
+	if (bpf_loop(BMC_ANSWER_STEPS_MAX, bmc_out_next, &loop, 0) >= BMC_ANSWER_STEPS_MAX)
+		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
+	if (BMC_READ_ONCE(conn->lost) || conn->out_rep == before)
+		return;
+	if (bmc_after(conn->out_rep, BMC_READ_ONCE(conn->cmd)) > 0) {
+		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
+		return;
+	}
+	/* TCP's own time of sending, not before any of these bytes was written */
+	now = skb->tstamp;
+	bmc_answers_seen(conn, conn->out_rep, now ? now : bpf_ktime_get_ns());
+	bmc_stats_add(BMC_STAT_ANSWERS, conn->out_rep - before);
+}
+
+/* A segment of memcached's, under its socket's lock: old bytes are skipped, a gap cannot be. */
+static __always_inline void bmc_answers_segment(struct __sk_buff *skb, struct bmc_conn *conn,
+						const struct bmc_segment *seg)
+{
+	__u32 next = conn->out_next, fin = !!(seg->flags & BMC_TCP_FIN);
+	__u32 end = seg->seq + seg->len + fin;
+
+	if (bmc_after(seg->seq, next) > 0) {
+		bmc_conn_lost(conn, BMC_LOST_GAP);
+		return;
+	}
+	if (bmc_after(end, next) <= 0)
+		return;
+	if (next - seg->seq < seg->len)
+		bmc_answers_parse(skb, conn, seg->off + (next - seg->seq));
+	conn->out_next = end;
+}
+
+/* A segment that memcached sends. */
+static __always_inline void bmc_answers_out(struct __sk_buff *skb, struct bmc_conn *conn)
+{
+	struct bmc_segment seg = {};
+
+	if (BMC_READ_ONCE(conn->lost))
+		return;
+	if (bmc_segment_read(skb, &seg)) {
+		bmc_conn_lost(conn, BMC_LOST_GAP);
+		return;
+	}
+	if (!bmc_segment_counts(&seg))
+		return;
+	/* the socket's lock keeps others out; someone there all the same (NFQUEUE) sends out of turn */
+	if (__sync_lock_test_and_set(&conn->out_busy, 1)) {
+		bmc_conn_lost(conn, BMC_LOST_GAP);
+		return;
+	}
+	bmc_answers_segment(skb, conn, &seg);
+	(void)__sync_lock_test_and_set(&conn->out_busy, 0);
+}
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Requests of a followed connection: its next bytes -> commands -> the rules. Runs before TCP has the segment, with
+ * softirqs off, in a work area of this CPU; what is incomplete at the segment's end waits in the conn.
+ */
+#ifndef BMC_REQUESTS_BPF_H
+#define BMC_REQUESTS_BPF_H
+
+#include "coherence.bpf.h"
+
+#define BMC_STEPS_MAX (1U << 20) /* of one segment: a command, a block or a load each */
+#define BMC_MORE 0
+#define BMC_DONE 1
+
+/* ---- requests ---- */
+
+/* A write of one key by the request in w->req. Silent ones have the ordinal of the next answering command. */
+static __always_inline void bmc_conn_write(struct bmc_work *w, struct bmc_conn *conn)
+{
+	int seen = bmc_write_seen(conn, w->req.key.hash, conn->cmd + 1);
+
+	w->n_writes++;
+	w->n_invalidated += seen & BMC_SEEN_ITEM;
+	if (seen & BMC_SEEN_HELD)
+		bmc_stats_count(BMC_STAT_OVERFLOWS);
+}
+
+/* One command is over: it answers, or it is silent and an error line could still be its own. */
+static __always_inline void bmc_conn_command(struct bmc_work *w, struct bmc_conn *conn)
+{
+	w->n_commands++;
+	if (w->req.silent)
+		BMC_WRITE_ONCE(conn->doubt, conn->cmd + 1);
+	else
+		BMC_WRITE_ONCE(conn->cmd, conn->cmd + 1);
+}
+
+/* When a flush_all with a delay will have happened, 2 s included. Absolute times are the wall clock's. */
+static __always_inline __u64 bmc_flush_time(__u64 delay)
+{
+	const __u64 second = 1000000000ULL;
+
+	if (delay == MC_DELAY_ODD)
+		return ~0ULL;
+	if (delay <= 60 * 60 * 24 * 30)
+		return bpf_ktime_get_ns() + (delay + 2) * second;
+	return (delay + 2) * second - (__u64)bmc_config.wall_offset_ns;
+}
+
+/* flush_all: UNKNOWN, and no fill until a delayed one has happened. */
+__noinline int bmc_conn_flush(struct bmc_work *w, struct bmc_conn *conn)
+{
+	if (!w || !conn)
+		return 0;
+	if (w->req.delay)
+		bmc_no_fill_until(conn->server, bmc_flush_time(w->req.delay));
+	return bmc_unknown(conn, BMC_HOLD_ORD | (conn->cmd + 1));
+}
+
+/* The request in w->req, all but gat. 0; 1: the connection is lost. */
+__noinline int bmc_conn_request(struct bmc_work *w, struct bmc_conn *conn)
+{
+	if (!w || !conn)
+		return 1;
+	switch (w->req.op) {
+	case MC_OP_STORE:
+	case MC_OP_CHANGE:
+		if (w->req.key.len)
+			bmc_conn_write(w, conn);
+		conn->in_block = w->req.block;
+		break;
+	case MC_OP_FLUSH:
+		bmc_conn_flush(w, conn);
+		break;
+	case MC_OP_QUIT:
+		return 0;
+	case MC_OP_LOST:
+		bmc_conn_lost(conn, w->req.lost);
+		return 1;
+	default:
+		break;
+	}
+	bmc_conn_command(w, conn);
+	return 0;
+}
+
+/* The next key of a gat's line; at its end the command is over. 1: the connection is lost. */
+__noinline int bmc_conn_touch(struct bmc_work *w, struct bmc_conn *conn)
+{
+	int at;
+
+	if (!w || !conn)
+		return 1;
+	at = mc_text_touch_key(&w->win, w->keys_pos, w->end,
+			       (const struct mc_seed *)bmc_shared.seed, &w->req);
+	if (at < 0) {
+		bmc_conn_lost(conn, BMC_LOST_REJECTED);
+		return 1;
+	}
+	if (at > 0) {
+		w->keys_pos = (__u32)at;
+		bmc_conn_write(w, conn);
+		return 0;
+	}
+	w->pos = w->req.used;
+	w->keys_pos = 0;
+	w->req.silent = 0;
+	bmc_conn_command(w, conn);
+	return 0;
+}
+
+/* ---- bytes of a segment, through the window ---- */
+
+/* Goes over bytes of a data block: what the window has, then what it has not yet. */
+static __always_inline void bmc_skip_block(struct bmc_work *w, __u64 *block)
+{
+	__u64 here = w->end - w->pos, n = *block;
+
+	if (n > here)
+		n = here;
+	w->pos += (__u32)n;
+	*block -= n;
+	if (w->pos != w->end || !*block)
+		return;
+	n = *block;
+	if (n > w->tail - w->off)
+		n = w->tail - w->off;
+	w->off += (__u32)n;
+	*block -= n;
+}
+
+/* Loads what comes next behind `kept` bytes (at most BMC_LINE_MAX) at the window's start. */
+__noinline int bmc_load_next(struct __sk_buff *skb, struct bmc_work *w, __u32 kept)
+{
+	__u64 n, to = kept;
+
+	if (!w)
+		return -1;
+	n = w->tail - w->off;
+	if (n > BMC_WINDOW - BMC_LINE_MAX)
+		n = BMC_WINDOW - BMC_LINE_MAX;
+	bmc_hide(to);
+	bmc_hide(n);
+	if (to > BMC_LINE_MAX || n - 1 >= BMC_WINDOW - BMC_LINE_MAX)
+		return -1;
+	if (bpf_skb_load_bytes(skb, w->off, w->win.bytes + to, n))
+		return -1;
+	w->off += (__u32)n;
+	w->pos = 0;
+	w->end = (__u32)(to + n);
+	bmc_window_end(&w->win, to + n);
+	return 0;
+}
+
+/* An incomplete line from the conn to the window's start, and back. Words: both have slack. */
+__noinline int bmc_line_take(struct bmc_work *w, struct bmc_conn *conn)
+{
+	if (!w || !conn)
+		return 0;
+	for (__u32 i = 0; i < BMC_LINE_MAX / 8; i++) {
+		if (i * 8 >= conn->in_len)
+			break;
+		*(__u64 *)(w->win.bytes + i * 8) = *(__u64 *)(conn->in_line + i * 8);
+	}
+	return 0;
+}
+
+__noinline int bmc_line_keep(struct bmc_work *w, struct bmc_conn *conn)
+{
+	__u64 at;
+
+	if (!w || !conn)
+		return 0;
+	at = w->pos;
+	conn->in_len = (__u16)(w->end - w->pos);
+	for (__u32 i = 0; i < BMC_LINE_MAX / 8; i++) {
+		if (i * 8 >= conn->in_len)
+			break;
+		*(__u64 *)(conn->in_line + i * 8) = bmc_window64(&w->win, at);
+		at += 8;
+	}
+	return 0;
+}
+
+/*
+ * A line that does not end where it is looked at: a get may be long, and changes nothing; of anything else it is not
+ * known what it is.
+ */
+static __always_inline int bmc_long_line(struct bmc_work *w, struct bmc_conn *conn)
+{
+	__u64 at = mc_skip_spaces(&w->win, w->pos), word = bmc_window64(&w->win, at);
+
+	if (bmc_keep_bytes(word, 4) != MC_WORD4("get ") &&
+	    bmc_keep_bytes(word, 5) != MC_WORD5("gets ")) {
+		bmc_conn_lost(conn, BMC_LOST_LONG_LINE);
+		return 1;
+	}
+	conn->in_skip = 1;
+	return 0;
+}
+
+/* In the middle of a long get: up to its end. */
+static __always_inline void bmc_skip_line(struct bmc_work *w, struct bmc_conn *conn)
+{
+	__u64 at = mc_newline(&w->win, w->pos, w->end);
+
+	w->pos = (__u32)at;
+	if (at >= w->end)
+		return;
+	w->pos++;
+	conn->in_skip = 0;
+	w->req.silent = 0;
+	bmc_conn_command(w, conn);
+}
+
+/* No request is complete at w->pos: more bytes, if there are any, else the line waits in the conn. */
+__noinline int bmc_conn_incomplete(struct __sk_buff *skb, struct bmc_work *w, struct bmc_conn *conn)
+{
+	__u32 left;
+
+	if (!w || !conn)
+		return BMC_DONE;
+	left = w->end - w->pos;
+	if (left >= BMC_LINE_MAX)
+		return bmc_long_line(w, conn);
+	if (w->off == w->tail) {
+		bmc_line_keep(w, conn);
+		return BMC_DONE;
+	}
+	/* the line's start is still in the window: through the conn to its start */
+	bmc_line_keep(w, conn);
+	bmc_line_take(w, conn);
+	conn->in_len = 0;
+	if (bmc_load_next(skb, w, left)) {
+		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
+		return BMC_DONE;
+	}
+	return BMC_MORE;
+}
+
+/* One step of a segment: over a block, a load, a command. BMC_DONE at its end. */
+__noinline int bmc_conn_step(struct __sk_buff *skb, struct bmc_work *w, struct bmc_conn *conn)
+{
+	if (!w || !conn)
+		return BMC_DONE;
+	if (w->keys_pos)
+		return bmc_conn_touch(w, conn);
+	if (conn->in_block)
+		bmc_skip_block(w, &conn->in_block);
+	if (w->pos >= w->end) {
+		if (w->off >= w->tail)
+			return BMC_DONE;
+		if (bmc_load_next(skb, w, 0)) {
+			bmc_conn_lost(conn, BMC_LOST_UNPARSED);
+			return BMC_DONE;
+		}
+	}
+	if (conn->in_skip) {
+		bmc_skip_line(w, conn);
+		return BMC_MORE;
+	}
+	if (conn->fresh) {
+		conn->fresh = 0;
+		if (w->win.bytes[0] == 0x80) {
+			bmc_conn_lost(conn, BMC_LOST_BINARY);
+			return BMC_DONE;
+		}
+	}
+	if (mc_text_request(&w->win, w->pos, w->end, (const struct mc_seed *)bmc_shared.seed,
+			    &w->req))
+		return bmc_conn_incomplete(skb, w, conn);
+	if (w->req.op == MC_OP_TOUCH_GET)
+		w->keys_pos = w->pos + w->req.used;
+	else
+		w->pos += w->req.used;
+	return w->req.op == MC_OP_TOUCH_GET ? BMC_MORE : bmc_conn_request(w, conn);
+}
+
+struct bmc_in_loop {
+	struct __sk_buff *skb;
+	struct bmc_work *work;
+	struct bmc_conn *conn;
+};
+
+static long bmc_in_next(__u32 i, struct bmc_in_loop *loop)
+{
+	return bmc_conn_step(loop->skb, loop->work, loop->conn) != BMC_MORE;
+}
+
+/* Parses the skb's bytes from `off` to its end: the next ones of the stream. */
+static __always_inline void bmc_conn_parse(struct __sk_buff *skb, struct bmc_work *w,
+					   struct bmc_conn *conn, __u32 off)
+{
+	struct bmc_in_loop loop = { .skb = skb, .work = w, .conn = conn };
+	__u32 kept = conn->in_len;
+
+	w->pos = 0;
+	w->end = 0;
+	w->off = off;
+	w->tail = skb->len;
+	w->n_commands = 0;
+	w->n_writes = 0;
+	w->n_invalidated = 0;
+	w->keys_pos = 0;
+	if (kept && !conn->in_block && !conn->in_skip) {
+		bmc_line_take(w, conn);
+		conn->in_len = 0;
+		if (bmc_load_next(skb, w, kept)) {
+			bmc_conn_lost(conn, BMC_LOST_UNPARSED);
+			return;
+		}
+	}
+	if (bpf_loop(BMC_STEPS_MAX, bmc_in_next, &loop, 0) >= BMC_STEPS_MAX)
+		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
+	bmc_stats_add(BMC_STAT_COMMANDS, w->n_commands);
+	if (w->n_writes) {
+		bmc_stats_add(BMC_STAT_WRITES, w->n_writes);
+		bmc_stats_add(BMC_STAT_INVALIDATED, w->n_invalidated);
+	}
+}
+
+#endif

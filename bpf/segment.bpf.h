@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* A TCP segment at a cgroup hook: where its data is, what its header says. */
+#ifndef BMC_SEGMENT_BPF_H
+#define BMC_SEGMENT_BPF_H
+
+#include "pkt.bpf.h"
+
+#define BMC_TCP_FIN 0x01
+#define BMC_TCP_SYN 0x02
+#define BMC_TCP_RST 0x04
+#define BMC_TCP_ACK 0x10
+#define BMC_TCP_URG 0x20
+
+struct bmc_segment {
+	__u32 seq;
+	__u32 ack;
+	__u32 off; /* of its data in the skb */
+	__u32 len; /* of its data */
+	__u32 flags;
+};
+
+/* Modulo 2^32 (RFC 9293, section 3.4): a - b, as a signed distance. */
+static __always_inline __s32 bmc_after(__u32 a, __u32 b)
+{
+	return (__s32)(a - b);
+}
+
+/* Offsets count from the network header. 0; -1: not a plain TCP segment. */
+static __always_inline int bmc_segment_read(struct __sk_buff *skb, struct bmc_segment *seg)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct bmc_pkt pkt = {};
+	struct tcphdr *tcp;
+	__u8 *bytes;
+
+	if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt))
+		return -1;
+	if (pkt.proto != IPPROTO_TCP || pkt.fragment)
+		return -1;
+	tcp = data + pkt.l4;
+	if ((void *)(tcp + 1) > end)
+		return -1;
+	bytes = (__u8 *)tcp;
+	seg->seq = bpf_ntohl(tcp->seq);
+	seg->ack = bpf_ntohl(tcp->ack_seq);
+	seg->flags = bytes[13];
+	seg->off = pkt.l4 + (bytes[12] >> 4) * 4;
+	if ((bytes[12] >> 4) < 5 || seg->off > skb->len)
+		return -1;
+	seg->len = skb->len - seg->off;
+	return 0;
+}
+
+/* Whether a segment takes part in the stream: it has data, or ends it. */
+static __always_inline int bmc_segment_counts(const struct bmc_segment *seg)
+{
+	if (seg->flags & (BMC_TCP_RST | BMC_TCP_SYN))
+		return 0;
+	return seg->len || (seg->flags & BMC_TCP_FIN);
+}
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "memcached.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "child.h"
+#include "ns.h"
+#include "tcp.h"
+#include "test.h"
+
+#define WORDS_MAX 32
+
+void memcached_launch(struct memcached *m, const struct ns *ns, int port, const char *options)
+{
+	char number[12], words[512], *save = NULL;
+	char *argv[WORDS_MAX + 8] = { "memcached", "-u", "nobody", "-p", number, "-U", number };
+	int n = 7;
+
+	snprintf(number, sizeof(number), "%d", port);
+	snprintf(words, sizeof(words), "%s", options ? options : "");
+	for (char *w = strtok_r(words, " ", &save); w && n < WORDS_MAX;
+	     w = strtok_r(NULL, " ", &save))
+		argv[n++] = w;
+	m->pid = child_start(ns, argv);
+	assert_true(m->pid > 0);
+}
+
+/* The address after -l, else any. */
+static const char *memcached_address(const char *options, char *ret, size_t size)
+{
+	const char *listen = options ? strstr(options, "-l ") : NULL;
+
+	snprintf(ret, size, "%s", listen ? listen + 3 : "127.0.0.1");
+	ret[strcspn(ret, " ,")] = 0;
+	return ret;
+}
+
+void memcached_start(struct memcached *m, const struct ns *ns, int port, const char *options)
+{
+	double until = test_now() + 5;
+	char address[64];
+	struct tcp t;
+
+	memcached_launch(m, ns, port, options);
+	memcached_address(options, address, sizeof(address));
+	while (tcp_try(&t, ns, address, port)) {
+		if (waitpid(m->pid, NULL, WNOHANG) || test_now() > until) {
+			m->pid = 0;
+			fail_msg("memcached does not answer on %s port %d", address, port);
+		}
+		test_sleep(0.005);
+	}
+	tcp_send(&t, "version\r\n", 9);
+	assert_int_equal(tcp_receive(&t, 3, &(struct text){}), 0);
+	tcp_close(&t);
+}
+
+void memcached_stop(struct memcached *m)
+{
+	child_stop(m->pid, SIGKILL);
+	m->pid = 0;
+}
+
+void memcached_freeze(struct memcached *m)
+{
+	int status;
+
+	assert_int_equal(kill(m->pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(m->pid, &status, WUNTRACED), m->pid);
+	assert_true(WIFSTOPPED(status));
+}
+
+void memcached_thaw(struct memcached *m)
+{
+	assert_int_equal(kill(m->pid, SIGCONT), 0);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* A memcached of our own in a namespace. */
+#ifndef BMC_TEST_MEMCACHED_H
+#define BMC_TEST_MEMCACHED_H
+
+#include <sys/types.h>
+
+struct ns;
+
+struct memcached {
+	pid_t pid; /* 0: not running */
+};
+
+/* `memcached -u nobody -p port -U port <options>`; options are words with spaces between. Returns when it answers. */
+void memcached_start(struct memcached *m, const struct ns *ns, int port, const char *options);
+/* The same without waiting for an answer. */
+void memcached_launch(struct memcached *m, const struct ns *ns, int port, const char *options);
+void memcached_stop(struct memcached *m);
+
+/* SIGSTOP, and back when it is known to stand still. */
+void memcached_freeze(struct memcached *m);
+void memcached_thaw(struct memcached *m);
+
+#endif
