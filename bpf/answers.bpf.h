@@ -26,8 +26,7 @@ __noinline int bmc_answers_load(struct __sk_buff *skb, struct bmc_conn *conn)
 	if (n > BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP)
 		n = BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP;
 	bmc_hide(to);
-	bmc_hide(n);
-	if (to > BMC_ANSWER_KEEP || n - 1 >= BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP)
+	if (to > BMC_ANSWER_KEEP || !bmc_len_within(&n, BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP))
 		return -1;
 	if (bpf_skb_load_bytes(skb, conn->out_off, conn->out_line + to, n))
 		return -1;
@@ -53,8 +52,7 @@ __noinline int bmc_answers_keep(struct __sk_buff *skb, struct bmc_conn *conn)
 	if (!conn->out_pos)
 		return 0;
 	conn->out_pos = 0;
-	bmc_hide(left);
-	if (left - 1 >= BMC_ANSWER_KEEP)
+	if (!bmc_len_within(&left, BMC_ANSWER_KEEP))
 		return -1;
 	return (int)bpf_skb_load_bytes(skb, conn->out_off - (__u32)left, conn->out_line, left);
 }

@@ -57,6 +57,7 @@ _Static_assert(__builtin_offsetof(struct bmc_bucket, flight) == 64, "tags and lo
 _Static_assert(__builtin_offsetof(struct bmc_bucket, ways) == 128, "ways begin with a line");
 _Static_assert(sizeof(struct bmc_entry) == 32, "");
 
+#define BMC_TAGS_TRIED 4 /* ways of one tag that a look-up tries */
 #define BMC_TEXT_KEY 6 /* where the key is in a text: behind "VALUE " */
 #define BMC_TEXT_TAIL 5 /* END\r\n */
 
@@ -133,17 +134,17 @@ static __always_inline __u32 bmc_ways_tagged(const struct bmc_bucket *b, __u16 t
 	return bits;
 }
 
+/* Index of the lowest bit of what is not 0: a multiplication and a table, no branch for the verifier to follow. */
+const volatile __u8 bmc_bit_index[32] = { 0,  1,  28, 2,  29, 14, 24, 3,  30, 22, 20,
+					  15, 25, 17, 4,  8,  31, 27, 13, 23, 21, 19,
+					  16, 7,  26, 12, 18, 6,  11, 5,  10, 9 };
+
 static __always_inline __u32 bmc_lowest(__u32 bits)
 {
-	__u32 n = 0;
+	__u64 index = ((bits & -bits) * 0x077cb531U) >> 27;
 
-	bits &= -bits;
-	n += !!(bits & 0xffff0000) << 4;
-	n += !!(bits & 0xff00ff00) << 3;
-	n += !!(bits & 0xf0f0f0f0) << 2;
-	n += !!(bits & 0xcccccccc) << 1;
-	n += !!(bits & 0xaaaaaaaa);
-	return n;
+	bmc_hide(index);
+	return bmc_bit_index[index & 31];
 }
 
 /* ---- find ---- */
@@ -181,10 +182,38 @@ static __always_inline int bmc_entry_is_here(const struct bmc_entry *e, const st
 	return e->server == w->server && there[0] == here[0] && there[1] == here[1];
 }
 
-/*
- * HIT, its first part: looks up w->got[i].key for w->server and w->addr. 1: the rest of w->got[i] says where the text
- * is and what seq was; 0: not there.
- */
+/* Whether a way has w->got[i].key for w->server and w->addr; then got says where its text is and what seq was. */
+__noinline int bmc_way_has(struct bmc_work *w, __u32 i, __u32 way)
+{
+	struct bmc_bucket *b;
+	struct bmc_entry *e;
+	struct bmc_got *got;
+
+	if (!w || i >= BMC_KEYS_MAX)
+		return 0;
+	got = &w->got[i];
+	b = bmc_bucket_get(got->bucket);
+	if (!b)
+		return 0;
+	got->at = bmc_way_offset(way);
+	e = bmc_entry_get(b, got->at);
+	if (!e)
+		return 0;
+	got->seq = BMC_READ_ONCE(e->seq);
+	bmc_rmb();
+	if ((got->seq & 1) || !(BMC_READ_ONCE(b->valid) & (1U << (way & 31))))
+		return 0;
+	if (e->key_len != got->key.len || e->epoch != w->epoch || w->now >= e->until)
+		return 0;
+	if (!bmc_entry_is_here(e, w))
+		return 0;
+	got->text_len = e->text_len;
+	got->csum = e->csum;
+	return bmc_key_equal(&w->win, got->key.pos, got->key.len,
+			     (struct bmc_key_bytes *)(e->text + BMC_TEXT_KEY));
+}
+
+/* HIT, its first part: looks w->got[i].key up. 1: got says where the text is and what seq was; 0: not there. */
 __noinline int bmc_cache_find(struct bmc_work *w, __u32 i)
 {
 	struct bmc_bucket *b;
@@ -199,33 +228,17 @@ __noinline int bmc_cache_find(struct bmc_work *w, __u32 i)
 	if (!b)
 		return 0;
 	bits = bmc_ways_tagged(b, bmc_tag_of(got->key.hash)) & BMC_READ_ONCE(b->valid);
-	for (__u32 n = 0; n < 4; n++) {
-		__u32 way = bmc_lowest(bits) & 31;
-		__u32 at = bmc_way_offset(way);
-		struct bmc_entry *e = bmc_entry_get(b, at);
-		__u32 seq;
+	for (__u32 n = 0; n < BMC_TAGS_TRIED; n++) {
+		__u32 way = bmc_lowest(bits);
 
-		if (!bits || !e)
+		if (!bits)
 			return 0;
+		if (bmc_way_has(w, i, way)) {
+			if (!(BMC_READ_ONCE(b->recent) & (1U << (way & 31))))
+				__sync_fetch_and_or(&b->recent, 1U << (way & 31));
+			return 1;
+		}
 		bits &= bits - 1;
-		seq = BMC_READ_ONCE(e->seq);
-		bmc_rmb();
-		if ((seq & 1) || !(BMC_READ_ONCE(b->valid) & (1U << way)))
-			continue;
-		if (e->key_len != got->key.len || e->epoch != w->epoch || w->now >= e->until)
-			continue;
-		if (!bmc_entry_is_here(e, w))
-			continue;
-		if (!bmc_key_equal(&w->win, got->key.pos, got->key.len,
-				   (struct bmc_key_bytes *)(e->text + BMC_TEXT_KEY)))
-			continue;
-		got->at = at;
-		got->seq = seq;
-		got->text_len = e->text_len;
-		got->csum = e->csum;
-		if (!(BMC_READ_ONCE(b->recent) & (1U << way)))
-			__sync_fetch_and_or(&b->recent, 1U << way);
-		return 1;
 	}
 	return 0;
 }

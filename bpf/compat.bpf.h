@@ -27,6 +27,25 @@
 #define BMC_WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))
 
 /*
+ * Whether *len is 1 to max (4,096 at the most), in a form from which the verifier learns it: 6.1 learns nothing from a
+ * comparison of len - 1, nor from `if (!len)`.
+ */
+static __always_inline int bmc_len_within(__u64 *len, __u64 max)
+{
+	__u64 n = *len;
+
+	if (n - 1 >= max)
+		return 0;
+	bmc_hide(n);
+	n = ((n - 1) & 4095) + 1;
+	bmc_hide(n);
+	if (n > max)
+		return 0;
+	*len = n;
+	return 1;
+}
+
+/*
  * Orders the loads before it with the loads after it. x86 keeps loads in order; arm64 does not, and BPF has no
  * barrier of its own: an atomic operation with a result is a full one there.
  */

@@ -99,9 +99,11 @@ __noinline int bmc_fill_form(struct bmc_work *w)
 /* The index of a local address, which it gets now if it has none; -1: there are too many. */
 static __always_inline int bmc_where_of(struct bmc_work *w)
 {
-	__u32 *known = bpf_map_lookup_elem(&bmc_locals, w->addr);
-	__u32 index;
+	struct bmc_addr addr; /* on the stack: 6.1 takes no key from elsewhere here */
+	__u32 *known, index;
 
+	__builtin_memcpy(addr.addr, w->addr, sizeof(addr));
+	known = bpf_map_lookup_elem(&bmc_locals, &addr);
 	if (known)
 		return (int)*known;
 	if (BMC_READ_ONCE(bmc_shared.n_where) >= BMC_WHERE_MAX)
@@ -111,7 +113,7 @@ static __always_inline int bmc_where_of(struct bmc_work *w)
 		return -1;
 	__builtin_memcpy(bmc_shared.where[index].addr, w->addr, sizeof(w->addr));
 	bmc_wmb();
-	if (bpf_map_update_elem(&bmc_locals, w->addr, &index, BPF_NOEXIST))
+	if (bpf_map_update_elem(&bmc_locals, &addr, &index, BPF_NOEXIST))
 		return -1; /* another CPU was first: the next fill finds it */
 	return (int)index;
 }
@@ -137,6 +139,7 @@ __noinline int bmc_way_write(struct __sk_buff *skb, struct bmc_work *w, __u32 at
 {
 	struct bmc_bucket *b;
 	struct bmc_entry *e;
+	__u64 bytes;
 	int where;
 
 	if (!w)
@@ -155,11 +158,11 @@ __noinline int bmc_way_write(struct __sk_buff *skb, struct bmc_work *w, __u32 at
 	e->csum = (__u16)bmc_work_sum(w, 0, len);
 	e->epoch = w->epoch;
 	e->until = until;
-	bmc_hide(len);
-	if (len - 1 >= BMC_TEXT_MAX)
+	bytes = len;
+	if (!bmc_len_within(&bytes, BMC_TEXT_MAX))
 		return -1;
-	*(__u64 *)(e->text + len) = MC_WORD5("END\r\n");
-	return bpf_skb_load_bytes(skb, w->off, e->text, len);
+	*(__u64 *)(e->text + bytes) = MC_WORD5("END\r\n");
+	return (int)bpf_skb_load_bytes(skb, w->off, e->text, bytes);
 }
 
 /* FILL, its first step: copies the writes in flight and looks at each one's writer. 1: one is not over. */
@@ -304,8 +307,7 @@ static __always_inline int bmc_fill_load(struct __sk_buff *skb, struct bmc_work 
 	len = pkt->l4_len - sizeof(head);
 	w->off = pkt->l4 + sizeof(head);
 	w->end = (__u32)len;
-	bmc_hide(len);
-	if (len - 1 >= BMC_TEXT_MAX)
+	if (!bmc_len_within(&len, BMC_TEXT_MAX))
 		return -1;
 	if (bpf_skb_load_bytes(skb, w->off, w->win.bytes, len))
 		return -1;

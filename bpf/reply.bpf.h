@@ -95,8 +95,7 @@ __noinline int bmc_reply_texts(struct xdp_md *ctx, struct bmc_work *w, __u32 pay
 		len = got->text_len;
 		if (i == last)
 			len += BMC_TEXT_TAIL;
-		bmc_hide(len);
-		if (len - 1 >= BMC_TEXT_MAX + BMC_TEXT_TAIL)
+		if (!bmc_len_within(&len, BMC_TEXT_MAX + BMC_TEXT_TAIL))
 			return -1;
 		if (bpf_xdp_store_bytes(ctx, off, e->text, len))
 			return -1;
@@ -183,8 +182,7 @@ __noinline int bmc_reply_headers(struct xdp_md *ctx, struct bmc_work *w, struct 
 		bmc_reply_ipv6(w, rx, len);
 	bmc_reply_udp(w, rx, len);
 	head = rx->payload + sizeof(struct mc_udp_frame);
-	bmc_hide(head);
-	if (head - 1 >= BMC_HEAD_MAX)
+	if (!bmc_len_within(&head, BMC_HEAD_MAX))
 		return -1;
 	return (int)bpf_xdp_store_bytes(ctx, 0, w->win.bytes, head);
 }
@@ -224,8 +222,7 @@ static __always_inline void bmc_reply_undo(struct xdp_md *ctx, struct bmc_work *
 		bpf_xdp_adjust_head(ctx, grown);
 	else if (grown)
 		bpf_xdp_adjust_tail(ctx, -grown);
-	bmc_hide(saved);
-	if (saved - 1 < BMC_WINDOW)
+	if (bmc_len_within(&saved, BMC_WINDOW))
 		bpf_xdp_store_bytes(ctx, 0, w->win.bytes, saved);
 }
 

@@ -140,8 +140,7 @@ __noinline int bmc_load_next(struct __sk_buff *skb, struct bmc_work *w, __u32 ke
 	if (n > BMC_WINDOW - BMC_LINE_MAX)
 		n = BMC_WINDOW - BMC_LINE_MAX;
 	bmc_hide(to);
-	bmc_hide(n);
-	if (to > BMC_LINE_MAX || n - 1 >= BMC_WINDOW - BMC_LINE_MAX)
+	if (to > BMC_LINE_MAX || !bmc_len_within(&n, BMC_WINDOW - BMC_LINE_MAX))
 		return -1;
 	if (bpf_skb_load_bytes(skb, w->off, w->win.bytes + to, n))
 		return -1;

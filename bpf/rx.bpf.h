@@ -105,8 +105,7 @@ static __always_inline int bmc_rx_load(struct xdp_md *ctx, struct bmc_work *w,
 {
 	__u64 saved = rx->saved;
 
-	bmc_hide(saved);
-	if (saved - 1 >= BMC_WINDOW)
+	if (!bmc_len_within(&saved, BMC_WINDOW))
 		return -1;
 	return (int)bpf_xdp_load_bytes(ctx, 0, w->win.bytes, saved);
 }

@@ -107,8 +107,7 @@ static __always_inline int bmc_udp_load(struct __sk_buff *skb, struct bmc_work *
 	w->tail = (__u32)n;
 	if (n > BMC_WINDOW)
 		n = BMC_WINDOW;
-	bmc_hide(n);
-	if (n - 1 >= BMC_WINDOW)
+	if (!bmc_len_within(&n, BMC_WINDOW))
 		return -1;
 	if (bpf_skb_load_bytes(skb, (__u32)head, w->win.bytes, n))
 		return -1;

@@ -408,6 +408,7 @@ struct tcp_sock {
 	u32 rcv_nxt;
 	u32 snd_nxt;
 	u32 rcv_wnd;
+	u32 rcv_wup;
 };
 
 enum {

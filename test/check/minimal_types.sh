@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 work=$(mktemp -d)
-pins=/sys/fs/bpf/bmc-test-minimal.$$
+pins=/sys/fs/bpf/bmc-test-minimal-$$
 trap 'rm -rf "$work" "$pins"' EXIT
 
 cmake -S . -B "$work" -G Ninja -DBMC_BTF=/nonexistent -DBMC_TESTS=OFF >"$work/log" 2>&1 &&

@@ -192,10 +192,10 @@ static void same_answers_for_incr_and_decr(void **state)
 static void same_answers_for_requests_of_every_form(void **state)
 {
 	static const char *const requests[] = {
-		"get k\r\n",	 "get k\n",	    "get  k  \r\n", "get k k\r\n", "get k l m\r\n",
-		"get l k\r\n",	 "get m\r\n",	    "gets k l\r\n", "get k l n\r\n", "get n m l k\r\n",
-		"get\r\n",	 "GET k\r\n",	    "version\r\n",  "get k l\r\n", "mn\r\n",
-		"mg k v\r\n",	 "nonsense\r\n",
+		"get k\r\n",   "get k\n",   "get  k  \r\n", "get k k\r\n",   "get k l m\r\n",
+		"get l k\r\n", "get m\r\n", "gets k l\r\n", "get k l n\r\n", "get n m l k\r\n",
+		"get\r\n",     "GET k\r\n", "version\r\n",  "get k l\r\n",   "mn\r\n",
+		"mg k v\r\n",  "mg k\r\n",  "nonsense\r\n",
 	};
 	struct pair *p = *state;
 

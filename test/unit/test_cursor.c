@@ -37,7 +37,6 @@ static void test_positions_are_masked(void **state)
 		assert_int_equal(bmc_window8(win, pos), win->bytes[pos % BMC_WINDOW]);
 	}
 	assert_true(bmc_window64(win, BMC_WINDOW - 1) == pack(win->bytes + BMC_WINDOW - 1));
-	free(win);
 }
 
 static void test_window_end(void **state)
@@ -57,7 +56,6 @@ static void test_window_end(void **state)
 	bmc_window_end(win, ~0ULL);
 	for (size_t i = 0; i < sizeof(win->bytes); i++)
 		assert_int_equal(win->bytes[i], 'Z');
-	free(win);
 }
 
 /* The index of the first byte that `is` likes; 8: none. */

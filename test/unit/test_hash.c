@@ -58,7 +58,6 @@ static void test_every_length_and_place(void **state)
 			check_key(win, BMC_WINDOW - (uint32_t)len - 1 - pos, len, '\r');
 		}
 	}
-	free(win);
 }
 
 static void test_every_delimiter(void **state)
@@ -73,7 +72,6 @@ static void test_every_delimiter(void **state)
 			check_key(win, 3, len, (uint8_t)c);
 		}
 	}
-	free(win);
 }
 
 /* Bytes above space are a key's, whatever they are; the lowest and highest are where the bit tricks would fail. */
@@ -91,7 +89,6 @@ static void test_every_byte(void **state)
 		win->bytes[6] = (uint8_t)c;
 		check_key(win, 4, 7, '\n');
 	}
-	free(win);
 }
 
 static void test_too_long(void **state)
@@ -110,7 +107,6 @@ static void test_too_long(void **state)
 	assert_int_equal(mc_key_scan(win, 0, &seed, &key), -1);
 	assert_int_equal(mc_key_scan(win, BMC_WINDOW - 1, &seed, &key), -1);
 	assert_true(key.hash == 1 && key.pos == 2 && key.len == 3);
-	free(win);
 }
 
 /* What lies behind the delimiter, before the key, and where the key is, do not matter; the seed does. */
@@ -127,7 +123,6 @@ static void test_only_the_key_counts(void **state)
 	window_put(win, 77, "foobar\r\n", 8, 'B');
 	assert_int_equal(mc_key_scan(win, 77, &seed, &b), 0);
 	assert_true(a.hash == b.hash && a.hash != c.hash);
-	free(win);
 }
 
 /* Where positions are beyond the window, reads stay in it. */
@@ -146,7 +141,6 @@ static void test_any_position(void **state)
 	assert_int_equal(mc_key_scan(NULL, 0, &seed, &key), -1);
 	assert_int_equal(mc_key_scan(win, 0, NULL, &key), -1);
 	assert_int_equal(mc_key_scan(win, 0, &seed, NULL), -1);
-	free(win);
 }
 
 int main(void)

@@ -88,7 +88,7 @@ int tcp_receive(struct tcp *t, double seconds, struct text *ret)
 	size_t len;
 
 	text_clear(ret);
-	while (!(len = text_answer(&t->in)) || len > t->in.len) {
+	while (!(len = text_answer(&t->in))) {
 		int left = (int)((until - test_now()) * 1000);
 		ssize_t n;
 

@@ -68,7 +68,8 @@ static size_t text_line(const struct text *t, size_t at)
 	return end ? (size_t)(end - t->data) + 1 : 0;
 }
 
-size_t text_answer(const struct text *t)
+/* The same, but it may lie behind the bytes that are there. */
+static size_t text_answer_end(const struct text *t)
 {
 	size_t at = 0, next;
 	unsigned long bytes;
@@ -81,12 +82,21 @@ size_t text_answer(const struct text *t)
 			if (sscanf(t->data + at, "VALUE %*s %*s %lu", &bytes) != 1)
 				return next;
 			next += bytes + 2;
+		} else if (sscanf(t->data + at, "VA %lu", &bytes) == 1) {
+			return next + bytes + 2;
 		} else if (memcmp(t->data + at, "STAT ", 5)) {
 			return next;
 		}
 		at = next;
 	}
 	return 0;
+}
+
+size_t text_answer(const struct text *t)
+{
+	size_t end = text_answer_end(t);
+
+	return end <= t->len ? end : 0;
 }
 
 static void text_readable(const struct text *t, char *ret, size_t size)

@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-only
+# Installs what is missing, builds, runs every test, and leaves nothing behind but the build.
+# usage: sudo test/run.sh [--long] [NAME…]     only tests whose names contain a NAME; --long: all models, more rounds
+# BMC_BUILD: the build folder (build)          BMC_TEST_FILTER: only test cases of this name (* and ?)
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+. test/lib/install.sh
+. test/lib/leaks.sh
+
+build=${BMC_BUILD:-$PWD/build}
+logs=$build/test-logs
+long= passed=0 failed=0
+filters=()
+for word in "$@"; do
+	case $word in
+	--long) long=yes ;;
+	-h | --help) sed -n 's/^# //p' "$0" | sed 1d; exit 0 ;;
+	-*) echo "unknown option '$word': see --help" >&2; exit 2 ;;
+	*) filters+=("$word") ;;
+	esac
+done
+
+finish() {
+	echo "$passed passed, $failed failed"
+	[ "$failed" -eq 0 ]
+	exit
+}
+
+give_up() { # WHY
+	echo "$1" >&2
+	failed=$((failed + 1))
+	finish
+}
+
+is_wanted() { # NAME
+	local f
+	[ ${#filters[@]} -eq 0 ] && return 0
+	for f in "${filters[@]}"; do
+		[[ $1 == *"$f"* ]] && return 0
+	done
+	return 1
+}
+
+report() { # NAME SECONDS PASSED FAILED LOG
+	passed=$((passed + $3))
+	failed=$((failed + $4))
+	if [ "$4" -eq 0 ]; then
+		printf 'ok    %-24s %4d passed %5d s\n' "$1" "$3" "$2"
+	else
+		printf 'FAIL  %-24s %4d passed, %d failed %5d s, %s\n' "$1" "$3" "$4" "$2" "$5"
+		sed -E 's/^[0-9]+: //' "$5" | grep -vE '^\[ +(RUN|OK) |^[A-Z][a-z]+.*(ctest|ctestC|CTest|test list|fixture|dependency)' | tail -n 60 | sed 's/^/      | /'
+	fi
+}
+
+# A script: one test.
+run_script() { # NAME SECONDS COMMAND…
+	local name=$1 limit=$2 log=$logs/$1.log begin=$SECONDS rc
+	shift 2
+	is_wanted "$name" || return 0
+	timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 </dev/null
+	rc=$?
+	[ $rc -ne 124 ] || echo "stopped after $limit s" >>"$log"
+	if [ $rc -eq 0 ]; then
+		report "$name" $((SECONDS - begin)) 1 0 "$log"
+	else
+		report "$name" $((SECONDS - begin)) 0 1 "$log"
+	fi
+}
+
+# Adds up the numbers of cmocka's closing lines that match; a skipped test has not run.
+cmocka_count() { # REGEX LOG
+	sed -nE "s/^([0-9]+: )?.*\[ +($1) +\] +(tests: )?([0-9]+) test\(s\)([.,].*)?\$/\4/p" "$2" |
+		awk '{ n += $1 } END { print n + 0 }'
+}
+
+# One that ctest knows: as many tests as cmocka counts in it; none counted, or dead before the end: one failure.
+run_ctest() { # NAME
+	local name=$1 log=$logs/$1.log begin=$SECONDS rc good bad
+	is_wanted "$name" || return 0
+	ctest --test-dir "$build" -R "^$name\$" -V --timeout 300 >"$log" 2>&1 </dev/null
+	rc=$?
+	good=$(cmocka_count PASSED "$log")
+	bad=$(cmocka_count 'FAILED|SKIPPED' "$log")
+	[ $rc -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+	[ $((good + bad)) -gt 0 ] || good=1
+	report "$name" $((SECONDS - begin)) "$good" "$bad" "$log"
+	leaks_sweep "$build/bmcctl"
+}
+
+run_all_ctest() {
+	local name names
+	names=$(ctest --test-dir "$build" -N | sed -nE 's/^ *Test +#[0-9]+: (.*)$/\1/p')
+	[ -n "$names" ] || give_up "ctest knows no tests in $build"
+	for name in $names; do
+		run_ctest "$name"
+	done
+}
+
+[ "$(id -u)" -eq 0 ] || give_up "this needs root: sudo test/run.sh"
+install_packages build demo test || give_up "packages are missing"
+mkdir -p "$logs" || give_up "cannot make '$logs'"
+
+before=$(mktemp)
+mounted=
+clean_up() {
+	rm -f "$before"
+	[ -z "$mounted" ] || [ -n "$(find /sys/fs/bpf -type f ! -name "*.debug")" ] || umount /sys/fs/bpf
+}
+trap clean_up EXIT
+
+echo "building in $build"
+{
+	cmake -S . -B "$build" -G Ninja -DBMC_TESTS=ON && cmake --build "$build"
+} >"$logs/build.log" 2>&1 || {
+	tail -n 60 "$logs/build.log"
+	give_up "the build failed: $logs/build.log"
+}
+if ! mountpoint -q /sys/fs/bpf; then
+	mount -t bpf bpf /sys/fs/bpf || give_up "cannot mount bpffs"
+	mounted=yes
+fi
+leaks_sweep "$build/bmcctl"
+leaks_list | sort >"$before"
+
+[ -z "$long" ] || export BMC_TEST_LONG=1
+run_script format 60 test/check/format.sh
+run_script layers 60 test/check/layers.sh
+run_script tidy 300 test/check/tidy.sh "$build"
+run_script rebuild 300 test/check/rebuild.sh "$build"
+run_script minimal_types 300 test/check/minimal_types.sh
+if [ -n "$long" ]; then
+	run_script models 7200 test/model/check.sh full
+else
+	run_script models 600 test/model/check.sh quick
+fi
+run_all_ctest
+run_script nothing_left_behind 30 bash -c ". test/lib/leaks.sh; leaks_check '$before'"
+finish
