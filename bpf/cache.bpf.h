@@ -260,6 +260,21 @@ static __always_inline int bmc_cache_same(const struct bmc_entry *e, const struc
 
 /* ---- fill ---- */
 
+/* Whether a way of w->key's bucket was filled from w->server and w->addr. */
+__noinline int bmc_way_is_here(struct bmc_work *w, __u32 way)
+{
+	struct bmc_bucket *b;
+	struct bmc_entry *e;
+
+	if (!w)
+		return 0;
+	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	if (!b)
+		return 0;
+	e = bmc_entry_get(b, bmc_way_offset(way));
+	return e && bmc_entry_is_here(e, w);
+}
+
 /*
  * The way for a text of `len` bytes (its tail not counted) of this key: the one that has the key, else an invalid
  * one, else the hand's choice, always among those large enough. -1: none is.
@@ -283,8 +298,13 @@ __noinline int bmc_cache_choose(struct bmc_work *w, __u32 len)
 		return -1;
 	valid = BMC_READ_ONCE(b->valid);
 	bits = bmc_ways_tagged(b, bmc_tag_of(w->key.hash)) & valid & fits;
-	if (bits)
-		return (int)bmc_lowest(bits);
+	for (__u32 n = 0; n < BMC_TAGS_TRIED; n++) {
+		if (!bits)
+			break;
+		if (bmc_way_is_here(w, bmc_lowest(bits)))
+			return (int)bmc_lowest(bits);
+		bits &= bits - 1;
+	}
 	bits = fits & ~valid;
 	if (bits)
 		return (int)bmc_lowest(bits);

@@ -79,7 +79,7 @@ __noinline int bmc_fill_form(struct bmc_work *w)
 	    t->pos[1] != t->pos[0] + t->len[0] + 1)
 		return 0;
 	line = t->pos[1] + t->len[1] + 2;
-	if (t->used != line)
+	if (t->used != line || (bmc_window64(&w->win, line - 2) & 0xffff) != ('\r' | '\n' << 8))
 		return 0;
 	flags = mc_number(&w->win, t->pos[0], t->len[0]);
 	bytes = mc_number(&w->win, t->pos[1], t->len[1]);

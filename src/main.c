@@ -1,12 +1,112 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-#include "bmc_abi.h"
-#include "bmc.skel.h"
-int main(void)
+/* bmcctl: finds the command and runs it. */
+#include "cmd.h"
+#include "log.h"
+#include "pins.h"
+#include "util.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct bmc_command commands[] = {
+	{ "start", "Attach to interfaces and answer memcached's UDP gets in the kernel.",
+	  "ipmMcuCnawv", bmc_cmd_start },
+	{ "stats", "Show the counters of an instance.", "nj", bmc_cmd_stats },
+	{ "status",
+	  "Show instances: interfaces, memory, servers, connections, and why nothing is cached.",
+	  "nj", bmc_cmd_status },
+	{ "flush", "Forget every cached item at once.", "n", bmc_cmd_flush },
+	{ "stop", "Remove what an instance attached, and nothing else.", "nv", bmc_cmd_stop },
+};
+
+static void help(void)
 {
-	struct bmc_bpf *skel = bmc_bpf__open();
-	if (!skel)
-		return 1;
-	int err = bmc_bpf__load(skel);
-	bmc_bpf__destroy(skel);
-	return err ? 1 : 0;
+	printf("Usage: bmcctl COMMAND [OPTION]...\nAn in-kernel cache in front of memcached.\n\n");
+	for (size_t i = 0; i < BMC_ARRAY_SIZE(commands); i++)
+		printf("  %-8s %s\n", commands[i].name, commands[i].what);
+	printf("\n'bmcctl COMMAND --help' lists a command's options, 'bmcctl --version' the "
+	       "version.\n");
+}
+
+static const struct bmc_command *find(const char *name)
+{
+	for (size_t i = 0; i < BMC_ARRAY_SIZE(commands); i++) {
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+int bmc_cmd_check_rights(void)
+{
+	static const struct {
+		int cap;
+		const char *name;
+	} needed[] = {
+		{ CAP_BPF, "CAP_BPF" },
+		{ CAP_PERFMON, "CAP_PERFMON" },
+		{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
+		{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN" },
+	};
+
+	for (size_t i = 0; i < BMC_ARRAY_SIZE(needed); i++) {
+		if (!bmc_has_capability(needed[i].cap))
+			return bmc_fail("this needs root: %s is missing; try sudo", needed[i].name);
+	}
+	return 0;
+}
+
+int bmc_cmd_open(const char *name, struct bmc_instance *ret)
+{
+	int err;
+
+	if (!bmc_pins_exist(name))
+		return bmc_fail(
+			"no instance '%s' is running; 'bmcctl start --iface NAME' starts one",
+			name);
+	err = bmc_pins_instance(name, ret);
+	if (err == -EPROTO)
+		return bmc_fail(
+			"instance '%s' was started by another version of bmcctl: stop and start it",
+			name);
+	if (err)
+		return bmc_fail(
+			"instance '%s' is damaged (its notes: %s): run 'bmcctl stop --name %s'",
+			name, strerror(-err), name);
+	return 0;
+}
+
+int main(int argc, char *argv[])
+{
+	static struct bmc_options options;
+	const struct bmc_command *command;
+	int code;
+
+	if (argc < 2) {
+		help();
+		return BMC_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		help();
+		return BMC_DONE_OK;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("bmcctl %s\n", BMC_VERSION);
+		return BMC_DONE_OK;
+	}
+	command = find(argv[1]);
+	if (!command)
+		return bmc_usage("unknown command '%s'", argv[1]);
+	bmc_options_default(&options);
+	code = bmc_options_parse(command, argc - 2, argv + 2, &options);
+	if (code)
+		return code;
+	if (options.help) {
+		bmc_options_help(command);
+		return BMC_DONE_OK;
+	}
+	bmc_log_libbpf(options.verbose);
+	return command->run(&options);
 }

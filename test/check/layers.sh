@@ -103,6 +103,7 @@ outside=$(grep -rnIE '\.\./shared' . --include='*' --exclude-dir=.git --exclude-
 
 # Each file says its licence.
 while read -r path; do
+	[ -f "$path" ] || continue
 	case $path in
 	LICENSE | */LICENSE | *.patch | */.gitkeep) continue ;;
 	esac

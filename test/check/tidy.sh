@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-only
 # clang-tidy over the C sources of bmcctl and of the tests. usage: tidy.sh BUILD
-# (The BPF programs are the verifier's: they are compiled for another machine, from 130 thousand lines of vmlinux.h.)
+# The skeletons are bpftool's: their folder is made a system one. (The BPF programs are the verifier's to judge.)
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 build=${1:?usage: tidy.sh BUILD}
 mapfile -t files < <(sed -n 's/^ *"file": "\(.*\)",\?$/\1/p' "$build/compile_commands.json" |
 	grep -E "^$PWD/(src|test|memcached-sr)/.*\.c$" | sort -u)
 [ ${#files[@]} -gt 0 ] || { echo "no sources in $build/compile_commands.json"; exit 1; }
-printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p "$build" 2>/dev/null
+printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -n 1 \
+	clang-tidy --quiet -p "$build" --extra-arg=-isystem --extra-arg="$build/gen" 2>/dev/null

@@ -18,7 +18,9 @@ struct item items[ITEM_COUNT] = {
 	[ITEM_EMPTY] = { .key = "empty", .flags = "0", TEXT("") },
 	[ITEM_LINES] = { .key = "lines", .flags = "0", TEXT("\r\n\nget abc\r\n\r\r\n\n") },
 	[ITEM_NULS] = { .key = "nuls", .flags = "1", .data = bytes256, .len = sizeof(bytes256) },
-	[ITEM_END] = { .key = "end", .flags = "0", TEXT("\r\nEND\r\nVALUE abc 0 1\r\ny\r\nEND\r\n") },
+	[ITEM_END] = { .key = "end",
+		       .flags = "0",
+		       TEXT("\r\nEND\r\nVALUE abc 0 1\r\ny\r\nEND\r\n") },
 	[ITEM_LONG_KEY] = { .key = long_key, .flags = "0", TEXT("long") },
 	[ITEM_100] = { .key = "v100", .flags = "0", .data = filler, .len = 100 },
 	[ITEM_1000] = { .key = "v1000", .flags = "0", .data = filler, .len = 1000 },
@@ -101,11 +103,13 @@ static size_t count_keys(const char *keys)
 	return n;
 }
 
-static void want_counters(struct bmc_stats *want, enum outcome outcome, size_t n_keys, size_t text_len)
+static void want_counters(struct bmc_stats *want, enum outcome outcome, size_t n_keys,
+			  size_t text_len)
 {
 	static const enum bmc_stat last[] = {
-		[HIT] = BMC_STAT_HITS,		     [MISS] = BMC_STAT_MISSES,	     [FORM] = BMC_STAT_PASS_FORM,
-		[CHECKSUM] = BMC_STAT_PASS_CHECKSUM, [LARGE] = BMC_STAT_PASS_LARGE, [RACE] = BMC_STAT_PASS_RACE,
+		[HIT] = BMC_STAT_HITS,	       [MISS] = BMC_STAT_MISSES,
+		[FORM] = BMC_STAT_PASS_FORM,   [CHECKSUM] = BMC_STAT_PASS_CHECKSUM,
+		[LARGE] = BMC_STAT_PASS_LARGE, [RACE] = BMC_STAT_PASS_RACE,
 	};
 
 	if (outcome == FOREIGN)
@@ -122,14 +126,17 @@ static void want_counters(struct bmc_stats *want, enum outcome outcome, size_t n
 	}
 }
 
-void fixture_expect(const struct harness *h, const char *name, const struct pkt *request, enum outcome outcome,
-		    const char *keys)
+void fixture_expect(const struct harness *h, const char *name, const struct pkt *request,
+		    enum outcome outcome, const char *keys)
 {
 	static const char *const names[] = { BMC_STATS(STAT_NAME) };
 	struct bmc_stats want, got;
 	static char text[65536];
-	size_t len = 0, n_keys = keys ? count_keys(keys) : 0;
+	size_t len = 0, n_keys;
 
+	if (!keys)
+		keys = "";
+	n_keys = count_keys(keys);
 	harness_stats(h, &want);
 	if (outcome == HIT) {
 		len = fixture_reply(keys, text, sizeof(text));
@@ -142,6 +149,6 @@ void fixture_expect(const struct harness *h, const char *name, const struct pkt 
 	want_counters(&want, outcome, n_keys, len);
 	harness_stats(h, &got);
 	for (int i = 0; i < BMC_STAT_COUNT; i++)
-		expect(got.count[i] == want.count[i], "%s: counter '%s' is off by %lld", name, names[i],
-		       (long long)(got.count[i] - want.count[i]));
+		expect(got.count[i] == want.count[i], "%s: counter '%s' is off by %lld", name,
+		       names[i], (long long)(got.count[i] - want.count[i]));
 }

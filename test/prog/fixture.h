@@ -53,7 +53,7 @@ void fixture_fill(const struct harness *h, int family);
 size_t fixture_reply(const char *keys, char *ret, size_t size);
 
 /* Sends `request` and checks verdict, packet and counters. `keys`: those of the answer or of the lost one. */
-void fixture_expect(const struct harness *h, const char *name, const struct pkt *request, enum outcome outcome,
-		    const char *keys);
+void fixture_expect(const struct harness *h, const char *name, const struct pkt *request,
+		    enum outcome outcome, const char *keys);
 
 #endif

@@ -16,7 +16,7 @@
 #define VERDICT_XDP_TX 3
 #define VERDICT_TC_OK 0
 
-int harness_configure(struct bmc_bpf *skel, uint64_t max_age_ns, uint32_t test)
+int harness_configure(struct bmc_bpf *skel, uint64_t max_age_ns, uint32_t test, uint32_t n_buckets)
 {
 	struct bmc_config *config = (struct bmc_config *)&skel->rodata->bmc_config;
 	int err;
@@ -26,12 +26,12 @@ int harness_configure(struct bmc_bpf *skel, uint64_t max_age_ns, uint32_t test)
 	config->port[1] = htons(HARNESS_OTHER_PORT);
 	config->n_egress = 1;
 	config->egress[0] = 1; /* BPF_PROG_RUN's packets leave by lo */
-	config->n_buckets = HARNESS_BUCKETS;
+	config->n_buckets = n_buckets;
 	config->n_writers = 256;
 	config->max_age_ns = max_age_ns;
 	config->tag = HARNESS_TAG;
 	config->test = test;
-	err = bpf_map__set_max_entries(skel->maps.bmc_buckets, HARNESS_BUCKETS);
+	err = bpf_map__set_max_entries(skel->maps.bmc_buckets, n_buckets);
 
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.bmc_writers, 256);
@@ -40,15 +40,16 @@ int harness_configure(struct bmc_bpf *skel, uint64_t max_age_ns, uint32_t test)
 	return err;
 }
 
-int harness_open(struct harness *h, uint64_t max_age_ns, uint32_t test)
+static int open_with(struct harness *h, uint64_t max_age_ns, uint32_t test, uint32_t n_buckets)
 {
+	const uint64_t seed[2] = HARNESS_SEED;
 	struct bmc_bpf *skel = bmc_bpf__open();
 	int err;
 
 	memset(h, 0, sizeof(*h));
 	if (!skel)
 		return -errno;
-	err = harness_configure(skel, max_age_ns, test);
+	err = harness_configure(skel, max_age_ns, test, n_buckets);
 	if (!err)
 		err = bmc_bpf__load(skel);
 	if (err) {
@@ -61,13 +62,22 @@ int harness_open(struct harness *h, uint64_t max_age_ns, uint32_t test)
 	h->tc = bpf_program__fd(skel->progs.bmc_tc_egress);
 	h->stats = bpf_map__fd(skel->maps.bmc_stats);
 	h->n_cpus = libbpf_num_possible_cpus();
-	h->shared->seed[0] = 0x0123456789abcdefULL;
-	h->shared->seed[1] = 0xfedcba9876543210ULL;
 	for (int i = 0; i < 2; i++) {
+		h->shared->seed[i] = seed[i];
 		h->shared->server[i].word = 1ULL << BMC_WORD_SOCKETS_SHIFT;
 		h->shared->server[i].epoch = 1;
 	}
 	return 0;
+}
+
+int harness_open(struct harness *h, uint64_t max_age_ns, uint32_t test)
+{
+	return open_with(h, max_age_ns, test, HARNESS_BUCKETS);
+}
+
+int harness_open_buckets(struct harness *h, uint32_t n_buckets)
+{
+	return open_with(h, HARNESS_FOREVER_NS, BMC_TEST_STAMP, n_buckets);
 }
 
 void harness_close(struct harness *h)
@@ -77,36 +87,76 @@ void harness_close(struct harness *h)
 }
 
 /* What lies behind the frame in the buffers is 0xff: nothing may come from there. */
-static void run_program(int fd, const struct frame *in, void *ctx, uint32_t ctx_len, struct run *ret)
+static int try_program(int fd, const struct frame *in, void *ctx, uint32_t ctx_len, struct run *ret)
 {
 	uint8_t data[sizeof(in->data)];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = in->len, .data_out = ret->out.data,
-		    .data_size_out = sizeof(ret->out.data), .ctx_in = ctx, .ctx_size_in = ctx_len, .ctx_out = ctx,
-		    .ctx_size_out = ctx_len, .repeat = 1);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = in->len,
+		    .data_out = ret->out.data, .data_size_out = sizeof(ret->out.data),
+		    .ctx_in = ctx, .ctx_size_in = ctx_len, .ctx_out = ctx, .ctx_size_out = ctx_len,
+		    .repeat = 1);
 	int err;
 
 	memset(data, 0xff, sizeof(data));
 	memcpy(data, in->data, in->len);
 	memset(&ret->out, 0xff, sizeof(ret->out));
 	err = bpf_prog_test_run_opts(fd, &opts);
-	expect(!err, "BPF_PROG_RUN of %u bytes: %s", in->len, strerror(-err));
 	ret->out.len = opts.data_size_out;
 	ret->verdict = opts.retval;
+	return err;
+}
+
+int harness_try_xdp(const struct harness *h, const struct frame *in, struct run *ret)
+{
+	return try_program(h->xdp, in, NULL, 0, ret);
 }
 
 void harness_xdp(const struct harness *h, const struct frame *in, struct run *ret)
 {
-	run_program(h->xdp, in, NULL, 0, ret);
+	int err = harness_try_xdp(h, in, ret);
+
+	expect(!err, "BPF_PROG_RUN of %u bytes: %s", in->len, strerror(-err));
+}
+
+static void check_tc(const struct frame *in, const struct run *run)
+{
+	expect(run->verdict == VERDICT_TC_OK, "TC verdict %u", run->verdict);
+	expect(run->out.len == in->len && !memcmp(run->out.data, in->data, in->len),
+	       "TC changed the packet");
 }
 
 void harness_tc(const struct harness *h, const struct frame *in, uint32_t mark, struct run *ret)
 {
 	struct __sk_buff skb = { .mark = mark };
+	int err = try_program(h->tc, in, &skb, sizeof(skb), ret);
 
-	run_program(h->tc, in, &skb, sizeof(skb), ret);
+	expect(!err, "BPF_PROG_RUN of %u bytes: %s", in->len, strerror(-err));
 	ret->mark = skb.mark;
-	expect(ret->verdict == VERDICT_TC_OK, "TC verdict %u", ret->verdict);
-	expect(ret->out.len == in->len && !memcmp(ret->out.data, in->data, in->len), "TC changed the packet");
+	check_tc(in, ret);
+}
+
+int harness_tc_pages(const struct harness *h, const struct frame *in, uint32_t linear,
+		     uint32_t mark, struct run *ret)
+{
+	struct __sk_buff skb = { .mark = mark, .data_end = linear };
+	int err = try_program(h->tc, in, &skb, sizeof(skb), ret);
+
+	if (err) {
+		harness_tc(h, in, mark, ret);
+		return 1;
+	}
+	ret->mark = skb.mark;
+	check_tc(in, ret);
+	return 0;
+}
+
+void harness_reply(const struct harness *h, const struct pkt *reply, uint32_t mark, struct run *ret)
+{
+	struct pkt p = *reply;
+	struct frame f;
+
+	p.from_server = 1;
+	pkt_build(&p, &f);
+	harness_tc(h, &f, mark, ret);
 }
 
 void harness_stats(const struct harness *h, struct bmc_stats *ret)
@@ -131,7 +181,8 @@ size_t item_text(const struct item *item, char *ret, size_t size)
 	int head = snprintf(ret, size, "VALUE %s %s %zu\r\n", item->key, item->flags, item->len);
 	size_t at = (size_t)head;
 
-	expect(head > 0 && at + item->len + 2 <= size, "the text of '%.20s' is too long", item->key);
+	expect(head > 0 && at + item->len + 2 <= size, "the text of '%.20s' is too long",
+	       item->key);
 	if (item->len)
 		memcpy(ret + at, item->data, item->len);
 	at += item->len;
@@ -144,24 +195,22 @@ void harness_fill(const struct harness *h, const struct item *item, const struct
 {
 	struct bmc_stats before, after;
 	struct pkt p = *where;
-	struct frame f;
 	char text[2048];
 	struct run run;
 	size_t len = item_text(item, text, sizeof(text) - 5);
 
 	memcpy(text + len, "END\r\n", 5);
-	p.from_server = 1;
 	p.text = text;
 	p.text_len = len + 5;
-	pkt_build(&p, &f);
 	harness_stats(h, &before);
-	harness_tc(h, &f, HARNESS_MARK, &run);
+	harness_reply(h, &p, HARNESS_MARK, &run);
 	harness_stats(h, &after);
-	expect(after.count[BMC_STAT_FILLS] == before.count[BMC_STAT_FILLS] + 1, "no fill of '%.20s'", item->key);
+	expect(after.count[BMC_STAT_FILLS] == before.count[BMC_STAT_FILLS] + 1,
+	       "no fill of '%.20s'", item->key);
 }
 
-void harness_expect_hit(const struct harness *h, const char *name, const struct pkt *request, const void *text,
-			size_t len)
+void harness_expect_hit(const struct harness *h, const char *name, const struct pkt *request,
+			const void *text, size_t len)
 {
 	const char *wrong;
 	struct frame f;
@@ -182,7 +231,8 @@ void harness_expect_pass(const struct harness *h, const char *name, const struct
 	pkt_build(request, &f);
 	harness_xdp(h, &f, &run);
 	expect(run.verdict == VERDICT_XDP_PASS, "%s: verdict %u, not XDP_PASS", name, run.verdict);
-	expect(run.out.len == f.len && !memcmp(run.out.data, f.data, f.len), "%s: the packet was changed", name);
+	expect(run.out.len == f.len && !memcmp(run.out.data, f.data, f.len),
+	       "%s: the packet was changed", name);
 }
 
 int harness_is_cached(const struct harness *h, const char *key, const struct pkt *where)

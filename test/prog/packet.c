@@ -41,7 +41,7 @@ static void append(struct frame *f, const void *data, size_t len)
 {
 	if (f->len + len > FRAME_MAX)
 		abort();
-	if (len)
+	if (data && len)
 		memcpy(f->data + f->len, data, len);
 	f->len += (uint32_t)len;
 }
@@ -91,7 +91,8 @@ static void build_ipv4(const struct pkt *p, struct frame *f, size_t l4_len)
 
 	address(p, p->from_server, src);
 	address(p, !p->from_server, dst);
-	ip[0] = (uint8_t)((p->version ? p->version : 4) << 4 | (p->ihl ? p->ihl : (int)(header / 4)));
+	ip[0] = (uint8_t)((p->version ? p->version : 4) << 4 |
+			  (p->ihl ? p->ihl : (int)(header / 4)));
 	pkt_put16(ip + 2, (uint16_t)(header + l4_len + (size_t)p->ip_len_add));
 	pkt_put16(ip + 4, 0x1234);
 	pkt_put16(ip + 6, p->fragment);
@@ -180,7 +181,11 @@ static void l4_checksum(const struct pkt *p, struct frame *f, uint32_t l4, size_
 		check = 0xffff;
 	if (p->udp_check == PKT_CHECK_BAD)
 		check ^= 0x0100;
-	pkt_put16(f->data + l4 + (p->proto == IPPROTO_TCP ? 16 : 6), p->udp_check == PKT_CHECK_ZERO ? 0 : check);
+	if (p->udp_check == PKT_CHECK_ZERO)
+		check = 0;
+	if (p->udp_check == PKT_CHECK_PARTIAL)
+		check = (uint16_t)~pkt_fold(pseudo(p, l4_len));
+	pkt_put16(f->data + l4 + (p->proto == IPPROTO_TCP ? 16 : 6), check);
 }
 
 void pkt_build(const struct pkt *p, struct frame *ret)

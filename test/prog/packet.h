@@ -19,7 +19,12 @@ struct frame {
 	uint8_t data[4096];
 };
 
-enum pkt_check { PKT_CHECK_GOOD, PKT_CHECK_BAD, PKT_CHECK_ZERO };
+enum pkt_check {
+	PKT_CHECK_GOOD,
+	PKT_CHECK_BAD,
+	PKT_CHECK_ZERO,
+	PKT_CHECK_PARTIAL, /* UDP: the sum of the pseudo-header, as a sender leaves it to its device */
+};
 
 /* A packet to build; 0 and NULL mean what the comment says, or what is right. */
 struct pkt {
@@ -80,7 +85,8 @@ struct pkt_view {
 const char *pkt_read(const struct frame *f, int lenient, struct pkt_view *ret);
 
 /* Whether `reply` is the one right answer to `request` with this text. NULL, or what is wrong. */
-const char *pkt_check_reply(const struct frame *request, const struct frame *reply, const void *text, size_t len);
+const char *pkt_check_reply(const struct frame *request, const struct frame *reply,
+			    const void *text, size_t len);
 
 /* One's complement sum: start with 0, give the result to the next piece; every piece but the last is even. */
 uint32_t pkt_sum(const void *data, size_t len, uint32_t sum);

@@ -62,33 +62,39 @@ static const char *read_ipv6(const struct frame *f, struct pkt_view *v, uint32_t
 	return *ret_end > f->len ? "IPv6 payload length" : NULL;
 }
 
-static uint32_t l4_sum(const struct frame *f, const struct pkt_view *v, uint32_t len)
+static uint32_t pseudo_sum(const struct frame *f, const struct pkt_view *v, uint32_t len)
 {
 	const uint8_t *ip = f->data + v->l3;
 	uint32_t sum = v->family == 6 ? pkt_sum(ip + 8, 32, 0) : pkt_sum(ip + 12, 8, 0);
 
-	return pkt_sum(f->data + v->l4, len, sum + IPPROTO_UDP + len);
+	return sum + IPPROTO_UDP + len;
+}
+
+static const char *read_checksum(const struct frame *f, int lenient, const struct pkt_view *v,
+				 uint32_t len)
+{
+	uint16_t check = pkt_get16(f->data + v->l4 + 6);
+	uint32_t sum = pseudo_sum(f, v, len);
+
+	if (lenient && check + pkt_fold(sum) == 0xffff)
+		return NULL;
+	if (!check)
+		return v->family == 6 || !lenient ? "no UDP checksum" : NULL;
+	return pkt_fold(pkt_sum(f->data + v->l4, len, sum)) ? "UDP checksum" : NULL;
 }
 
 static const char *read_udp(const struct frame *f, int lenient, struct pkt_view *v, uint32_t end)
 {
-	const uint8_t *udp = f->data + v->l4;
 	uint32_t len;
 
 	if (v->l4 + 8 > end)
 		return "UDP header";
-	len = pkt_get16(udp + 4);
+	len = pkt_get16(f->data + v->l4 + 4);
 	if (len != end - v->l4)
 		return "UDP length";
-	if (!pkt_get16(udp + 6)) {
-		if (v->family == 6 || !lenient)
-			return "no UDP checksum";
-	} else if (pkt_fold(l4_sum(f, v, len))) {
-		return "UDP checksum";
-	}
 	v->payload = v->l4 + 8;
 	v->payload_len = len - 8;
-	return NULL;
+	return read_checksum(f, lenient, v, len);
 }
 
 const char *pkt_read(const struct frame *f, int lenient, struct pkt_view *ret)
@@ -131,7 +137,8 @@ void pkt_fix_checksums(struct frame *f)
 	if (len < 8)
 		return;
 	pkt_put16(f->data + v.l4 + 6, 0);
-	pkt_put16(f->data + v.l4 + 6, pkt_fold(l4_sum(f, &v, len)));
+	pkt_put16(f->data + v.l4 + 6,
+		  pkt_fold(pkt_sum(f->data + v.l4, len, pseudo_sum(f, &v, len))));
 }
 
 /* ---- the right answer ---- */
@@ -139,12 +146,14 @@ static const char *check_ethernet(const struct frame *req, const struct frame *r
 {
 	if (memcmp(req->data, rep->data + 6, 6) || memcmp(req->data + 6, rep->data, 6))
 		return "MAC addresses are not exchanged";
-	return memcmp(req->data + 12, rep->data + 12, l3 - 12) ? "VLAN tags or EtherType differ" : NULL;
+	return memcmp(req->data + 12, rep->data + 12, l3 - 12) ? "VLAN tags or EtherType differ" :
+								 NULL;
 }
 
 static const char *check_ip(const uint8_t *req, const uint8_t *rep, int family)
 {
-	uint32_t src = family == 6 ? 8 : 12, size = family == 6 ? 16 : 4, hops = family == 6 ? 7 : 8;
+	uint32_t src = family == 6 ? 8 : 12, size = family == 6 ? 16 : 4,
+		 hops = family == 6 ? 7 : 8;
 
 	if (memcmp(req + src, rep + src + size, size) || memcmp(req + src + size, rep + src, size))
 		return "IP addresses are not exchanged";
@@ -171,11 +180,13 @@ static const char *check_text(const uint8_t *got, size_t got_len, const uint8_t 
 		at++;
 	if (at == len)
 		return NULL;
-	snprintf(why, sizeof(why), "byte %zu of the text is 0x%02x, not 0x%02x", at, got[at], want[at]);
+	snprintf(why, sizeof(why), "byte %zu of the text is 0x%02x, not 0x%02x", at, got[at],
+		 want[at]);
 	return why;
 }
 
-const char *pkt_check_reply(const struct frame *request, const struct frame *reply, const void *text, size_t len)
+const char *pkt_check_reply(const struct frame *request, const struct frame *reply,
+			    const void *text, size_t len)
 {
 	struct pkt_view req, rep;
 	const char *wrong = pkt_read(request, 1, &req);

@@ -61,7 +61,7 @@ static void read_log(struct program *p)
 static int configure(struct bmc_bpf *skel)
 {
 	struct bmc_config *config = (struct bmc_config *)&skel->rodata->bmc_config;
-	int err = harness_configure(skel, HARNESS_FOREVER_NS, 0);
+	int err = harness_configure(skel, HARNESS_FOREVER_NS, 0, HARNESS_BUCKETS);
 
 	config->n_ports = BMC_PORTS_MAX;
 	for (int i = 0; i < BMC_PORTS_MAX; i++)
@@ -148,9 +148,10 @@ static void test_program(void **state)
 	const struct program *p = *state;
 
 	assert_true(p->insns > 0);
-	expect(p->limit >= 0, "%s: no line in budget.txt for kernel %s; it takes %lu", p->name, series, p->insns);
-	expect((long)p->insns <= p->limit + p->limit / 10, "%s: %lu instructions verified, %ld are allowed", p->name,
-	       p->insns, p->limit);
+	expect(p->limit >= 0, "%s: no line in budget.txt for kernel %s; it takes %lu", p->name,
+	       series, p->insns);
+	expect((long)p->insns <= p->limit + p->limit / 10,
+	       "%s: %lu instructions verified, %ld are allowed", p->name, p->insns, p->limit);
 }
 
 static int load_error;
@@ -162,8 +163,8 @@ static void test_loads(void **state)
 	assert_int_equal(read_budget(), 0);
 	print_message("%-20s %8s %9s %8s %s\n", "program", "verified", "allowed", "stack", "line");
 	for (size_t i = 0; i < n_programs; i++)
-		print_message("%-20s %8lu %9ld %8lu %s\n", programs[i].name, programs[i].insns, programs[i].limit,
-			      programs[i].stack, programs[i].kernel);
+		print_message("%-20s %8lu %9ld %8lu %s\n", programs[i].name, programs[i].insns,
+			      programs[i].limit, programs[i].stack, programs[i].kernel);
 }
 
 int main(void)
@@ -176,5 +177,8 @@ int main(void)
 		tests[i + 1].test_func = test_program;
 		tests[i + 1].initial_state = &programs[i];
 	}
-	return _cmocka_run_group_tests("budget of verified instructions", tests, n_programs + 1, NULL, NULL) ? 1 : 0;
+	return _cmocka_run_group_tests("budget of verified instructions", tests, n_programs + 1,
+				       NULL, NULL) ?
+		       1 :
+		       0;
 }

@@ -27,12 +27,18 @@ static const struct row {
 	{ "get, longest key + 1", { LEN("get " A250 "a\r\n") }, FORM, NULL },
 	{ "get, key of 300", { LEN("get " A250 A50 "\r\n") }, FORM, NULL },
 	{ "get, cached key and longest key + 1", { LEN("get abc " A250 "a\r\n") }, FORM, NULL },
-	{ "get, key of high bytes", { LEN("get \xff\x80\x7f\xa0!\r\n") }, HIT, "\xff\x80\x7f\xa0!" },
+	{ "get, key of high bytes",
+	  { LEN("get \xff\x80\x7f\xa0!\r\n") },
+	  HIT,
+	  "\xff\x80\x7f\xa0!" },
 	{ "get, request id is given back", { LEN("get abc\r\n"), .id = 0xbeef }, HIT, "abc" },
 	/* several keys */
 	{ "multi-get, two keys", { LEN("get abc k1\r\n") }, HIT, "abc k1" },
 	{ "multi-get, order of the request", { LEN("get k3 abc k2\r\n") }, HIT, "k3 abc k2" },
-	{ "multi-get, odd lengths", { LEN("get k1 k2 k3 abc empty flags\r\n") }, HIT, "k1 k2 k3 abc empty flags" },
+	{ "multi-get, odd lengths",
+	  { LEN("get k1 k2 k3 abc empty flags\r\n") },
+	  HIT,
+	  "k1 k2 k3 abc empty flags" },
 	{ "multi-get, odd lengths first", { LEN("get k2 k1\r\n") }, HIT, "k2 k1" },
 	{ "multi-get, the same key twice", { LEN("get abc abc\r\n") }, HIT, "abc abc" },
 	{ "multi-get, the same key apart", { LEN("get k2 abc k2\r\n") }, HIT, "k2 abc k2" },
@@ -45,7 +51,10 @@ static const struct row {
 	{ "get, space before the command", { LEN(" get abc\r\n") }, HIT, "abc" },
 	{ "get, spaces before the command", { LEN("     get abc\r\n") }, HIT, "abc" },
 	{ "get, two spaces before the key", { LEN("get  abc\r\n") }, HIT, "abc" },
-	{ "get, many spaces", { LEN("get" SPACES40 "abc" SPACES40 "k1" SPACES40 "\r\n") }, HIT, "abc k1" },
+	{ "get, many spaces",
+	  { LEN("get" SPACES40 "abc" SPACES40 "k1" SPACES40 "\r\n") },
+	  HIT,
+	  "abc k1" },
 	{ "get, space before the end", { LEN("get abc \r\n") }, HIT, "abc" },
 	{ "get, spaces before the end", { LEN("get abc    \r\n") }, HIT, "abc" },
 	{ "get, newline alone", { LEN("get abc\n") }, HIT, "abc" },
@@ -70,7 +79,10 @@ static const struct row {
 	{ "flush_all", { LEN("flush_all\r\n") }, FORM, NULL },
 	{ "mg", { LEN("mg abc v\r\n") }, FORM, NULL },
 	{ "stats", { LEN("stats\r\n") }, FORM, NULL },
-	{ "binary get", { LEN("\x80\0\0\3\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\0abc") }, FORM, NULL },
+	{ "binary get",
+	  { LEN("\x80\0\0\3\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\0abc") },
+	  FORM,
+	  NULL },
 	{ "get, tab for space", { LEN("get\tabc\r\n") }, FORM, NULL },
 	{ "get, tab behind the key", { LEN("get abc\tk1\r\n") }, FORM, NULL },
 	{ "get, control character in the key", { LEN("get ab\1c\r\n") }, FORM, NULL },
@@ -140,7 +152,8 @@ static void test_truncated_frame(void **state)
 		for (uint32_t len = f.len - 1; len >= 14; len--) {
 			f.len = len;
 			harness_xdp(&h, &f, &run);
-			expect(run.verdict == 2, "packet %zu cut to %u: verdict %u", i, len, run.verdict);
+			expect(run.verdict == 2, "packet %zu cut to %u: verdict %u", i, len,
+			       run.verdict);
 			expect(run.out.len == len && !memcmp(run.out.data, f.data, len),
 			       "packet %zu cut to %u: the packet was changed", i, len);
 		}
@@ -155,10 +168,14 @@ static void test_truncated_text_in_padding(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(pads); i++) {
 		for (size_t len = 1; len < 9; len++) {
-			struct pkt p = { .text = "get abc\r\n", .text_len = len, .pad_byte = pads[i], .pad_to = 100 };
+			struct pkt p = { .text = "get abc\r\n",
+					 .text_len = len,
+					 .pad_byte = pads[i],
+					 .pad_to = 100 };
 			char name[60];
 
-			snprintf(name, sizeof(name), "cut to %zu, padded with 0x%02x", len, pads[i]);
+			snprintf(name, sizeof(name), "cut to %zu, padded with 0x%02x", len,
+				 pads[i]);
 			fixture_expect(&h, name, &p, FORM, NULL);
 		}
 	}
@@ -233,6 +250,7 @@ int main(void)
 	};
 	int failed = RUN_ROWS("xdp: forms of a get", rows, test_row, group_setup, group_teardown);
 
-	failed += cmocka_run_group_tests_name("xdp: cut and long gets", tests, group_setup, group_teardown);
+	failed += cmocka_run_group_tests_name("xdp: cut and long gets", tests, group_setup,
+					      group_teardown);
 	return failed ? 1 : 0;
 }

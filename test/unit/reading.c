@@ -35,7 +35,8 @@ static void split(const char *text, size_t len, struct reading *r)
 void reading_of(const char *text, size_t len, struct reading *ret)
 {
 	static const char *const gets[] = { "get", "gets", "bget", NULL };
-	static const char *const stores[] = { "set", "add", "replace", "append", "prepend", "cas", NULL };
+	static const char *const stores[] = { "set",	 "add", "replace", "append",
+					      "prepend", "cas", NULL };
 	static const char *const changes[] = { "delete", "incr", "decr", "touch", NULL };
 	static const char *const touches[] = { "gat", "gats", NULL };
 	const char *newline = len ? memchr(text, '\n', len) : NULL, *nul;

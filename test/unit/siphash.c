@@ -42,8 +42,8 @@ static void word(struct state *s, uint64_t m, int c)
 uint64_t siphash(int c, int d, uint64_t k0, uint64_t k1, const uint8_t *data, size_t len)
 {
 	/* "somepseudorandomlygeneratedbytes" */
-	struct state s = { { k0 ^ 0x736f6d6570736575ULL, k1 ^ 0x646f72616e646f6dULL, k0 ^ 0x6c7967656e657261ULL,
-			     k1 ^ 0x7465646279746573ULL } };
+	struct state s = { { k0 ^ 0x736f6d6570736575ULL, k1 ^ 0x646f72616e646f6dULL,
+			     k0 ^ 0x6c7967656e657261ULL, k1 ^ 0x7465646279746573ULL } };
 	uint64_t m = 0;
 	size_t i;
 

@@ -71,18 +71,20 @@ static uint32_t first(const uint8_t *bytes, int c, int low)
 
 static void check_marks(const uint8_t *bytes, int c)
 {
-	uint64_t word = pack(bytes), low = bmc_low_bytes(word), equal = bmc_equal_bytes(word, (uint8_t)c);
+	uint64_t word = pack(bytes), low = bmc_low_bytes(word),
+		 equal = bmc_equal_bytes(word, (uint8_t)c);
 	uint32_t want_low = first(bytes, 0, 1), want_equal = first(bytes, c, 0);
 
-	expect(low ? bmc_first_byte(low) == want_low : want_low == 8, "low byte of %016llx", (unsigned long long)word);
-	expect(equal ? bmc_first_byte(equal) == want_equal : want_equal == 8, "byte %02x of %016llx", c,
+	expect(low ? bmc_first_byte(low) == want_low : want_low == 8, "low byte of %016llx",
 	       (unsigned long long)word);
+	expect(equal ? bmc_first_byte(equal) == want_equal : want_equal == 8,
+	       "byte %02x of %016llx", c, (unsigned long long)word);
 }
 
 /* Around the edges of what is looked for, where a borrow or carry could lie. */
 static void test_marks(void **state)
 {
-	static const uint8_t edges[] = { 0,    1,    '\n', '\r', 0x1f, 0x20, 0x21, 0x22, 0x7f,
+	static const uint8_t edges[] = { 0,    1,    '\n', '\r', 0x1f, 0x20, 0x21, 0x22,      0x7f,
 					 0x80, 0x81, 0x9f, 0xa0, 0xa1, 0xfe, 0xff, ' ' ^ 0x80 };
 	uint64_t s = 5;
 	uint8_t bytes[8];
@@ -90,7 +92,8 @@ static void test_marks(void **state)
 	(void)state;
 	for (int i = 0; i < 400000; i++) {
 		for (int k = 0; k < 8; k++)
-			bytes[k] = roll(&s, 2) ? edges[roll(&s, sizeof(edges))] : (uint8_t)roll(&s, 256);
+			bytes[k] = roll(&s, 2) ? edges[roll(&s, sizeof(edges))] :
+						 (uint8_t)roll(&s, 256);
 		check_marks(bytes, edges[roll(&s, sizeof(edges))]);
 	}
 	for (int at = 0; at < 8; at++) {
@@ -125,12 +128,9 @@ static void test_keep_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_load),
-		cmocka_unit_test(test_positions_are_masked),
-		cmocka_unit_test(test_window_end),
-		cmocka_unit_test(test_marks),
-		cmocka_unit_test(test_first_byte),
-		cmocka_unit_test(test_keep_bytes),
+		cmocka_unit_test(test_load),	   cmocka_unit_test(test_positions_are_masked),
+		cmocka_unit_test(test_window_end), cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_first_byte), cmocka_unit_test(test_keep_bytes),
 	};
 
 	return cmocka_run_group_tests_name("cursor.h", tests, NULL, NULL) ? 1 : 0;

@@ -23,7 +23,8 @@ static void test_reference(void **state)
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)i;
 	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
-		assert_true(siphash(2, 4, seed.k0, seed.k1, data, vectors[i].len) == vectors[i].hash);
+		assert_true(siphash(2, 4, seed.k0, seed.k1, data, vectors[i].len) ==
+			    vectors[i].hash);
 }
 
 static void check_key(struct bmc_window *win, uint32_t pos, size_t len, uint8_t delimiter)
@@ -32,10 +33,12 @@ static void check_key(struct bmc_window *win, uint32_t pos, size_t len, uint8_t 
 	uint64_t want = siphash(1, 3, seed.k0, seed.k1, win->bytes + pos, len);
 
 	win->bytes[pos + len] = delimiter;
-	expect(mc_key_scan(win, pos, &seed, &key) == 0, "%zu bytes at %u, then 0x%02x: no key", len, pos, delimiter);
-	expect(key.pos == pos && key.len == len, "%zu bytes at %u: %u at %u", len, pos, key.len, key.pos);
-	expect(key.hash == want, "%zu bytes at %u: hash %llx, not %llx", len, pos, (unsigned long long)key.hash,
-	       (unsigned long long)want);
+	expect(mc_key_scan(win, pos, &seed, &key) == 0, "%zu bytes at %u, then 0x%02x: no key", len,
+	       pos, delimiter);
+	expect(key.pos == pos && key.len == len, "%zu bytes at %u: %u at %u", len, pos, key.len,
+	       key.pos);
+	expect(key.hash == want, "%zu bytes at %u: hash %llx, not %llx", len, pos,
+	       (unsigned long long)key.hash, (unsigned long long)want);
 }
 
 static void random_bytes(struct bmc_window *win, uint64_t *s)

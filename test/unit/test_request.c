@@ -100,8 +100,8 @@ static const struct row {
 
 static const char *op_name(int op)
 {
-	static const char *const names[] = { "NONE",   "GET",	"OTHER",     "QUIT",  "STORE",
-					     "CHANGE", "TOUCH", "FLUSH",     "LOST" };
+	static const char *const names[] = { "NONE",   "GET",	"OTHER", "QUIT", "STORE",
+					     "CHANGE", "TOUCH", "FLUSH", "LOST" };
 
 	return op >= 0 && op < (int)(sizeof(names) / sizeof(names[0])) ? names[op] : "?";
 }
@@ -118,11 +118,13 @@ static void check_row(const struct row *row, struct bmc_window *win, uint32_t po
 	if (row->op == MC_OP_LOST)
 		return;
 	expect(r.used == len, "%.40s: %u bytes used", row->text, r.used);
-	expect(r.block == row->block, "%.40s: block of %llu", row->text, (unsigned long long)r.block);
+	expect(r.block == row->block, "%.40s: block of %llu", row->text,
+	       (unsigned long long)r.block);
 	expect(r.silent == row->silent, "%.40s: silent %d", row->text, r.silent);
 	expect(r.delay == row->delay, "%.40s: delay %llu", row->text, (unsigned long long)r.delay);
 	if (row->key)
-		expect(r.key.len == strlen(row->key) && !memcmp(win->bytes + r.key.pos, row->key, r.key.len),
+		expect(r.key.len == strlen(row->key) &&
+			       !memcmp(win->bytes + r.key.pos, row->key, r.key.len),
 		       "%.40s: key of %u bytes at %u", row->text, r.key.len, r.key.pos);
 }
 
@@ -157,8 +159,8 @@ static void test_row_cut(void **state)
 
 			if (row->op == MC_OP_LOST && !err && r.op == MC_OP_LOST)
 				continue;
-			expect(err == -1 && r.op == MC_OP_NONE, "%.40s cut to %zu: %d, %s", row->text, len, err,
-			       op_name(r.op));
+			expect(err == -1 && r.op == MC_OP_NONE, "%.40s cut to %zu: %d, %s",
+			       row->text, len, err, op_name(r.op));
 		}
 	}
 }
@@ -169,7 +171,10 @@ static const struct lost {
 	size_t len;
 	enum bmc_lost why;
 } lost[] = {
-#define LOST(text, why) { text, sizeof(text) - 1, why }
+#define LOST(text, why)                                                                            \
+	{                                                                                          \
+		text, sizeof(text) - 1, why                                                        \
+	}
 	LOST("set k 0 0\r\n", BMC_LOST_REJECTED),
 	LOST("set k 0 0 -1\r\n", BMC_LOST_REJECTED),
 	LOST("set k 0 0 x\r\n", BMC_LOST_REJECTED),
@@ -218,9 +223,11 @@ static void test_lost(void **state)
 		uint32_t end = window_put(win, 11, lost[i].text, lost[i].len, 'x');
 		struct mc_request r = { 0 };
 
-		expect(mc_text_request(win, 11, end, &seed, &r) == 0, "%.40s: not read", lost[i].text);
+		expect(mc_text_request(win, 11, end, &seed, &r) == 0, "%.40s: not read",
+		       lost[i].text);
 		expect(r.op == MC_OP_LOST, "%.40s: %s", lost[i].text, op_name(r.op));
-		expect(r.lost == lost[i].why, "%.40s: lost for %d, not %d", lost[i].text, r.lost, lost[i].why);
+		expect(r.lost == lost[i].why, "%.40s: lost for %d, not %d", lost[i].text, r.lost,
+		       lost[i].why);
 	}
 }
 
@@ -231,27 +238,29 @@ static void test_very_many_spaces(void **state)
 		const char *before;
 		const char *after;
 	} lines[] = {
-		{ "", "set k 0 0 5\r\n" },   { "set", "k 0 0 5\r\n" },	  { "set k", "0 0 5\r\n" },
-		{ "set k 0 0", "5\r\n" },    { "set k 0 0 5", "\r\n" },	  { "", "delete k\r\n" },
-		{ "delete", "k\r\n" },	     { "delete k", "noreply\r\n" }, { "", "flush_all\r\n" },
-		{ "flush_all", "0\r\n" },    { "", "gat 0 k\r\n" },	  { "gat", "0 k\r\n" },
-		{ "gat 0", "k\r\n" },	     { "", "ms k 5\r\n" },	  { "incr", "k 1\r\n" },
+		{ "", "set k 0 0 5\r\n" }, { "set", "k 0 0 5\r\n" },	  { "set k", "0 0 5\r\n" },
+		{ "set k 0 0", "5\r\n" },  { "set k 0 0 5", "\r\n" },	  { "", "delete k\r\n" },
+		{ "delete", "k\r\n" },	   { "delete k", "noreply\r\n" }, { "", "flush_all\r\n" },
+		{ "flush_all", "0\r\n" },  { "", "gat 0 k\r\n" },	  { "gat", "0 k\r\n" },
+		{ "gat 0", "k\r\n" },	   { "", "ms k 5\r\n" },	  { "incr", "k 1\r\n" },
 	};
-	static const size_t counts[] = { 1, 7, 8, 9, 100, 503, 504, 505, 511, 512, 513, 520, 600, 1024, 1025, 2000, 3900 };
+	static const size_t counts[] = { 1,   7,   8,	9,   100,  503,	 504,  505, 511,
+					 512, 513, 520, 600, 1024, 1025, 2000, 3900 };
 	struct bmc_window *win = window_new();
 	char text[BMC_WINDOW];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		for (size_t n = 0; n < sizeof(counts) / sizeof(counts[0]); n++) {
-			int len = snprintf(text, sizeof(text), "%s%*s%s", lines[i].before, (int)counts[n], "",
-					   lines[i].after);
+			int len = snprintf(text, sizeof(text), "%s%*s%s", lines[i].before,
+					   (int)counts[n], "", lines[i].after);
 			uint32_t end = window_put(win, 0, text, (size_t)len, 'x');
 			struct mc_request r = { 0 };
 			int err = mc_text_request(win, 0, end, &seed, &r);
 
-			expect(!err && (r.op == MC_OP_LOST || r.op >= MC_OP_STORE), "'%s', %zu spaces, '%.9s': %d, %s",
-			       lines[i].before, counts[n], lines[i].after, err, op_name(r.op));
+			expect(!err && (r.op == MC_OP_LOST || r.op >= MC_OP_STORE),
+			       "'%s', %zu spaces, '%.9s': %d, %s", lines[i].before, counts[n],
+			       lines[i].after, err, op_name(r.op));
 		}
 	}
 }
@@ -332,9 +341,12 @@ static void test_numbers(void **state)
 		memset(win->bytes, (int)roll(&s, 256), 64);
 		memcpy(win->bytes + 9, text, (size_t)len);
 		got = mc_number(win, 9, (uint32_t)len);
-		expect(got == (len > 10 ? MC_NO_NUMBER : value), "%s: %llu", text, (unsigned long long)got);
-		expect(mc_is_unique(win, 9, (uint32_t)len) == (len <= 19), "%s is%s unique", text, len > 19 ? "" : " not");
-		win->bytes[9 + roll(&s, (uint32_t)len)] = (uint8_t)(roll(&s, 2) ? '0' - 1 - roll(&s, 40) : '9' + 1 + roll(&s, 190));
+		expect(got == (len > 10 ? MC_NO_NUMBER : value), "%s: %llu", text,
+		       (unsigned long long)got);
+		expect(mc_is_unique(win, 9, (uint32_t)len) == (len <= 19), "%s is%s unique", text,
+		       len > 19 ? "" : " not");
+		win->bytes[9 + roll(&s, (uint32_t)len)] =
+			(uint8_t)(roll(&s, 2) ? '0' - 1 - roll(&s, 40) : '9' + 1 + roll(&s, 190));
 		assert_true(mc_number(win, 9, (uint32_t)len) == MC_NO_NUMBER);
 		assert_int_equal(mc_is_unique(win, 9, (uint32_t)len), 0);
 	}
@@ -370,10 +382,8 @@ static int run_table(const char *group, void (*test)(void **state))
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_very_many_spaces),
-		cmocka_unit_test(test_touch_keys),
-		cmocka_unit_test(test_touch_keys_odd),
+		cmocka_unit_test(test_lost),	   cmocka_unit_test(test_very_many_spaces),
+		cmocka_unit_test(test_touch_keys), cmocka_unit_test(test_touch_keys_odd),
 		cmocka_unit_test(test_numbers),
 	};
 	int failed = run_table("mc_text.h: lines", test_row);

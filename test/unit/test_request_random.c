@@ -17,13 +17,21 @@ static const char *pick(const char *const *words, size_t n)
 }
 #define PICK(words) pick(words, sizeof(words) / sizeof((words)[0]))
 
-static const char *const verbs[] = { "set", "add",   "replace", "append",    "prepend", "cas", "delete", "incr", "decr",
-				     "touch", "gat", "gats",	"flush_all", "get",	"gets" };
-static const char *const others[] = { "quit", "version", "stats", "verbosity", "foo", "se", "sett", "SET", "mn",
-				      "mg", "ms", "watch", "bget", "" };
-static const char *const tokens[] = { "0",  "1",  "-1",  "5",	 "100", "2147483647", "2147483648", "4294967295", "x",
-				      "+1", "01", "noreply", "NOREPLY", "k",   "key", "a.long.key.of.several.words", "9999999999",
-				      "18446744073709551615" };
+static const char *const verbs[] = { "set", "add",    "replace",   "append", "prepend",
+				     "cas", "delete", "incr",	   "decr",   "touch",
+				     "gat", "gats",   "flush_all", "get",    "gets" };
+static const char *const others[] = { "quit", "version", "stats", "verbosity", "foo",
+				      "se",   "sett",	 "SET",	  "mn",	       "mg",
+				      "ms",   "watch",	 "bget",  "" };
+static const char *const tokens[] = { "0",	    "1",
+				      "-1",	    "5",
+				      "100",	    "2147483647",
+				      "2147483648", "4294967295",
+				      "x",	    "+1",
+				      "01",	    "noreply",
+				      "NOREPLY",    "k",
+				      "key",	    "a.long.key.of.several.words",
+				      "9999999999", "18446744073709551615" };
 static const char *const spaces[] = { " ", " ", " ", " ", "  ", "    ", "         " };
 static const char *const ends[] = { "\r\n", "\r\n", "\r\n", "\n" };
 
@@ -50,8 +58,8 @@ static size_t well_formed(char *at)
 {
 	const char *verb = PICK(verbs);
 	size_t len = roll(&s, 4) ? 0 : put(at, PICK(spaces));
-	int store = verb[0] == 's' || verb[0] == 'r' || verb[0] == 'p' || verb[0] == 'c' || !strcmp(verb, "append") ||
-		    !strcmp(verb, "add");
+	int store = verb[0] == 's' || verb[0] == 'r' || verb[0] == 'p' || verb[0] == 'c' ||
+		    !strcmp(verb, "append") || !strcmp(verb, "add");
 
 	len += put(at + len, verb);
 	if (strcmp(verb, "flush_all") != 0) {
@@ -61,8 +69,9 @@ static size_t well_formed(char *at)
 		len += random_key(at + len);
 	}
 	if (store)
-		len += (size_t)sprintf(at + len, "%s%u%s%d%s%u", PICK(spaces), roll(&s, ~0U), PICK(spaces),
-				       (int)roll(&s, 100000) - 10, PICK(spaces), roll(&s, 2000000));
+		len += (size_t)sprintf(at + len, "%s%u%s%d%s%u", PICK(spaces), roll(&s, ~0U),
+				       PICK(spaces), (int)roll(&s, 100000) - 10, PICK(spaces),
+				       roll(&s, 2000000));
 	if (!strcmp(verb, "cas"))
 		len += (size_t)sprintf(at + len, "%s%u", PICK(spaces), roll(&s, ~0U));
 	if (!strcmp(verb, "incr") || !strcmp(verb, "decr") || !strcmp(verb, "touch"))
@@ -77,7 +86,8 @@ static size_t well_formed(char *at)
 /* ---- any lines ---- */
 static size_t any_line(char *at)
 {
-	static const char odd[] = { 0, 1, '\t', '\r', '\n', '\r', ' ', 0x1f, 0x7f, (char)0x80, (char)0xff, 'n' };
+	static const char odd[] = { 0,	 1,    '\t', '\r',	 '\n',	     '\r',
+				    ' ', 0x1f, 0x7f, (char)0x80, (char)0xff, 'n' };
 	size_t len = roll(&s, 4) ? 0 : put(at, PICK(spaces));
 	uint32_t n = roll(&s, 8);
 
@@ -128,8 +138,8 @@ static int never_cached(const struct token *t)
 }
 
 /* Whether every key that a gat writes is among those that are read from it, or it ends in doubt. */
-static int touch_reads_all(const struct bmc_window *win, uint32_t pos, uint32_t end, struct mc_request *r,
-			   const struct reading *m)
+static int touch_reads_all(const struct bmc_window *win, uint32_t pos, uint32_t end,
+			   struct mc_request *r, const struct reading *m)
 {
 	uint32_t at = pos + r->used;
 	size_t seen = 0;
@@ -149,7 +159,8 @@ static int touch_reads_all(const struct bmc_window *win, uint32_t pos, uint32_t 
 }
 
 /* No write goes unseen, no line's end is missed. */
-static void check_sound(const struct bmc_window *win, uint32_t pos, uint32_t end, const char *text, size_t len)
+static void check_sound(const struct bmc_window *win, uint32_t pos, uint32_t end, const char *text,
+			size_t len)
 {
 	static struct reading m;
 	struct mc_request r = { 0 };
@@ -159,43 +170,54 @@ static void check_sound(const struct bmc_window *win, uint32_t pos, uint32_t end
 	expect(!err == (r.op != MC_OP_NONE), "%s: %d with %u", shown(text, len), err, r.op);
 	if (r.op == MC_OP_LOST)
 		return;
-	expect(!err == !!m.used, "%s: %s", shown(text, len), err ? "not read" : "read without a newline");
+	expect(!err == !!m.used, "%s: %s", shown(text, len),
+	       err ? "not read" : "read without a newline");
 	if (err)
 		return;
-	expect(r.op == MC_OP_TOUCH_GET || r.used == m.used, "%s: %u bytes used", shown(text, len), r.used);
+	expect(r.op == MC_OP_TOUCH_GET || r.used == m.used, "%s: %u bytes used", shown(text, len),
+	       r.used);
 	expect(!r.silent || m.silent, "%s: silent", shown(text, len));
 	expect(r.op != MC_OP_GET || m.gets, "%s: a get", shown(text, len));
 	expect(r.op != MC_OP_QUIT || m.quits, "%s: a quit", shown(text, len));
 	expect(r.op != MC_OP_STORE || m.stores, "%s: a store", shown(text, len));
 	expect(!m.flushes || r.op == MC_OP_FLUSH, "%s: no flush", shown(text, len));
 	if (m.touches && m.n_keys)
-		expect(r.op == MC_OP_TOUCH_GET && touch_reads_all(win, pos, end, &r, &m), "%s: gat's keys",
-		       shown(text, len));
+		expect(r.op == MC_OP_TOUCH_GET && touch_reads_all(win, pos, end, &r, &m),
+		       "%s: gat's keys", shown(text, len));
 	if ((m.stores || m.changes) && m.n_keys && !never_cached(&m.key[0]))
-		expect((r.op == MC_OP_STORE || r.op == MC_OP_CHANGE) && key_is(win, &r.key, &m.key[0]),
+		expect((r.op == MC_OP_STORE || r.op == MC_OP_CHANGE) &&
+			       key_is(win, &r.key, &m.key[0]),
 		       "%s: its key is not seen", shown(text, len));
 }
 
 /* And it is read as what it is. */
-static void check_exact(const struct bmc_window *win, uint32_t pos, uint32_t end, const char *text, size_t len)
+static void check_exact(const struct bmc_window *win, uint32_t pos, uint32_t end, const char *text,
+			size_t len)
 {
 	static struct reading m;
 	struct mc_request r = { 0 };
 	enum mc_op want;
 
 	reading_of(text, len, &m);
-	want = m.gets ? MC_OP_GET : m.stores ? MC_OP_STORE : m.changes ? MC_OP_CHANGE : m.flushes ? MC_OP_FLUSH : MC_OP_TOUCH_GET;
-	expect(mc_text_request(win, pos, end, &hash_seed, &r) == 0, "%s: not read", shown(text, len));
+	want = m.gets	 ? MC_OP_GET :
+	       m.stores	 ? MC_OP_STORE :
+	       m.changes ? MC_OP_CHANGE :
+	       m.flushes ? MC_OP_FLUSH :
+			   MC_OP_TOUCH_GET;
+	expect(mc_text_request(win, pos, end, &hash_seed, &r) == 0, "%s: not read",
+	       shown(text, len));
 	expect(r.op == want, "%s: %u, not %u", shown(text, len), r.op, want);
-	expect(r.silent == (m.silent && !m.gets && !m.touches), "%s: silent %u", shown(text, len), r.silent);
+	expect(r.silent == (m.silent && !m.gets && !m.touches), "%s: silent %u", shown(text, len),
+	       r.silent);
 	if (m.stores)
-		expect(r.block == strtoull(m.token[4].at, NULL, 10) + 2, "%s: a block of %llu", shown(text, len),
-		       (unsigned long long)r.block);
+		expect(r.block == strtoull(m.token[4].at, NULL, 10) + 2, "%s: a block of %llu",
+		       shown(text, len), (unsigned long long)r.block);
 }
 
 static void test_well_formed(void **state)
 {
 	struct bmc_window *win = window_new();
+	struct mc_request r;
 	char text[1024];
 
 	(void)state;
@@ -209,7 +231,8 @@ static void test_well_formed(void **state)
 		check_exact(win, pos, end, text, len);
 		len = roll(&s, (uint32_t)len);
 		end = window_put(win, pos, text, len, (int)roll(&s, 256));
-		check_sound(win, pos, end, text, len);
+		expect(mc_text_request(win, pos, end, &hash_seed, &r) == -1 && r.op == MC_OP_NONE,
+		       "%s: read before its end", shown(text, len));
 	}
 }
 
@@ -241,10 +264,12 @@ static void test_noise(void **state)
 		static const char likely[] = " \r\n\0setgacdl0159";
 
 		for (int k = 0; k < 40; k++)
-			win->bytes[roll(&s, sizeof(win->bytes))] = (uint8_t)(roll(&s, 4) ? likely[roll(&s, sizeof(likely))] :
-										     (char)roll(&s, 256));
+			win->bytes[roll(&s, sizeof(win->bytes))] =
+				(uint8_t)(roll(&s, 4) ? likely[roll(&s, sizeof(likely))] :
+							(char)roll(&s, 256));
 		memset(&r, 0, sizeof(r));
-		mc_text_request(win, roll(&s, BMC_WINDOW), roll(&s, BMC_WINDOW + 1), &hash_seed, &r);
+		mc_text_request(win, roll(&s, BMC_WINDOW), roll(&s, BMC_WINDOW + 1), &hash_seed,
+				&r);
 		mc_text_request(win, roll(&s, ~0U), roll(&s, ~0U), &hash_seed, &r);
 		mc_text_touch_key(win, roll(&s, ~0U), roll(&s, ~0U), &hash_seed, &r);
 	}

@@ -14,10 +14,12 @@
 
 #include "mc_text.h"
 
-#define expect(ok, ...)                                                                                              \
-	do {                                                                                                         \
-		if (!(ok))                                                                                           \
-			fail_msg(__VA_ARGS__);                                                                       \
+#define expect(ok, ...)                                                                            \
+	do {                                                                                       \
+		if (!(ok)) {                                                                       \
+			fail_msg(__VA_ARGS__);                                                     \
+			abort(); /* fail_msg does not return */                                    \
+		}                                                                                  \
 	} while (0)
 
 /* xorshift64*: the same numbers everywhere. */
@@ -39,7 +41,8 @@ static inline struct bmc_window *window_new(void)
 }
 
 /* Bytes at `pos`, and the window's end behind them; all other bytes are `stale`. Returns the end. */
-static inline uint32_t window_put(struct bmc_window *win, uint32_t pos, const void *data, size_t len, int stale)
+static inline uint32_t window_put(struct bmc_window *win, uint32_t pos, const void *data,
+				  size_t len, int stale)
 {
 	memset(win->bytes, stale, sizeof(win->bytes));
 	if (len)

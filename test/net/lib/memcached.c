@@ -38,13 +38,13 @@ static const char *memcached_address(const char *options, char *ret, size_t size
 	return ret;
 }
 
-void memcached_start(struct memcached *m, const struct ns *ns, int port, const char *options)
+static void memcached_wait(struct memcached *m, const struct ns *ns, int port, const char *options)
 {
 	double until = test_now() + 5;
 	char address[64];
+	struct text answer = {};
 	struct tcp t;
 
-	memcached_launch(m, ns, port, options);
 	memcached_address(options, address, sizeof(address));
 	while (tcp_try(&t, ns, address, port)) {
 		if (waitpid(m->pid, NULL, WNOHANG) || test_now() > until) {
@@ -54,8 +54,29 @@ void memcached_start(struct memcached *m, const struct ns *ns, int port, const c
 		test_sleep(0.005);
 	}
 	tcp_send(&t, "version\r\n", 9);
-	assert_int_equal(tcp_receive(&t, 3, &(struct text){}), 0);
+	assert_int_equal(tcp_receive(&t, 3, &answer), 0);
+	text_free(&answer);
 	tcp_close(&t);
+}
+
+void memcached_start(struct memcached *m, const struct ns *ns, int port, const char *options)
+{
+	memcached_launch(m, ns, port, options);
+	memcached_wait(m, ns, port, options);
+}
+
+void memcached_start_slow(struct memcached *m, const struct ns *ns, int port, const char *options,
+			  int ms)
+{
+	char number[12];
+
+	snprintf(number, sizeof(number), "%d", ms);
+	setenv("BMC_SLOW_SEND", number, 1);
+	setenv("LD_PRELOAD", BMC_SLOW_SEND_LIBRARY, 1);
+	memcached_launch(m, ns, port, options);
+	unsetenv("LD_PRELOAD");
+	unsetenv("BMC_SLOW_SEND");
+	memcached_wait(m, ns, port, options);
 }
 
 void memcached_stop(struct memcached *m)

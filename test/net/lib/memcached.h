@@ -15,6 +15,9 @@ struct memcached {
 void memcached_start(struct memcached *m, const struct ns *ns, int port, const char *options);
 /* The same without waiting for an answer. */
 void memcached_launch(struct memcached *m, const struct ns *ns, int port, const char *options);
+/* Its UDP answers leave `ms` late; on all threads but that one life goes on. */
+void memcached_start_slow(struct memcached *m, const struct ns *ns, int port, const char *options,
+			  int ms);
 void memcached_stop(struct memcached *m);
 
 /* SIGSTOP, and back when it is known to stand still. */

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* The commands: each says what it does and returns the exit code (enum bmc_exit). */
+#ifndef BMC_CMD_H
+#define BMC_CMD_H
+
+#include "options.h"
+
+int bmc_cmd_start(const struct bmc_options *options);
+int bmc_cmd_stop(const struct bmc_options *options);
+int bmc_cmd_stats(const struct bmc_options *options);
+int bmc_cmd_status(const struct bmc_options *options);
+int bmc_cmd_flush(const struct bmc_options *options);
+
+/* Root, and the capabilities that reading or changing instances takes. 0, or the exit code with everything said. */
+int bmc_cmd_check_rights(void);
+
+/* Opens the notes of the named instance. 0, or the exit code with everything said. */
+struct bmc_instance;
+int bmc_cmd_open(const char *name, struct bmc_instance *ret);
+
+#endif

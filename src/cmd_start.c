@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "cgroup.h"
+#include "check.h"
+#include "cmd.h"
+#include "lifecycle.h"
+#include "log.h"
+#include "pins.h"
+#include "util.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int open_cgroup(const struct bmc_options *options, char *path, size_t size, int *ret_fd)
+{
+	int err;
+
+	if (options->cgroup)
+		snprintf(path, size, "%s", options->cgroup);
+	else if (bmc_cgroup_root(path, size))
+		return bmc_fail("cgroup2 is mounted nowhere: mount it ('mount -t cgroup2 none "
+				"/sys/fs/cgroup/unified'), or "
+				"name a directory of it with --cgroup");
+	err = bmc_cgroup_open(path);
+	if (err == -EINVAL)
+		return bmc_fail("'%s' is not a directory of cgroup2", path);
+	if (err < 0)
+		return bmc_fail("cannot open the cgroup '%s': %s", path, strerror(-err));
+	*ret_fd = err;
+	return 0;
+}
+
+static void print_started(const struct bmc_plan *plan, const struct bmc_report *report,
+			  const char *cgroup)
+{
+	char size[32];
+
+	if (report->mounted)
+		printf("mounted bpffs at %s\n", BMC_BPFFS);
+	printf("%s: watching the cgroup %s\n", plan->name, cgroup);
+	for (int i = 0; i < plan->n_ifaces; i++) {
+		const struct bmc_iface *iface = &plan->iface[i];
+
+		printf("%s: %s: XDP in %s mode, TC egress at priority %u%s\n", plan->name,
+		       iface->name, iface->mode == BMC_MODE_NATIVE ? "native" : "skb",
+		       iface->tc_priority, iface->made_clsact ? " (clsact made)" : "");
+	}
+	printf("%s: %s for %u buckets, %u writers\n", plan->name,
+	       bmc_format_size(report->memory, size, sizeof(size)), plan->config.n_buckets,
+	       plan->config.n_writers);
+	if (!report->sockets)
+		printf("%s: no memcached yet; it is noticed when it binds its port\n", plan->name);
+	else if (report->old)
+		printf("%s: started; %d connection%s older than this: nothing is cached until %s "
+		       "closed\n",
+		       plan->name, report->old, report->old == 1 ? "" : "s",
+		       report->old == 1 ? "it is" : "they are");
+	else
+		printf("%s: started\n", plan->name);
+}
+
+int bmc_cmd_start(const struct bmc_options *options)
+{
+	static struct bmc_plan plan;
+	static struct bmc_report report;
+	char cgroup[PATH_MAX];
+	int code, err;
+
+	if (!options->n_ifaces)
+		return bmc_usage("start: at least one --iface is needed");
+	if (options->wait && !options->user)
+		return bmc_usage(
+			"--wait needs --user: nobody is running whose user could be taken");
+	code = bmc_cmd_check_rights();
+	if (code)
+		return code;
+	err = bmc_pins_lock();
+	if (err)
+		return bmc_fail("another bmcctl is at work and does not end: %s", strerror(-err));
+	plan.name = options->name;
+	plan.memory = options->memory;
+	plan.config.max_age_ns = options->max_age_ns;
+	code = bmc_check_machine(options);
+	if (!code)
+		code = bmc_check_instances(options, &plan);
+	if (!code)
+		code = bmc_check_ifaces(options, &plan);
+	if (!code)
+		code = bmc_check_servers(options, &plan);
+	if (!code)
+		code = open_cgroup(options, cgroup, sizeof(cgroup), &plan.cgroup_fd);
+	if (code)
+		return code;
+	err = bmc_lifecycle_start(&plan, &report);
+	close(plan.cgroup_fd);
+	if (err)
+		return bmc_fail("%s", *report.why ? report.why : strerror(-err));
+	print_started(&plan, &report, cgroup);
+	return BMC_DONE_OK;
+}

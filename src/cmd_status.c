@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "cmd.h"
+#include "log.h"
+#include "pins.h"
+#include "status.h"
+#include "util.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- text ---- */
+static void print_server(const struct bmc_server_status *v)
+{
+	if (!v->pid) {
+		printf("  server     port %u: not running (user id %u)\n", v->port, v->uid);
+		return;
+	}
+	printf("  server     port %u: %s, pid %d, UDP %s", v->port, v->process, v->pid,
+	       v->has_udp ? "on" : "off");
+	for (int i = 0; i < v->n_addresses; i++)
+		printf("%s%s", i ? ", " : "; ", v->address[i]);
+	printf("\n             connections: %d in step, %d not; holds: %u\n", v->in_step, v->lost,
+	       v->holds);
+	for (int i = 0; i < v->lost && i < BMC_LOST_SHOWN; i++)
+		printf("             not followed: %s (%s)\n", v->lost_list[i].peer,
+		       bmc_lost_text(v->lost_list[i].why));
+	if (v->lost > BMC_LOST_SHOWN)
+		printf("             and %d more\n", v->lost - BMC_LOST_SHOWN);
+}
+
+static void print_status(const struct bmc_status *s)
+{
+	char up[32], size[32];
+
+	printf("instance %s, up %s, %s\n", s->name, bmc_format_uptime(s->uptime, up, sizeof(up)),
+	       bmc_format_size(s->memory, size, sizeof(size)));
+	for (int i = 0; i < s->n_ifaces; i++)
+		printf("  interface  %s: XDP program %u in %s mode, TC egress program %u\n",
+		       s->iface[i].name, s->iface[i].xdp_id, s->iface[i].mode, s->iface[i].tc_id);
+	for (int i = 0; i < s->n_servers; i++)
+		print_server(&s->server[i]);
+	if (*s->why_not)
+		printf("  nothing is cached: %s\n", s->why_not);
+	else
+		printf("  caching; %.1f %% of understood gets answered in the kernel\n",
+		       100 * bmc_stats_hit_ratio(&s->totals));
+}
+
+/* ---- JSON ---- */
+static void add_string(struct json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static void add_number(struct json_object *o, const char *key, __u64 value)
+{
+	json_object_object_add(o, key, json_object_new_int64((int64_t)value));
+}
+
+static struct json_object *json_iface(const struct bmc_iface_status *i)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_string(o, "name", i->name);
+	add_string(o, "mode", i->mode);
+	add_number(o, "xdp_program", i->xdp_id);
+	add_number(o, "tc_program", i->tc_id);
+	return o;
+}
+
+static struct json_object *json_server(const struct bmc_server_status *v)
+{
+	struct json_object *o = json_object_new_object(), *addresses = json_object_new_array(),
+			   *lost = json_object_new_array();
+
+	add_number(o, "port", v->port);
+	add_number(o, "uid", v->uid);
+	add_number(o, "pid", (__u64)v->pid);
+	add_string(o, "process", v->process);
+	json_object_object_add(o, "udp", json_object_new_boolean(v->has_udp));
+	for (int i = 0; i < v->n_addresses; i++)
+		json_object_array_add(addresses, json_object_new_string(v->address[i]));
+	json_object_object_add(o, "addresses", addresses);
+	add_number(o, "connections_in_step", (__u64)v->in_step);
+	add_number(o, "connections_not_followed", (__u64)v->lost);
+	for (int i = 0; i < v->lost && i < BMC_LOST_SHOWN; i++) {
+		struct json_object *one = json_object_new_object();
+
+		add_string(one, "peer", v->lost_list[i].peer);
+		add_string(one, "why", bmc_lost_text(v->lost_list[i].why));
+		json_object_array_add(lost, one);
+	}
+	json_object_object_add(o, "not_followed", lost);
+	add_number(o, "marked_sockets", v->sockets);
+	add_number(o, "holds", v->holds);
+	add_number(o, "off", v->off);
+	return o;
+}
+
+static struct json_object *json_status(const struct bmc_status *s)
+{
+	struct json_object *o = json_object_new_object(), *ifaces = json_object_new_array(),
+			   *servers = json_object_new_array();
+
+	add_string(o, "instance", s->name);
+	json_object_object_add(o, "complete", json_object_new_boolean(s->complete));
+	add_number(o, "uptime_seconds", s->uptime);
+	add_number(o, "memory_bytes", s->memory);
+	for (int i = 0; i < s->n_ifaces; i++)
+		json_object_array_add(ifaces, json_iface(&s->iface[i]));
+	json_object_object_add(o, "interfaces", ifaces);
+	for (int i = 0; i < s->n_servers; i++)
+		json_object_array_add(servers, json_server(&s->server[i]));
+	json_object_object_add(o, "servers", servers);
+	json_object_object_add(o, "hit_ratio",
+			       json_object_new_double(bmc_stats_hit_ratio(&s->totals)));
+	add_string(o, "why_nothing_is_cached", s->why_not);
+	return o;
+}
+
+/* ---- which instances ---- */
+struct show {
+	struct json_object *list; /* NULL: text */
+	int n;
+	int code;
+};
+
+static int show_one(const char *name, void *arg)
+{
+	static struct bmc_status status;
+	struct show *show = arg;
+	int err = bmc_status_read(name, &status);
+
+	show->n++;
+	if (err == -EPROTO) {
+		show->code =
+			bmc_fail("instance '%s' was started by another version of bmcctl", name);
+		return 0;
+	}
+	if (err) {
+		show->code = bmc_fail(
+			"instance '%s' is damaged (%s): 'bmcctl stop --name %s' removes it", name,
+			strerror(-err), name);
+		return 0;
+	}
+	if (show->list)
+		json_object_array_add(show->list, json_status(&status));
+	else
+		print_status(&status);
+	return 0;
+}
+
+int bmc_cmd_status(const struct bmc_options *options)
+{
+	struct show show = { 0 };
+	int code = bmc_cmd_check_rights();
+
+	if (code)
+		return code;
+	if (options->json)
+		show.list = json_object_new_array();
+	if (!options->name_given)
+		bmc_pins_instances(show_one, &show);
+	else if (bmc_pins_exist(options->name))
+		show_one(options->name, &show);
+	else
+		show.code = bmc_fail("no instance '%s' is running", options->name);
+	if (options->json)
+		puts(json_object_to_json_string_ext(show.list, JSON_C_TO_STRING_PRETTY));
+	else if (!show.n && !show.code)
+		puts("no instance is running; 'bmcctl start --iface NAME' starts one");
+	json_object_put(show.list);
+	return show.code;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Attaches programs and takes them off again: cgroup and XDP by pinned links, TC by a filter that is noted. */
+#ifndef BMC_HOOKS_H
+#define BMC_HOOKS_H
+
+#include "bmc_abi.h"
+
+struct bpf_program;
+
+/* Attaches to a cgroup and pins the link as links/<program>. 0 or -errno. */
+int bmc_hooks_attach_cgroup(const char *instance, const struct bpf_program *prog, int cgroup_fd);
+
+/*
+ * Attaches XDP to iface->ifindex in iface->mode and pins the link as links/xdp_<ifindex>. AUTO: native, else skb;
+ * iface->mode is then what was got. 0; -EBUSY: another program is there; -errno.
+ */
+int bmc_hooks_attach_xdp(const char *instance, int prog_fd, struct bmc_iface *iface);
+
+/* Finds a free place for our filter and whether clsact has to be made: fills iface's tc fields. 0 or -errno. */
+int bmc_hooks_plan_tc(int prog_fd, struct bmc_iface *iface);
+
+/* Makes clsact if that was planned. 0 or -errno. */
+int bmc_hooks_make_clsact(const struct bmc_iface *iface);
+
+/* Attaches the egress filter that was planned. 0 or -errno. */
+int bmc_hooks_attach_tc(int prog_fd, const struct bmc_iface *iface);
+
+/* Takes a filter off, if it still is the program's. 1: it was there; 0: it was not; -errno. */
+int bmc_hooks_detach_tc(__u32 ifindex, __u32 handle, __u32 priority, __u32 prog_id);
+
+/* Removes clsact if no filter is on it. 1: removed; 0: still in use, or not there; -errno. */
+int bmc_hooks_remove_clsact(__u32 ifindex);
+
+/* Whether a program uses a map. */
+int bmc_hooks_program_uses(__u32 prog_id, __u32 map_id);
+
+/* Whether a program is an egress filter of bmc's, by its name. */
+int bmc_hooks_program_is_filter(__u32 prog_id);
+
+#endif

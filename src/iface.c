@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "iface.h"
+
+#include "netlink.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LINKS_MAX 4096
+
+/* An interface, and those it is stacked on. */
+struct stacked {
+	__u32 ifindex;
+	__u32 lower; /* IFLA_LINK; 0: none here */
+	__u32 master; /* the one that is stacked on this */
+};
+
+struct links {
+	struct stacked link[LINKS_MAX];
+	int n;
+};
+
+static int add_link(const struct nlmsghdr *msg, void *arg)
+{
+	const struct ifinfomsg *info = NLMSG_DATA(msg);
+	const struct rtattr *attrs = IFLA_RTA(info), *attr;
+	size_t len = IFLA_PAYLOAD(msg);
+	struct links *links = arg;
+	struct stacked *link;
+
+	if (msg->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	if (links->n == LINKS_MAX)
+		return -ENOSPC;
+	link = &links->link[links->n++];
+	link->ifindex = (__u32)info->ifi_index;
+	attr = bmc_netlink_attr(attrs, len, IFLA_LINK);
+	/* a lower device of another namespace has its index there */
+	if (attr && !bmc_netlink_attr(attrs, len, IFLA_LINK_NETNSID))
+		link->lower = bmc_netlink_u32(attr);
+	attr = bmc_netlink_attr(attrs, len, IFLA_MASTER);
+	if (attr)
+		link->master = bmc_netlink_u32(attr);
+	return 0;
+}
+
+static int read_links(struct links *ret)
+{
+	struct ifinfomsg info = { .ifi_family = AF_UNSPEC };
+
+	memset(ret, 0, sizeof(*ret));
+	return bmc_netlink_dump(NETLINK_ROUTE, RTM_GETLINK, &info, sizeof(info), add_link, ret);
+}
+
+static int contains(const __u32 *list, int n, __u32 value)
+{
+	for (int i = 0; i < n; i++) {
+		if (list[i] == value)
+			return 1;
+	}
+	return 0;
+}
+
+static int append(__u32 *list, int *n, int max, __u32 value)
+{
+	if (contains(list, *n, value))
+		return 0;
+	if (*n == max)
+		return -ENOSPC;
+	list[(*n)++] = value;
+	return 0;
+}
+
+int bmc_iface_stack(const __u32 *base, int n_base, __u32 *ret_list, int max)
+{
+	static struct links links;
+	int err, n = 0;
+
+	err = read_links(&links);
+	for (int i = 0; !err && i < n_base; i++)
+		err = append(ret_list, &n, max, base[i]);
+	/* the list grows while it is walked: what is stacked on what was found */
+	for (int i = 0; !err && i < n; i++) {
+		for (int k = 0; !err && k < links.n; k++) {
+			const struct stacked *link = &links.link[k];
+
+			if (link->lower == ret_list[i] && link->ifindex != ret_list[i])
+				err = append(ret_list, &n, max, link->ifindex);
+			if (!err && link->ifindex == ret_list[i] && link->master)
+				err = append(ret_list, &n, max, link->master);
+		}
+	}
+	return err ? err : n;
+}
+
+int bmc_iface_all(__u32 *ret_list, int max)
+{
+	static struct links links;
+	int err = read_links(&links), n = 0;
+
+	for (int i = 0; !err && i < links.n; i++)
+		err = append(ret_list, &n, max, links.link[i].ifindex);
+	return err ? err : n;
+}
+
+int bmc_iface_is_loopback(__u32 ifindex)
+{
+	struct ifreq request = { 0 };
+	int fd, yes;
+
+	if (!if_indextoname(ifindex, request.ifr_name))
+		return 0;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return 0;
+	yes = !ioctl(fd, SIOCGIFFLAGS, &request) && (request.ifr_flags & IFF_LOOPBACK);
+	close(fd);
+	return yes;
+}
+
+int bmc_iface_xdp(__u32 ifindex, __u32 *ret_id, int *ret_skb)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+	int err = bpf_xdp_query((int)ifindex, 0, &opts);
+
+	if (err)
+		return err;
+	*ret_id = opts.prog_id	   ? opts.prog_id :
+		  opts.drv_prog_id ? opts.drv_prog_id :
+		  opts.skb_prog_id ? opts.skb_prog_id :
+				     opts.hw_prog_id;
+	*ret_skb = opts.attach_mode == XDP_ATTACHED_SKB;
+	return 0;
+}
+
+struct clsact {
+	__u32 ifindex;
+	int found;
+};
+
+static int look_for_clsact(const struct nlmsghdr *msg, void *arg)
+{
+	const struct tcmsg *tc = NLMSG_DATA(msg);
+	struct clsact *want = arg;
+	const struct rtattr *kind;
+
+	if (msg->nlmsg_type != RTM_NEWQDISC || (__u32)tc->tcm_ifindex != want->ifindex)
+		return 0;
+	kind = bmc_netlink_attr(TCA_RTA(tc), TCA_PAYLOAD(msg), TCA_KIND);
+	if (kind && !strcmp(RTA_DATA(kind), "clsact"))
+		want->found = 1;
+	return 0;
+}
+
+int bmc_iface_has_clsact(__u32 ifindex)
+{
+	struct tcmsg tc = { .tcm_family = AF_UNSPEC };
+	struct clsact want = { .ifindex = ifindex };
+	int err = bmc_netlink_dump(NETLINK_ROUTE, RTM_GETQDISC, &tc, sizeof(tc), look_for_clsact,
+				   &want);
+
+	return err ? err : want.found;
+}
+
+struct filters {
+	struct bmc_filter *list;
+	int n;
+	int max;
+	int egress;
+	__u32 ifindex;
+};
+
+static int add_filter(const struct nlmsghdr *msg, void *arg)
+{
+	const struct tcmsg *tc = NLMSG_DATA(msg);
+	const struct rtattr *options, *id = NULL;
+	struct filters *all = arg;
+	struct bmc_filter *f;
+
+	if (msg->nlmsg_type != RTM_NEWTFILTER || !tc->tcm_handle)
+		return 0;
+	options = bmc_netlink_attr(TCA_RTA(tc), TCA_PAYLOAD(msg), TCA_OPTIONS);
+	if (options)
+		id = bmc_netlink_attr(RTA_DATA(options), RTA_PAYLOAD(options), TCA_BPF_ID);
+	if (all->n < all->max) {
+		f = &all->list[all->n];
+		f->ifindex = all->ifindex;
+		f->handle = tc->tcm_handle;
+		f->priority = TC_H_MAJ(tc->tcm_info) >> 16;
+		f->prog_id = id ? bmc_netlink_u32(id) : 0;
+		f->egress = all->egress;
+	}
+	all->n++;
+	return 0;
+}
+
+int bmc_iface_filters(__u32 ifindex, struct bmc_filter *ret_list, int max)
+{
+	struct filters all = { .list = ret_list, .max = max, .ifindex = ifindex };
+
+	for (int egress = 1; egress >= 0; egress--) {
+		struct tcmsg tc = { .tcm_family = AF_UNSPEC, .tcm_ifindex = (int)ifindex };
+		int err;
+
+		all.egress = egress;
+		tc.tcm_parent = TC_H_MAKE(TC_H_CLSACT, egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
+		err = bmc_netlink_dump(NETLINK_ROUTE, RTM_GETTFILTER, &tc, sizeof(tc), add_filter,
+				       &all);
+		if (err)
+			return err == -EINVAL || err == -ENOENT ? 0 :
+								  err; /* no clsact: no filters */
+	}
+	return all.n;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Interfaces of this network namespace: what is stacked on one, what is attached to one. Reads only. */
+#ifndef BMC_IFACE_H
+#define BMC_IFACE_H
+
+#include "bmc_abi.h"
+#include <net/if.h>
+
+/*
+ * The indices of `base` and of every interface stacked on one of them (VLAN, macvlan, bond, bridge), at any depth.
+ * ret_list has room for max. Returns how many, or -errno (-ENOSPC: more than max).
+ */
+int bmc_iface_stack(const __u32 *base, int n_base, __u32 *ret_list, int max);
+
+/* Whether the interface has an address; loopback has all of 127.0.0.0/8. */
+int bmc_iface_is_loopback(__u32 ifindex);
+
+/* The XDP program on an interface: its id, 0 for none; *ret_skb: in generic mode. 0 or -errno. */
+int bmc_iface_xdp(__u32 ifindex, __u32 *ret_id, int *ret_skb);
+
+/* 1: the interface has a clsact qdisc; 0: it has not; -errno. */
+int bmc_iface_has_clsact(__u32 ifindex);
+
+/* A TC filter of type bpf on clsact. */
+struct bmc_filter {
+	__u32 ifindex;
+	__u32 handle;
+	__u32 priority;
+	__u32 prog_id;
+	int egress;
+};
+
+/*
+ * Filters on the interface's clsact, egress first. ret_list has room for max. Returns how many there are (filters of
+ * other types have prog_id 0), or -errno.
+ */
+int bmc_iface_filters(__u32 ifindex, struct bmc_filter *ret_list, int max);
+
+/* The indices of all interfaces. Returns how many, or -errno. */
+int bmc_iface_all(__u32 *ret_list, int max);
+
+#endif

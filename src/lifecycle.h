@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* The life of an instance: load, attach, pin; and all of it back. */
+#ifndef BMC_LIFECYCLE_H
+#define BMC_LIFECYCLE_H
+
+#include "bmc_abi.h"
+
+#define BMC_WHY_MAX 512
+
+/* What to start; everything checked by the caller. */
+struct bmc_plan {
+	const char *name;
+	int cgroup_fd;
+	__u64 memory; /* bytes of all maps together */
+	struct bmc_config config; /* without n_buckets, tag, times, netns: lifecycle knows them */
+	struct bmc_iface iface[BMC_IFACES_MAX]; /* ifindex, name, mode wanted; then what was got */
+	int n_ifaces;
+};
+
+struct bmc_report {
+	int mounted; /* bpffs was not */
+	int sockets; /* of memcached, found */
+	int old; /* connections older than this, which hold fills */
+	__u64 memory; /* bytes that the maps take */
+	char why[BMC_WHY_MAX]; /* of a failure: what was tried, on what, why it failed, what to do */
+};
+
+/* Starts an instance; undoes what it did when a step fails. 0 or -errno with report->why. */
+int bmc_lifecycle_start(struct bmc_plan *plan, struct bmc_report *report);
+
+/* Says one line of what was done. */
+typedef void (*bmc_say_fn)(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Removes what there is of an instance, and only that. Goes on when a step fails. Returns how many things were
+ * removed, or -errno of the first failure, with `why` (BMC_WHY_MAX).
+ */
+int bmc_lifecycle_stop(const char *name, bmc_say_fn say, char *why);
+
+/* A place where a test can have this process killed: the BMC_FAULT'th one reached. */
+void bmc_fault_point(const char *name);
+
+/* The memory of a map, from the kernel's own account (fdinfo); 0 if it does not say. */
+__u64 bmc_map_memory(int map_fd);
+
+#endif

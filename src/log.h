@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* What bmcctl says: results on stdout, talk on stderr. Only the commands use it; what is below them returns errors. */
+#ifndef BMC_LOG_H
+#define BMC_LOG_H
+
+/* Exit codes. */
+enum bmc_exit { BMC_DONE_OK = 0, BMC_FAILED = 1, BMC_USAGE = 2 };
+
+/* "bmcctl: ..." on stderr. Returns BMC_FAILED, so that a command can end with it. */
+int bmc_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, BMC_USAGE, with a hint at --help. */
+int bmc_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* A line of talk on stderr. */
+void bmc_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Turns libbpf's own messages on (verbose) or off. */
+void bmc_log_libbpf(int verbose);
+
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "memcached.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define PATIENCE_S 1
+
+struct talk {
+	struct event_base *base;
+	struct bmc_memcached *out;
+	int result;
+};
+
+static void take_line(struct talk *talk, const char *line)
+{
+	struct bmc_memcached *m = talk->out;
+
+	if (sscanf(line, "VERSION %31s", m->version) == 1) {
+		talk->result = 0;
+		event_base_loopbreak(talk->base);
+		return;
+	}
+	if (sscanf(line, "STAT maxconns %llu", &m->maxconns) == 1 ||
+	    sscanf(line, "STAT udpport %llu", &m->udp_port) == 1)
+		return;
+	if (!strcmp(line, "STAT ssl_enabled yes"))
+		m->ssl = 1;
+	if (!strcmp(line, "STAT proxy_enabled yes"))
+		m->proxy = 1;
+	if (!strncmp(line, "CLIENT_ERROR", 12) || !strncmp(line, "ERROR", 5)) {
+		talk->result = -EACCES; /* authentication comes first */
+		event_base_loopbreak(talk->base);
+	}
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct evbuffer *in = bufferevent_get_input(bev);
+	char *line;
+
+	while ((line = evbuffer_readln(in, NULL, EVBUFFER_EOL_CRLF))) {
+		take_line(arg, line);
+		free(line);
+	}
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct talk *talk = arg;
+
+	(void)bev;
+	if (what & BEV_EVENT_CONNECTED)
+		return;
+	if (what & BEV_EVENT_ERROR)
+		talk->result = -EVUTIL_SOCKET_ERROR();
+	event_base_loopbreak(talk->base);
+}
+
+static int make_address(const char *addr, __u16 port, struct sockaddr_storage *ret, int *ret_len)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
+
+	memset(ret, 0, sizeof(*ret));
+	if (inet_pton(AF_INET, addr, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+		*ret_len = sizeof(*v4);
+		return 0;
+	}
+	if (inet_pton(AF_INET6, addr, &v6->sin6_addr) == 1) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(port);
+		*ret_len = sizeof(*v6);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int converse(struct talk *talk, struct bufferevent *bev, struct sockaddr_storage *to,
+		    int len)
+{
+	static const char question[] = "stats settings\r\nversion\r\n";
+	struct timeval patience = { .tv_sec = PATIENCE_S };
+
+	bufferevent_setcb(bev, on_read, NULL, on_event, talk);
+	if (bufferevent_enable(bev, EV_READ | EV_WRITE) ||
+	    bufferevent_write(bev, question, sizeof(question) - 1) ||
+	    bufferevent_socket_connect(bev, (struct sockaddr *)to, len))
+		return -EIO;
+	event_base_loopexit(talk->base, &patience);
+	event_base_dispatch(talk->base);
+	return talk->result;
+}
+
+int bmc_memcached_ask(const char *addr, __u16 port, struct bmc_memcached *ret)
+{
+	struct talk talk = { .out = ret, .result = -ETIMEDOUT };
+	struct sockaddr_storage to;
+	struct bufferevent *bev;
+	int err, len;
+
+	memset(ret, 0, sizeof(*ret));
+	err = make_address(addr, port, &to, &len);
+	if (err)
+		return err;
+	talk.base = event_base_new();
+	if (!talk.base)
+		return -ENOMEM;
+	bev = bufferevent_socket_new(talk.base, -1, BEV_OPT_CLOSE_ON_FREE);
+	err = bev ? converse(&talk, bev, &to, len) : -ENOMEM;
+	if (bev)
+		bufferevent_free(bev);
+	event_base_free(talk.base);
+	return err;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* What a memcached says of itself: `stats settings` and `version` over TCP, in plain text, within a second. */
+#ifndef BMC_MEMCACHED_H
+#define BMC_MEMCACHED_H
+
+#include <linux/types.h>
+
+struct bmc_memcached {
+	char version[32];
+	__u64 maxconns;
+	__u64 udp_port; /* 0: off */
+	int ssl;
+	int proxy;
+};
+
+/* Asks the server at an address (text) and port. 0; -ETIMEDOUT: no answer in plain text; -ECONNREFUSED and others. */
+int bmc_memcached_ask(const char *addr, __u16 port, struct bmc_memcached *ret);
+
+#endif

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "netlink.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+static int ask(int fd, int type, const void *body, size_t len)
+{
+	struct {
+		struct nlmsghdr head;
+		char body[256];
+	} request = { 0 };
+
+	if (len > sizeof(request.body))
+		return -E2BIG;
+	request.head.nlmsg_len = (__u32)NLMSG_LENGTH(len);
+	request.head.nlmsg_type = (__u16)type;
+	request.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	memcpy(request.body, body, len);
+	return send(fd, &request, request.head.nlmsg_len, 0) < 0 ? -errno : 0;
+}
+
+/* The messages of one datagram. 1: the dump is over. */
+static int each(const struct nlmsghdr *msg, size_t len, bmc_netlink_fn fn, void *arg, int *ret_err)
+{
+	for (; NLMSG_OK(msg, len); msg = NLMSG_NEXT(msg, len)) {
+		if (msg->nlmsg_type == NLMSG_DONE)
+			return 1;
+		if (msg->nlmsg_type == NLMSG_ERROR) {
+			*ret_err = ((const struct nlmsgerr *)NLMSG_DATA(msg))->error;
+			return 1;
+		}
+		*ret_err = fn(msg, arg);
+		if (*ret_err)
+			return 1;
+	}
+	return 0;
+}
+
+int bmc_netlink_dump(int family, int type, const void *body, size_t len, bmc_netlink_fn fn,
+		     void *arg)
+{
+	struct timeval patience = { .tv_sec = 2 };
+	char buf[32768] __attribute__((aligned(8)));
+	int err, fd, over = 0;
+
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	err = ask(fd, type, body, len);
+	while (!err && !over) {
+		ssize_t got = recv(fd, buf, sizeof(buf), 0);
+
+		if (got < 0)
+			err = -errno;
+		else
+			over = each((const struct nlmsghdr *)buf, (size_t)got, fn, arg, &err);
+	}
+	close(fd);
+	return err;
+}
+
+const struct rtattr *bmc_netlink_attr(const struct rtattr *attr, size_t len, int type)
+{
+	for (; RTA_OK(attr, len); attr = RTA_NEXT(attr, len)) {
+		if ((attr->rta_type & NLA_TYPE_MASK) == type)
+			return attr;
+	}
+	return NULL;
+}
+
+__u32 bmc_netlink_u32(const struct rtattr *attr)
+{
+	__u32 value;
+
+	memcpy(&value, RTA_DATA(attr), sizeof(value));
+	return value;
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "pins.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOCK_FILE "/run/bmcctl.lock"
+#define LOCK_TRIES 300 /* of 100 ms */
+
+int bmc_pins_lock(void)
+{
+	const struct timespec pause = { .tv_nsec = 100000000 };
+	int fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (!flock(fd, LOCK_EX | LOCK_NB))
+			return 0; /* the fd stays open: the lock ends with the process */
+		nanosleep(&pause, NULL);
+	}
+	close(fd);
+	return -EBUSY;
+}
+
+static int is_bpffs(void)
+{
+	struct statfs fs;
+
+	return !statfs(BMC_BPFFS, &fs) && fs.f_type == BPF_FS_MAGIC;
+}
+
+int bmc_pins_mount(int *ret_mounted)
+{
+	*ret_mounted = 0;
+	if (is_bpffs())
+		return 0;
+	if (mount("bpf", BMC_BPFFS, "bpf", 0, "mode=0700"))
+		return -errno;
+	*ret_mounted = 1;
+	return 0;
+}
+
+const char *bmc_pins_path(const char *instance, const char *kind, const char *what, char *buf)
+{
+	snprintf(buf, BMC_PINS_PATH, BMC_PINS_ROOT "/%s%s%s%s%s", instance, kind ? "/" : "",
+		 kind ? kind : "", what ? "/" : "", what ? what : "");
+	return buf;
+}
+
+int bmc_pins_exist(const char *instance)
+{
+	char path[BMC_PINS_PATH];
+
+	return is_bpffs() && !access(bmc_pins_path(instance, NULL, NULL, path), F_OK);
+}
+
+static int make_dir(const char *path)
+{
+	return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
+}
+
+int bmc_pins_make(const char *instance)
+{
+	char path[BMC_PINS_PATH];
+	int err;
+
+	err = make_dir(BMC_PINS_ROOT);
+	if (!err)
+		err = make_dir(bmc_pins_path(instance, NULL, NULL, path));
+	if (!err)
+		err = make_dir(bmc_pins_path(instance, "maps", NULL, path));
+	if (!err)
+		err = make_dir(bmc_pins_path(instance, "links", NULL, path));
+	return err;
+}
+
+int bmc_pins_remove(const char *instance, const char *kind, const char *what, int *ret_gone)
+{
+	char path[BMC_PINS_PATH];
+
+	*ret_gone = 0;
+	if (unlink(bmc_pins_path(instance, kind, what, path)))
+		return errno == ENOENT ? 0 : -errno;
+	*ret_gone = 1;
+	return 0;
+}
+
+static int each_name(const char *path, int (*fn)(const char *name, void *arg), void *arg)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(path);
+	int result = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while (!result && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			result = fn(entry->d_name, arg);
+	}
+	closedir(dir);
+	return result;
+}
+
+int bmc_pins_each(const char *instance, const char *kind, int (*fn)(const char *what, void *arg),
+		  void *arg)
+{
+	char path[BMC_PINS_PATH];
+
+	return each_name(bmc_pins_path(instance, kind, NULL, path), fn, arg);
+}
+
+struct clear {
+	const char *instance;
+	const char *kind;
+};
+
+static int clear_one(const char *what, void *arg)
+{
+	const struct clear *c = arg;
+	int gone;
+
+	return bmc_pins_remove(c->instance, c->kind, what, &gone);
+}
+
+static int remove_dir(const char *path)
+{
+	return rmdir(path) && errno != ENOENT ? -errno : 0;
+}
+
+int bmc_pins_clear(const char *instance)
+{
+	struct clear c = { .instance = instance };
+	char path[BMC_PINS_PATH];
+	int err;
+
+	c.kind = "links";
+	err = bmc_pins_each(instance, c.kind, clear_one, &c);
+	c.kind = "maps";
+	if (!err)
+		err = bmc_pins_each(instance, c.kind, clear_one, &c);
+	if (!err)
+		err = remove_dir(bmc_pins_path(instance, "links", NULL, path));
+	if (!err)
+		err = remove_dir(bmc_pins_path(instance, "maps", NULL, path));
+	if (!err)
+		err = remove_dir(bmc_pins_path(instance, NULL, NULL, path));
+	if (!err)
+		rmdir(BMC_PINS_ROOT); /* stays while there are others */
+	return err;
+}
+
+int bmc_pins_instances(int (*fn)(const char *instance, void *arg), void *arg)
+{
+	return is_bpffs() ? each_name(BMC_PINS_ROOT, fn, arg) : 0;
+}
+
+int bmc_pins_map(const char *instance, const char *map)
+{
+	char path[BMC_PINS_PATH];
+	int fd = bpf_obj_get(bmc_pins_path(instance, "maps", map, path));
+
+	return fd < 0 ? -errno : fd;
+}
+
+int bmc_pins_instance(const char *instance, struct bmc_instance *ret)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info), zero = 0;
+	int err, fd = bmc_pins_map(instance, "bmc_instance");
+
+	if (fd < 0)
+		return fd;
+	err = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (!err && info.value_size != sizeof(*ret))
+		err = -EPROTO;
+	if (!err)
+		err = bpf_map_lookup_elem(fd, &zero, ret);
+	close(fd);
+	if (!err && ret->abi != BMC_ABI_VERSION)
+		err = ret->abi ? -EPROTO :
+				 -EAGAIN; /* 0: `start` did not get as far as writing it */
+	return err;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* What keeps an instance alive: one folder of bpffs with its maps and links, and a lock while it is changed. */
+#ifndef BMC_PINS_H
+#define BMC_PINS_H
+
+#include "bmc_abi.h"
+
+#include <stddef.h>
+
+#define BMC_PINS_PATH 256
+#define BMC_BPFFS "/sys/fs/bpf"
+#define BMC_PINS_ROOT BMC_BPFFS "/bmc"
+
+/* Keeps other bmcctl away until this process ends. 0; -EBUSY: another one is at work (after some seconds); -errno. */
+int bmc_pins_lock(void);
+
+/* Mounts bpffs if it is not; *ret_mounted says whether it did. 0 or -errno. */
+int bmc_pins_mount(int *ret_mounted);
+
+/* The path of an instance's folder, or of what it has: kind "maps" or "links", `what` a name. Returns buf. */
+const char *bmc_pins_path(const char *instance, const char *kind, const char *what, char *buf);
+
+/* Whether an instance's folder is there. */
+int bmc_pins_exist(const char *instance);
+
+/* Makes an instance's folders. 0 or -errno. */
+int bmc_pins_make(const char *instance);
+
+/* Removes one pin (kind, what): *ret_gone: it was there. 0 or -errno. */
+int bmc_pins_remove(const char *instance, const char *kind, const char *what, int *ret_gone);
+
+/* Calls fn with the name of each pin of a kind; fn may remove it. 0, or fn's first result that is not. */
+int bmc_pins_each(const char *instance, const char *kind, int (*fn)(const char *what, void *arg),
+		  void *arg);
+
+/* Removes all maps' pins and the instance's folders. 0 or -errno. */
+int bmc_pins_clear(const char *instance);
+
+/* Calls fn with the name of each instance. 0, or fn's first result that is not. */
+int bmc_pins_instances(int (*fn)(const char *instance, void *arg), void *arg);
+
+/* A pinned map's fd, or -errno. */
+int bmc_pins_map(const char *instance, const char *map);
+
+/* What `start` noted. 0 or -errno (-EPROTO: another version of bmcctl made it). */
+int bmc_pins_instance(const char *instance, struct bmc_instance *ret);
+
+#endif

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "shared.h"
+
+#include "pins.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int bmc_shared_open(const char *instance, struct bmc_shared **ret)
+{
+	int err = 0, fd = bmc_pins_map(instance, "bmc_shared");
+	void *at;
+
+	if (fd < 0)
+		return fd;
+	at = mmap(NULL, sizeof(struct bmc_shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED)
+		err = -errno;
+	else
+		*ret = at;
+	close(fd);
+	return err;
+}
+
+void bmc_shared_close(struct bmc_shared *shared)
+{
+	if (shared)
+		munmap(shared, sizeof(*shared));
+}
+
+__u16 bmc_shared_socket_up(struct bmc_server *server)
+{
+	__u64 old =
+		__atomic_fetch_add(&server->word, 1ULL << BMC_WORD_SOCKETS_SHIFT, __ATOMIC_SEQ_CST);
+
+	return (__u16)(old >> BMC_WORD_LIFE_SHIFT);
+}
+
+void bmc_shared_socket_undo(struct bmc_server *server)
+{
+	__u64 old = __atomic_load_n(&server->word, __ATOMIC_SEQ_CST), next;
+
+	do {
+		next = old - (1ULL << BMC_WORD_SOCKETS_SHIFT);
+		if (!(next >> BMC_WORD_SOCKETS_SHIFT & 0xffff))
+			next = ((next >> BMC_WORD_LIFE_SHIFT) + 1) << BMC_WORD_LIFE_SHIFT;
+	} while (!__atomic_compare_exchange_n(&server->word, &old, next, 0, __ATOMIC_SEQ_CST,
+					      __ATOMIC_SEQ_CST));
+}
+
+int bmc_shared_holds_add(struct bmc_server *server, __u16 life, int delta)
+{
+	__u64 old = __atomic_load_n(&server->word, __ATOMIC_SEQ_CST);
+
+	do {
+		if ((__u16)(old >> BMC_WORD_LIFE_SHIFT) != life)
+			return 0;
+	} while (!__atomic_compare_exchange_n(&server->word, &old, old + (__u64)(__s64)delta, 0,
+					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	return 1;
+}
+
+void bmc_shared_epoch_up(struct bmc_server *server)
+{
+	__atomic_fetch_add(&server->epoch, 1, __ATOMIC_SEQ_CST);
+}
+
+void bmc_shared_off_clear(struct bmc_server *server, enum bmc_off why)
+{
+	__atomic_fetch_and(&server->off, ~(__u64)why, __ATOMIC_SEQ_CST);
+}

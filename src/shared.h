@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The words that programs and user space share (struct bmc_shared), changed by exchange as the rules of
+ * bpf/COHERENCE.md have it.
+ */
+#ifndef BMC_SHARED_H
+#define BMC_SHARED_H
+
+#include "bmc_abi.h"
+
+/* Maps a pinned instance's shared words; unmap with bmc_shared_close. 0 or -errno. */
+int bmc_shared_open(const char *instance, struct bmc_shared **ret);
+void bmc_shared_close(struct bmc_shared *shared);
+
+/* MARK: sockets++. Returns the life that the exchange gave. */
+__u16 bmc_shared_socket_up(struct bmc_server *server);
+
+/* Takes a bmc_shared_socket_up back: at 0 sockets the life is over. */
+void bmc_shared_socket_undo(struct bmc_server *server);
+
+/* holds += delta, only while the life is `life`. Whether it was done. */
+int bmc_shared_holds_add(struct bmc_server *server, __u16 life, int delta);
+
+/* Forgets everything that was filled. */
+void bmc_shared_epoch_up(struct bmc_server *server);
+
+/* Clears a reason for the server to be off. */
+void bmc_shared_off_clear(struct bmc_server *server, enum bmc_off why);
+
+#endif

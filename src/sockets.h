@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* The machine's inet sockets of this network namespace, and whose they are. */
+#ifndef BMC_SOCKETS_H
+#define BMC_SOCKETS_H
+
+#include <linux/types.h>
+#include <sys/types.h>
+
+struct bmc_socket {
+	__u64 inode;
+	__u32 uid;
+	__u32 queued; /* bytes to read; of a listener: connections to accept */
+	__u8 tcp; /* else UDP */
+	__u8 listener;
+	__u8 any; /* bound to every address */
+	__u8 loopback; /* bound to a loopback address */
+	__u16 port; /* host order */
+	__u16 peer_port;
+	char addr[46]; /* as text */
+	char peer[46];
+};
+
+/* A process that has sockets, and the number of one there. */
+struct bmc_owner {
+	pid_t pid;
+	int fd;
+	__u64 inode;
+};
+
+struct bmc_socket_list {
+	struct bmc_socket *list;
+	size_t n;
+};
+
+struct bmc_owner_list {
+	struct bmc_owner *list;
+	size_t n;
+};
+
+/* All sockets bound to a local port: listeners, connections, UDP. Free with free(ret->list). 0 or -errno. */
+int bmc_sockets_of_port(__u16 port, struct bmc_socket_list *ret);
+
+/* All sockets of a process, by number. Free with free(ret->list). 0 or -errno. */
+int bmc_sockets_of_process(pid_t pid, struct bmc_owner_list *ret);
+
+/* The process that has the socket with this inode, and its number there. 0, -ESRCH: none that can be seen. */
+int bmc_socket_owner(__u64 inode, struct bmc_owner *ret);
+
+/* The owner's number in the list, or -1. */
+int bmc_owner_fd(const struct bmc_owner_list *list, __u64 inode);
+
+/* A copy of a process's socket. Close it soon: while it lives, the owner's close() does nothing. The fd or -errno. */
+int bmc_socket_copy(pid_t pid, int fd);
+
+/* A process's name (comm). Returns buf. */
+const char *bmc_process_name(pid_t pid, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* `stop`: what an instance's notes and pins lead to is removed, in reverse; and its filters even without notes. */
+#include "hooks.h"
+#include "iface.h"
+#include "lifecycle.h"
+#include "pins.h"
+#include "util.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FILTERS_MAX 256
+#define IFACES_SEEN 1024
+
+struct stop {
+	const char *name;
+	bmc_say_fn say;
+	struct bmc_instance note;
+	int noted;
+	__u32 map_id; /* of a map that its programs use; 0: no such pin is left */
+	int removed;
+	int err; /* the first failure */
+	char *why;
+};
+
+static void failed(struct stop *s, int err, const char *what, const char *on)
+{
+	if (!s->err) {
+		s->err = err;
+		snprintf(s->why, BMC_WHY_MAX, "cannot remove %s '%s': %s", what, on,
+			 strerror(-err));
+	}
+}
+
+static __u32 map_id_of(const char *instance, const char *map)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+	int fd = bmc_pins_map(instance, map);
+
+	if (fd < 0)
+		return 0;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		info.id = 0;
+	close(fd);
+	return info.id;
+}
+
+/* Whether a filter's program belongs to another instance that is still there. */
+static int others_filter(const char *instance, void *arg)
+{
+	const __u32 *prog_id = arg;
+	__u32 id = map_id_of(instance, "bmc_buckets");
+
+	return id && bmc_hooks_program_uses(*prog_id, id);
+}
+
+static int is_our_filter(struct stop *s, const struct bmc_filter *f)
+{
+	__u32 prog_id = f->prog_id;
+
+	if (!f->egress || !prog_id || !bmc_hooks_program_is_filter(prog_id))
+		return 0;
+	for (int i = 0; s->noted && i < BMC_IFACES_MAX; i++) {
+		if (s->note.iface[i].ifindex == f->ifindex &&
+		    s->note.iface[i].tc_prog_id == prog_id)
+			return 1;
+	}
+	if (s->map_id)
+		return bmc_hooks_program_uses(prog_id, s->map_id);
+	/* no pin is left to know it by: ours if it is nobody's */
+	return !bmc_pins_instances(others_filter, &prog_id);
+}
+
+static void remove_filters(struct stop *s, __u32 ifindex)
+{
+	struct bmc_filter list[FILTERS_MAX];
+	int n = bmc_iface_filters(ifindex, list, FILTERS_MAX);
+	char name[IF_NAMESIZE] = "?";
+
+	if_indextoname(ifindex, name);
+	for (int i = 0; i < n && i < FILTERS_MAX; i++) {
+		int gone;
+
+		if (!is_our_filter(s, &list[i]))
+			continue;
+		gone = bmc_hooks_detach_tc(ifindex, list[i].handle, list[i].priority,
+					   list[i].prog_id);
+		if (gone < 0)
+			failed(s, gone, "the TC filter of", name);
+		if (gone > 0) {
+			s->say("detached TC egress from %s\n", name);
+			s->removed++;
+		}
+		bmc_fault_point("TC detached");
+	}
+}
+
+static void remove_all_filters(struct stop *s)
+{
+	__u32 all[IFACES_SEEN];
+	int n = bmc_iface_all(all, IFACES_SEEN);
+
+	for (int i = 0; i < n; i++)
+		remove_filters(s, all[i]);
+}
+
+static void remove_clsact(struct stop *s)
+{
+	for (int i = 0; s->noted && i < BMC_IFACES_MAX; i++) {
+		const struct bmc_iface *iface = &s->note.iface[i];
+		char name[IF_NAMESIZE];
+		int gone;
+
+		/* the number can be another interface's by now */
+		if (!iface->ifindex || !iface->made_clsact ||
+		    !if_indextoname(iface->ifindex, name) || strcmp(name, iface->name))
+			continue;
+		gone = bmc_hooks_remove_clsact(iface->ifindex);
+		if (gone < 0)
+			failed(s, gone, "the clsact qdisc of", name);
+		if (gone > 0) {
+			s->say("removed the clsact qdisc of %s\n", name);
+			s->removed++;
+		}
+		bmc_fault_point("clsact removed");
+	}
+}
+
+/* The links' pins are all that keeps XDP and cgroup programs attached. */
+static int remove_link(struct stop *s, const char *what)
+{
+	int gone, err = bmc_pins_remove(s->name, "links", what, &gone);
+	char name[IF_NAMESIZE];
+
+	if (err)
+		failed(s, err, "the link", what);
+	if (!gone)
+		return 0;
+	s->removed++;
+	if (strncmp(what, "xdp_", 4))
+		s->say("detached %s from the cgroup\n", what);
+	else if (if_indextoname((unsigned int)strtoul(what + 4, NULL, 10), name))
+		s->say("detached XDP from %s\n", name);
+	else
+		s->say("XDP of an interface that is gone\n");
+	bmc_fault_point("link removed");
+	return 0;
+}
+
+static int remove_xdp_link(const char *what, void *arg)
+{
+	return strncmp(what, "xdp_", 4) ? 0 : remove_link(arg, what);
+}
+
+static int remove_other_link(const char *what, void *arg)
+{
+	return strncmp(what, "xdp_", 4) ? remove_link(arg, what) : 0;
+}
+
+/* 1 for a link whose interface still is there. */
+static int link_lives(const char *what, void *arg)
+{
+	struct bpf_link_info info = { 0 };
+	__u32 len = sizeof(info);
+	char path[BMC_PINS_PATH];
+	int fd, lives;
+
+	if (strncmp(what, "xdp_", 4))
+		return 0;
+	fd = bpf_obj_get(bmc_pins_path(arg, "links", what, path));
+	if (fd < 0)
+		return 0;
+	lives = !bpf_obj_get_info_by_fd(fd, &info, &len) && info.xdp.ifindex;
+	close(fd);
+	return lives;
+}
+
+/* TC filters can only be taken off from inside their network namespace. */
+static int is_elsewhere(struct stop *s)
+{
+	__u64 here;
+
+	return s->noted && !bmc_netns_cookie(&here) && here != s->note.config.netns_cookie &&
+	       bmc_pins_each(s->name, "links", link_lives, (void *)s->name);
+}
+
+int bmc_lifecycle_stop(const char *name, bmc_say_fn say, char *why)
+{
+	struct stop *s;
+	int err;
+
+	if (!bmc_pins_exist(name))
+		return 0;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->name = name;
+	s->say = say;
+	s->why = why;
+	s->noted = !bmc_pins_instance(name, &s->note);
+	s->map_id = map_id_of(name, "bmc_buckets");
+	if (is_elsewhere(s)) {
+		snprintf(why, BMC_WHY_MAX,
+			 "instance '%s' is in another network namespace: run this there (ip netns "
+			 "exec hides bpffs; "
+			 "nsenter --net= does not)",
+			 name);
+		free(s);
+		return -EXDEV;
+	}
+	bmc_pins_each(name, "links", remove_xdp_link, s);
+	remove_all_filters(s);
+	remove_clsact(s);
+	bmc_pins_each(name, "links", remove_other_link, s);
+	if (!s->err) {
+		err = bmc_pins_clear(name);
+		if (err)
+			failed(s, err, "the pins of", name);
+		else
+			s->removed++;
+		bmc_fault_point("pins removed");
+	}
+	err = s->err ? s->err : s->removed;
+	free(s);
+	return err;
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* Real clients: libmemcached, memcaslap, and many at once. */
+#include <stdio.h>
+#include <string.h>
+
+#include <libmemcached/memcached.h>
+
+#include "world.h"
+
+static void libmemcached_over_tcp(void **state)
+{
+	static const char config[] = "--SERVER=" WORLD_IP4 ":11211";
+	struct world *w = *state;
+	memcached_return_t rc;
+	memcached_st *mc;
+	uint32_t flags;
+	uint64_t number;
+	size_t len;
+	char *value;
+
+	assert_int_equal(ns_enter(&w->client), 0);
+	mc = memcached(config, sizeof(config) - 1);
+	assert_non_null(mc);
+	assert_int_equal(memcached_set(mc, "k", 1, "10", 2, 0, 0), MEMCACHED_SUCCESS);
+	world_warm(w, &w->udp, "k");
+	assert_int_equal(memcached_increment(mc, "k", 1, 5, &number), MEMCACHED_SUCCESS);
+	world_expect(w, &w->udp, "k", "15");
+	world_warm(w, &w->udp, "k");
+	assert_int_equal(memcached_append(mc, "k", 1, "0", 1, 0, 0), MEMCACHED_SUCCESS);
+	world_expect(w, &w->udp, "k", "150");
+	value = memcached_get(mc, "k", 1, &len, &flags, &rc);
+	assert_int_equal(rc, MEMCACHED_SUCCESS);
+	assert_int_equal(len, 3);
+	free(value);
+	world_warm(w, &w->udp, "k");
+	assert_int_equal(memcached_delete(mc, "k", 1, 0), MEMCACHED_SUCCESS);
+	world_expect(w, &w->udp, "k", NULL);
+	memcached_behavior_set(mc, MEMCACHED_BEHAVIOR_NOREPLY, 1);
+	memcached_behavior_set(mc, MEMCACHED_BEHAVIOR_BUFFER_REQUESTS, 1);
+	for (int i = 0; i < 500; i++)
+		memcached_set(mc, "k", 1, "x", 1, 0, 0);
+	memcached_set(mc, "k", 1, "last", 4, 0, 0);
+	memcached_flush_buffers(mc);
+	memcached_behavior_set(mc, MEMCACHED_BEHAVIOR_NOREPLY, 0);
+	memcached_behavior_set(mc, MEMCACHED_BEHAVIOR_BUFFER_REQUESTS, 0);
+	free(memcached_get(mc, "k", 1, &len, &flags, &rc));
+	assert_int_equal(rc, MEMCACHED_SUCCESS);
+	world_expect(w, &w->udp, "k", "last");
+	memcached_free(mc);
+	assert_int_equal(ns_leave(), 0);
+	assert_int_equal(world_stat(w, "lost"), 0);
+}
+
+/* memcaslap checks what it reads; its words come on standard output. */
+static void run_memcaslap(struct world *w, const char *mode)
+{
+	static struct child_result r;
+	char line[300];
+	char *argv[] = { "sh", "-c", line, NULL };
+
+	snprintf(line, sizeof(line),
+		 "memcaslap -s " WORLD_IP4 ":11211 %s -T 2 -c 16 -t 3s -v 0.5 -o 0.5 -w 1k -X 100",
+		 mode);
+	child_run(&w->client, argv, 30, &r);
+	if (r.code)
+		fail_msg("memcaslap %s: exit %d: %s%s", mode, r.code, r.out, r.err);
+	if (!strstr(r.out, "verify_failed: 0"))
+		fail_msg("memcaslap %s: %s", mode, r.out);
+}
+
+static void memcaslap_over_udp(void **state)
+{
+	run_memcaslap(*state, "-U");
+}
+
+/* Sets over TCP, gets over UDP: what bmc is for. */
+static void memcaslap_with_sets_over_tcp_and_gets_over_udp(void **state)
+{
+	struct world *w = *state;
+
+	run_memcaslap(w, "-a");
+	assert_true(world_stat(w, "hits") > 0);
+	assert_int_equal(world_stat(w, "lost"), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+	WORLD_TEST(libmemcached_over_tcp),
+	WORLD_TEST(memcaslap_over_udp),
+	WORLD_TEST(memcaslap_with_sets_over_tcp_and_gets_over_udp),
+};
+
+TEST_MAIN(tests, NULL, NULL)

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* bmcctl dies by SIGKILL after each of its steps: then the instance works, or `stop` clears it. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "leaks.h"
+#include "world.h"
+
+#define KILLED (128 + SIGKILL)
+#define POINTS_MAX 200
+
+static const char start_line[] = "start --name %s --iface " WORLD_IF " --memory 16M";
+
+/* The number that BMC_FAULT=count prints last on standard error. */
+static int points_of(const char *err)
+{
+	const char *digits = NULL;
+
+	for (const char *p = err; *p; p++)
+		if (*p >= '0' && *p <= '9' && (p == err || p[-1] < '0' || p[-1] > '9'))
+			digits = p;
+	if (!digits) {
+		fail_msg("BMC_FAULT=count prints no number: %s", err);
+		return 0;
+	}
+	return (int)strtol(digits, NULL, 10);
+}
+
+static void assert_cleared(struct world *w, int point)
+{
+	if (bmcctl(&w->server, "stop --name %s", w->instance))
+		fail_msg("stop after a kill at point %d: exit %d: %s", point, bmcctl_result.code,
+			 bmcctl_result.err);
+	child_sh(&w->server, "! tc qdisc show dev " WORLD_IF " | grep clsact");
+	child_sh(&w->server, "! ip link show dev " WORLD_IF " | grep prog/xdp");
+	leaks_check(w->cookie, w->instance);
+}
+
+/* memcached answers, and never anything old, whatever is half there. */
+static void assert_right(struct world *w, int point)
+{
+	char value[16];
+
+	world_open_clients(w);
+	for (int i = 0; i < 3; i++) {
+		snprintf(value, sizeof(value), "%d-%d", point, i);
+		tcp_set(&w->tcp, "k", value, strlen(value));
+		world_expect(w, &w->udp, "k", value);
+	}
+	tcp_close(&w->tcp);
+	udp_close(&w->udp);
+	udp_close(&w->udp6);
+}
+
+static void kill_of_start_at_every_step(void **state)
+{
+	struct world *w = *state;
+	int points;
+
+	assert_int_equal(bmcctl_fault(&w->server, "count", start_line, w->instance), 0);
+	points = points_of(bmcctl_result.err);
+	assert_in_range(points, 5, POINTS_MAX);
+	assert_cleared(w, 0);
+	for (int point = 1; point <= points; point++) {
+		char fault[16];
+
+		snprintf(fault, sizeof(fault), "%d", point);
+		assert_int_equal(bmcctl_fault(&w->server, fault, start_line, w->instance), KILLED);
+		assert_right(w, point);
+		if (point % 2) { /* a second start works at once, or says what to do */
+			int code = bmcctl(&w->server, start_line, w->instance);
+
+			if (code && !strstr(bmcctl_result.err, "stop"))
+				fail_msg("start after a kill at point %d: %s", point,
+					 bmcctl_result.err);
+		}
+		assert_cleared(w, point);
+	}
+}
+
+static void kill_of_stop_at_every_step(void **state)
+{
+	struct world *w = *state;
+	int points;
+
+	world_start_bmc(w, "");
+	assert_int_equal(bmcctl_fault(&w->server, "count", "stop --name %s", w->instance), 0);
+	points = points_of(bmcctl_result.err);
+	assert_in_range(points, 3, POINTS_MAX);
+	for (int point = 1; point <= points; point++) {
+		char fault[16];
+
+		snprintf(fault, sizeof(fault), "%d", point);
+		world_start_bmc(w, "");
+		assert_int_equal(bmcctl_fault(&w->server, fault, "stop --name %s", w->instance),
+				 KILLED);
+		assert_right(w, point);
+		assert_cleared(w, point);
+	}
+}
+
+/* What exists before start is there after the kill and the stop. */
+static void kill_of_start_keeps_what_is_not_ours(void **state)
+{
+	struct world *w = *state;
+	int points;
+
+	child_sh(&w->server, "tc qdisc add dev " WORLD_IF " clsact && tc filter add dev " WORLD_IF
+			     " egress protocol ip prio 7 matchall action ok");
+	assert_int_equal(bmcctl_fault(&w->server, "count", start_line, w->instance), 0);
+	points = points_of(bmcctl_result.err);
+	world_stop_bmc(w);
+	for (int point = 1; point <= points; point++) {
+		char fault[16];
+
+		snprintf(fault, sizeof(fault), "%d", point);
+		assert_int_equal(bmcctl_fault(&w->server, fault, start_line, w->instance), KILLED);
+		assert_int_equal(bmcctl(&w->server, "stop --name %s", w->instance), 0);
+		child_sh(&w->server, "tc filter show dev " WORLD_IF " egress | grep -q 'pref 7'");
+		child_sh(&w->server, "! tc filter show dev " WORLD_IF " egress | grep bmc");
+		leaks_check(w->cookie, w->instance);
+	}
+}
+
+#define FAULT_TEST(name)                                                                           \
+	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
+
+static const struct CMUnitTest tests[] = {
+	FAULT_TEST(kill_of_start_at_every_step),
+	FAULT_TEST(kill_of_stop_at_every_step),
+	FAULT_TEST(kill_of_start_keeps_what_is_not_ours),
+};
+
+TEST_MAIN(tests, NULL, NULL)

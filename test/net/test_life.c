@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* start, stop, status, flush: what is attached, what is refused, and that nothing is left, whatever happened. */
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "leaks.h"
+#include "world.h"
+
+static struct child_result shell;
+
+/* The output of a shell line. */
+static const char *world_sh(struct world *w, const char *line)
+{
+	char *argv[] = { "sh", "-c", (char *)line, NULL };
+
+	child_run(&w->server, argv, 20, &shell);
+	assert_int_equal(shell.code, 0);
+	return shell.out;
+}
+
+static const char *world_filters(struct world *w)
+{
+	return world_sh(w, "tc filter show dev " WORLD_IF " egress; tc filter show dev " WORLD_IF
+			   " ingress; true");
+}
+
+static int world_has_clsact(struct world *w)
+{
+	return strstr(world_sh(w, "tc qdisc show dev " WORLD_IF), "clsact") != NULL;
+}
+
+static int world_has_xdp(struct world *w)
+{
+	return strstr(world_sh(w, "ip link show dev " WORLD_IF), "prog/xdp") != NULL;
+}
+
+static void assert_nothing_attached(struct world *w)
+{
+	assert_false(world_has_clsact(w));
+	assert_false(world_has_xdp(w));
+	leaks_check(w->cookie, w->instance);
+}
+
+/* ---- on and off ---- */
+
+static void start_and_stop_leave_nothing(void **state)
+{
+	struct world *w = *state;
+
+	world_start_bmc(w, "");
+	assert_non_null(strstr(bmcctl_result.out, WORLD_IF));
+	assert_true(world_has_xdp(w));
+	assert_true(world_has_clsact(w));
+	world_stop_bmc(w);
+	assert_nothing_attached(w);
+}
+
+static void start_and_stop_ten_times_with_a_foreign_filter(void **state)
+{
+	static char before[sizeof(shell.out)];
+	struct world *w = *state;
+
+	child_sh(&w->server,
+		 "tc qdisc add dev " WORLD_IF " clsact && "
+		 "tc filter add dev " WORLD_IF " egress protocol ip prio 7 matchall action ok && "
+		 "tc filter add dev " WORLD_IF " ingress protocol ip prio 9 matchall action ok");
+	snprintf(before, sizeof(before), "%s", world_filters(w));
+	assert_non_null(strstr(before, "pref 7"));
+	for (int i = 0; i < 10; i++) {
+		world_start_bmc(w, "");
+		world_open_clients(w);
+		if (i % 5 == 0)
+			world_cache(w, "k", "value");
+		tcp_close(&w->tcp);
+		udp_close(&w->udp);
+		udp_close(&w->udp6);
+		world_stop_bmc(w);
+		assert_string_equal(world_filters(w), before);
+		assert_true(world_has_clsact(w));
+		assert_false(world_has_xdp(w));
+		leaks_check(w->cookie, w->instance);
+	}
+}
+
+static void a_filter_that_came_later_keeps_the_qdisc(void **state)
+{
+	struct world *w = *state;
+
+	world_start_bmc(w, "");
+	child_sh(&w->server,
+		 "tc filter add dev " WORLD_IF " ingress protocol ip prio 9 matchall action ok");
+	world_stop_bmc(w);
+	assert_true(world_has_clsact(w));
+	assert_non_null(strstr(world_filters(w), "pref 9"));
+	child_sh(&w->server, "tc qdisc del dev " WORLD_IF " clsact");
+	assert_nothing_attached(w);
+}
+
+static void stop_works_twice(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(bmcctl(&w->server, "stop --name %s", w->instance), 0);
+	world_start_bmc(w, "");
+	world_stop_bmc(w);
+	assert_int_equal(bmcctl(&w->server, "stop --name %s", w->instance), 0);
+	assert_nothing_attached(w);
+}
+
+/* Names of the pins below a folder, sorted by the folder's own order. -> how many */
+static int pins_of(const char *folder, char names[][300], int max)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *e;
+	int n = 0;
+
+	assert_non_null(dir);
+	while ((e = readdir(dir)) && n < max) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(names[n++], 300, "%s/%s", folder, e->d_name);
+	}
+	closedir(dir);
+	return n;
+}
+
+static void stop_without_pins(struct world *w, int remove_odd)
+{
+	static char names[64][300];
+	char folder[300];
+	int n;
+
+	world_start_bmc(w, "");
+	leaks_pins_path(w->instance, folder, sizeof(folder));
+	n = pins_of(folder, names, 64);
+	assert_true(n > 2);
+	for (int i = remove_odd; i < n; i += 2)
+		unlink(names[i]);
+	assert_int_equal(bmcctl(&w->server, "stop --name %s", w->instance), 0);
+	assert_nothing_attached(w);
+}
+
+static void stop_works_with_half_of_the_pins_gone(void **state)
+{
+	stop_without_pins(*state, 0);
+}
+
+static void stop_works_with_the_other_half_of_the_pins_gone(void **state)
+{
+	stop_without_pins(*state, 1);
+}
+
+static void stop_works_with_any_one_pin_gone(void **state)
+{
+	static char names[64][300];
+	struct world *w = *state;
+	char folder[300];
+	int n = 1;
+
+	for (int i = 0; i < n; i++) {
+		world_start_bmc(w, "");
+		leaks_pins_path(w->instance, folder, sizeof(folder));
+		n = pins_of(folder, names, 64);
+		if (unlink(names[i]))
+			child_sh(NULL, "rm -r %s", names[i]);
+		if (bmcctl(&w->server, "stop --name %s", w->instance))
+			fail_msg("without %s: exit %d: %s", names[i], bmcctl_result.code,
+				 bmcctl_result.err);
+		if (world_has_clsact(w) || world_has_xdp(w))
+			fail_msg("without %s: something is still attached", names[i]);
+		leaks_check(w->cookie, w->instance);
+	}
+}
+
+static void stop_works_when_the_interface_is_gone(void **state)
+{
+	struct world *w = *state;
+
+	world_start_bmc(w, "");
+	child_sh(&w->server, "ip link del " WORLD_IF);
+	assert_int_equal(bmcctl(&w->server, "stop --name %s", w->instance), 0);
+	leaks_check(w->cookie, w->instance);
+}
+
+static void memcached_goes_on_after_stop(void **state)
+{
+	struct world *w = *state;
+
+	world_start_bmc(w, "");
+	world_open_clients(w);
+	world_cache(w, "k", "old");
+	world_stop_bmc(w);
+	tcp_set(&w->tcp, "k", "new", 3); /* the same connection */
+	world_expect(w, &w->udp, "k", "new");
+	assert_nothing_attached(w);
+}
+
+/* ---- what it says ---- */
+
+static void flush_forgets_everything(void **state)
+{
+	struct world *w = *state;
+
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	world_cache(w, "k", "value");
+	assert_true(world_get(w, &w->udp, "k"));
+	assert_int_equal(bmcctl(&w->server, "flush --name %s", w->instance), 0);
+	assert_false(world_get(w, &w->udp, "k"));
+	world_expect(w, &w->udp, "k", "value");
+	world_warm(w, &w->udp, "k");
+}
+
+static void status_says_what_runs_and_why_nothing_is_cached(void **state)
+{
+	struct world *w = *state;
+	struct tcp old;
+
+	tcp_open(&old, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_set(&old, "k", "old", 3);
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	assert_int_equal(bmcctl(&w->server, "status --name %s", w->instance), 0);
+	assert_non_null(strstr(bmcctl_result.out, w->instance));
+	assert_non_null(strstr(bmcctl_result.out, WORLD_IF));
+	assert_non_null(strstr(bmcctl_result.out, "11211"));
+	assert_non_null(strstr(bmcctl_result.out, "10.77.0.2")); /* who holds the fills */
+	for (int i = 0; i < 5; i++)
+		assert_false(world_get(w, &w->udp, "k"));
+	tcp_set(&old, "k", "new", 3);
+	world_expect(w, &w->udp, "k", "new");
+	tcp_close(&old);
+	test_sleep(0.05);
+	world_warm(w, &w->udp, "k");
+	assert_int_equal(bmcctl(&w->server, "status --name %s --json", w->instance), 0);
+	assert_int_equal(bmcctl_result.out[0] == '{' || bmcctl_result.out[0] == '[', 1);
+}
+
+static void memory_is_what_was_asked_for(void **state)
+{
+	struct world *w = *state;
+	unsigned long long sum;
+
+	world_start_bmc(w, "--memory 64M");
+	child_sh(&w->server, "bpftool map show -f >/dev/null");
+	sum = strtoull(world_sh(w, "for p in $(find /sys/fs/bpf/bmc/t$PPID* -type f); do "
+				   "bpftool map show pinned $p 2>/dev/null; done | "
+				   "sed -n 's/.*memlock \\([0-9]*\\)B.*/\\1/p' | "
+				   "awk '{ s += $1 } END { print s }'"),
+		       NULL, 10);
+	assert_in_range(sum, 64 * 95 / 100 * 1048576ULL, 64 * 1048576ULL * 105 / 100);
+}
+
+static void help_and_version_are_everywhere(void **state)
+{
+	static const char *const commands[] = { "", "start", "stop", "stats", "status", "flush" };
+
+	(void)state;
+	for (size_t i = 0; i < TEST_COUNT(commands); i++) {
+		assert_int_equal(bmcctl(NULL, "%s --help", commands[i]), 0);
+		assert_true(strlen(bmcctl_result.out) > 40);
+		assert_int_equal(bmcctl(NULL, "%s --version", commands[i]), 0);
+		assert_non_null(strstr(bmcctl_result.out, "0."));
+	}
+}
+
+#define LIFE_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(help_and_version_are_everywhere),
+	LIFE_TEST(start_and_stop_leave_nothing),
+	LIFE_TEST(start_and_stop_ten_times_with_a_foreign_filter),
+	LIFE_TEST(a_filter_that_came_later_keeps_the_qdisc),
+	LIFE_TEST(stop_works_twice),
+	LIFE_TEST(stop_works_with_half_of_the_pins_gone),
+	LIFE_TEST(stop_works_with_the_other_half_of_the_pins_gone),
+	LIFE_TEST(stop_works_with_any_one_pin_gone),
+	LIFE_TEST(stop_works_when_the_interface_is_gone),
+	LIFE_TEST(memcached_goes_on_after_stop),
+	LIFE_TEST(flush_forgets_everything),
+	LIFE_TEST(status_says_what_runs_and_why_nothing_is_cached),
+	LIFE_TEST(memory_is_what_was_asked_for),
+};
+
+TEST_MAIN(tests, NULL, NULL)

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* Whose item: several interfaces, ports, users and namespaces; a memcached that comes after bmc. */
+#include "world.h"
+
+#define EXTRA_IF "srv1"
+#define EXTRA_CLIENT_IF "cli1"
+
+static void start_waits_for_memcached(void **state)
+{
+	struct world *w = *state;
+
+	world_start_bmc(w, "--wait --user nobody --max-age 60s");
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, NULL);
+	world_open_clients(w);
+	world_cache(w, "k", "value");
+	tcp_set(&w->tcp, "k", "new", 3);
+	world_expect(w, &w->udp, "k", "new");
+	assert_int_equal(world_stat(w, "lost"), 0);
+}
+
+static void another_users_socket_on_the_port_is_not_memcached(void **state)
+{
+	struct world *w = *state;
+
+	world_start_bmc(w, "--wait --user daemon");
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, NULL); /* as nobody */
+	world_open_clients(w);
+	tcp_set(&w->tcp, "k", "value", 5);
+	for (int i = 0; i < 5; i++)
+		assert_false(world_get(w, &w->udp, "k"));
+}
+
+static int two_wires_setup(void **state)
+{
+	struct world *w;
+
+	world_setup_memcached(state);
+	w = *state;
+	ns_join(&w->server, EXTRA_IF, &w->client, EXTRA_CLIENT_IF, 78);
+	ns_pass_through(&w->client, EXTRA_CLIENT_IF);
+	return 0;
+}
+
+static void one_instance_on_two_interfaces(void **state)
+{
+	struct world *w = *state;
+	struct udp second;
+
+	world_start_bmc(w, "--max-age 60s --iface " EXTRA_IF);
+	world_open_clients(w);
+	udp_open(&second, &w->client, "10.78.0.1", WORLD_PORT);
+	world_cache(w, "k", "old");
+	world_warm(w, &second, "k");
+	tcp_set(&w->tcp, "k", "new", 3);
+	world_expect(w, &second, "k", "new");
+	world_expect(w, &w->udp, "k", "new");
+	udp_close(&second);
+}
+
+static void one_instance_with_two_ports(void **state)
+{
+	struct world *w = *state;
+	struct udp second;
+	struct tcp t;
+
+	memcached_start(&w->plain, &w->server, 11212, NULL);
+	world_start_bmc(w, "--max-age 60s --port 11211 --port 11212");
+	world_open_clients(w);
+	udp_open(&second, &w->client, WORLD_IP4, 11212);
+	tcp_open(&t, &w->client, WORLD_IP4, 11212);
+	tcp_set(&t, "k", "other", 5);
+	world_cache(w, "k", "old");
+	world_warm(w, &second, "k");
+	world_expect(w, &second, "k", "other");
+	world_expect(w, &w->udp, "k", "old");
+	tcp_expect(&t, "flush_all\r\n", "OK");
+	world_expect(w, &second, "k", NULL);
+	assert_true(world_get(w, &w->udp, "k")); /* the other server's items stay */
+	tcp_close(&t);
+	udp_close(&second);
+}
+
+static void a_port_that_is_not_served_is_left_alone(void **state)
+{
+	struct world *w = *state;
+	struct udp other;
+	struct tcp t;
+
+	memcached_start(&w->plain, &w->server, 11212, NULL);
+	world_start_bmc(w, "");
+	world_open_clients(w);
+	udp_open(&other, &w->client, WORLD_IP4, 11212);
+	tcp_open(&t, &w->client, WORLD_IP4, 11212);
+	tcp_set(&t, "k", "other", 5);
+	for (int i = 0; i < 5; i++)
+		assert_false(world_get(w, &other, "k"));
+	world_cache(w, "k", "mine");
+	tcp_set(&t, "k", "again", 5);
+	assert_true(world_get(w, &w->udp, "k"));
+	tcp_close(&t);
+	udp_close(&other);
+}
+
+/* The same port in another namespace: its writes and its items are not ours. */
+static void another_namespaces_memcached_changes_nothing(void **state)
+{
+	struct world *w = *state;
+	struct memcached other = {};
+	struct tcp t;
+
+	world_start_bmc(w, "--max-age 60s");
+	memcached_start(&other, &w->client, WORLD_PORT, NULL);
+	world_open_clients(w);
+	world_cache(w, "k", "mine");
+	tcp_open(&t, &w->client, "127.0.0.1", WORLD_PORT);
+	tcp_set(&t, "k", "other", 5);
+	tcp_expect(&t, "flush_all\r\n", "OK");
+	assert_true(world_get(w, &w->udp, "k"));
+	world_expect(w, &w->udp, "k", "mine");
+	tcp_close(&t);
+	memcached_stop(&other);
+	assert_true(world_get(w, &w->udp, "k"));
+}
+
+/* An entry answers for the address and port that it was filled from; a write takes it out everywhere. */
+static void local_address_is_part_of_the_item(void **state)
+{
+	struct world *w = *state;
+	struct udp second;
+
+	child_sh(&w->server, "ip addr add 10.77.0.9/24 dev " WORLD_IF);
+	udp_open(&second, &w->client, "10.77.0.9", WORLD_PORT);
+	world_cache(w, "k", "old");
+	assert_true(world_get(w, &w->udp, "k"));
+	assert_false(world_get(w, &second, "k"));
+	text_assert_is("second address", &w->text, "VALUE k 0 3\r\nold\r\nEND\r\n");
+	world_warm(w, &second, "k");
+	world_warm(w, &w->udp, "k");
+	tcp_set(&w->tcp, "k", "new", 3);
+	world_expect(w, &second, "k", "new");
+	world_expect(w, &w->udp, "k", "new");
+	udp_close(&second);
+}
+
+#define EMPTY_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, world_teardown)
+#define OWNER_TEST(name)                                                                           \
+	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
+#define TWO_WIRES_TEST(name) cmocka_unit_test_setup_teardown(name, two_wires_setup, world_teardown)
+
+static const struct CMUnitTest tests[] = {
+	EMPTY_TEST(start_waits_for_memcached),
+	EMPTY_TEST(another_users_socket_on_the_port_is_not_memcached),
+	TWO_WIRES_TEST(one_instance_on_two_interfaces),
+	OWNER_TEST(one_instance_with_two_ports),
+	OWNER_TEST(a_port_that_is_not_served_is_left_alone),
+	OWNER_TEST(another_namespaces_memcached_changes_nothing),
+	WORLD_TEST(local_address_is_part_of_the_item),
+};
+
+TEST_MAIN(tests, NULL, NULL)

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* What bmcctl refuses: a message that says what, on what and what to do; the right exit code; nothing left. */
+#include <stdio.h>
+#include <string.h>
+
+#include "leaks.h"
+#include "world.h"
+
+#define FAILED 1
+#define USAGE 2
+
+struct row {
+	const char *line; /* after bmcctl; %s is the instance */
+	int code;
+	const char *says; /* is in the message */
+};
+
+static const struct row usage_rows[] = {
+	{ "nonsense", USAGE, "nonsense" },
+	{ "start --name %s", USAGE, "--iface" },
+	{ "start --name %s --iface srv0 --nonsense", USAGE, "nonsense" },
+	{ "start --name %s --iface srv0 nonsense", USAGE, "nonsense" },
+	{ "start --name %s --iface srv0 --iface srv0", USAGE, "srv0" },
+	{ "start --name %s --iface srv0 --port 0", USAGE, "'0'" },
+	{ "start --name %s --iface srv0 --port 70000", USAGE, "70000" },
+	{ "start --name %s --iface srv0 --port -1", USAGE, "-1" },
+	{ "start --name %s --iface srv0 --port 11211x", USAGE, "11211x" },
+	{ "start --name %s --iface srv0 --port 11211 --port 11211", USAGE, "11211" },
+	{ "start --name %s --iface srv0 --memory 0", USAGE, "'0'" },
+	{ "start --name %s --iface srv0 --memory 1M", USAGE, "16M" },
+	{ "start --name %s --iface srv0 --memory 64X", USAGE, "64X" },
+	{ "start --name %s --iface srv0 --memory -64M", USAGE, "-64M" },
+	{ "start --name %s --iface srv0 --memory 99999999999999999999G", USAGE, "9999" },
+	{ "start --name %s --iface srv0 --mode fast", USAGE, "fast" },
+	{ "start --name %s --iface srv0 --connections 0", USAGE, "'0'" },
+	{ "start --name %s --iface srv0 --connections many", USAGE, "many" },
+	{ "start --name %s --iface srv0 --max-age soon", USAGE, "soon" },
+	{ "start --name %s --iface srv0 --max-age -1s", USAGE, "-1s" },
+	{ "start --name %s/../x --iface srv0", USAGE, "/../x" },
+	{ "start --name a.%s --iface srv0", USAGE, "a." },
+	{ "start --name %s --iface", USAGE, "iface" },
+	{ "stats --name %s --nonsense", USAGE, "nonsense" },
+	{ "stop --name a.b%s", USAGE, "a.b" },
+	{ "start --name %s --iface srv0 --iface averyveryverylongname", USAGE, "averyvery" },
+};
+
+static const struct row machine_rows[] = {
+	{ "start --name %s --iface nosuch0", FAILED, "nosuch0" },
+	{ "start --name %s --iface srv0 --iface nosuch0", FAILED, "nosuch0" },
+	{ "start --name %s --iface srv0 --memory 4000G", FAILED, "memory" },
+	{ "start --name %s --iface srv0 --port 11999", FAILED, "11999" },
+	{ "start --name %s --iface srv0 --port 11211 --port 11999", FAILED, "11999" },
+	{ "start --name %s --iface srv0 --cgroup /nosuch", FAILED, "/nosuch" },
+	{ "start --name %s --iface srv0 --cgroup /tmp", FAILED, "/tmp" },
+	{ "start --name %s --iface srv0 --user nosuchuser", FAILED, "nosuchuser" },
+	{ "start --name %s --iface srv0 --wait --port 11999", FAILED, "--user" },
+	{ "stats --name %s", FAILED, "%s" },
+	{ "flush --name %s", FAILED, "%s" },
+	{ "status --name %s", FAILED, "%s" },
+};
+
+static void refused(struct world *w, const char *line, int code, const char *says)
+{
+	int got = bmcctl(&w->server, line, w->instance);
+	char what[200];
+
+	snprintf(what, sizeof(what), says, w->instance);
+	if (code == USAGE ? got != USAGE : got != code)
+		fail_msg("'%s': exit %d, not %d: %s%s", line, got, code, bmcctl_result.out,
+			 bmcctl_result.err);
+	if (!strstr(bmcctl_result.err, what))
+		fail_msg("'%s': the message does not say '%s': %s", line, what, bmcctl_result.err);
+	leaks_check(w->cookie, w->instance);
+}
+
+static void refused_rows(struct world *w, const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		refused(w, rows[i].line, rows[i].code, rows[i].says);
+	child_sh(&w->server, "! tc qdisc show dev srv0 | grep clsact");
+	child_sh(&w->server, "! ip link show dev srv0 | grep prog/xdp");
+}
+
+static void what_is_wrong_by_itself_is_exit_2(void **state)
+{
+	refused_rows(*state, usage_rows, TEST_COUNT(usage_rows));
+}
+
+static void what_is_wrong_for_this_machine_is_exit_1(void **state)
+{
+	refused_rows(*state, machine_rows, TEST_COUNT(machine_rows));
+}
+
+static void without_root_is_refused(void **state)
+{
+	static struct child_result r;
+	struct world *w = *state;
+	char *argv[] = { "setpriv", "--reuid=65534", "--clear-groups", BMC_BMCCTL, "start",
+			 "--name",  w->instance,     "--iface",	       WORLD_IF,   NULL };
+
+	child_run(&w->server, argv, 20, &r);
+	assert_int_equal(r.code, FAILED);
+	assert_non_null(strstr(r.err, "root"));
+	leaks_check(w->cookie, w->instance);
+}
+
+static void a_foreign_xdp_program_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	ns_pass_through(&w->server, WORLD_IF);
+	refused(w, "start --name %s --iface " WORLD_IF, FAILED, WORLD_IF);
+	assert_non_null(strstr(bmcctl_result.err, "XDP"));
+	child_sh(&w->server, "ip link show dev " WORLD_IF " | grep -q prog/xdp");
+	child_sh(&w->server, "! tc qdisc show dev " WORLD_IF " | grep clsact");
+}
+
+static void an_instance_that_runs_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	world_start_bmc(w, "");
+	assert_int_equal(bmcctl(&w->server, "start --name %s --iface " WORLD_IF, w->instance),
+			 FAILED);
+	assert_non_null(strstr(bmcctl_result.err, w->instance));
+	world_open_clients(w);
+	world_cache(w, "k", "still works");
+}
+
+static void an_interface_or_port_that_is_taken_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	ns_join(&w->server, "srv1", &w->client, "cli1", 78);
+	memcached_start(&w->plain, &w->server, 11212, NULL);
+	world_start_bmc(w, "");
+	assert_int_equal(bmcctl(&w->server, "start --name %sb --iface srv0 --port 11212",
+				w->instance),
+			 FAILED);
+	assert_non_null(strstr(bmcctl_result.err, "srv0"));
+	assert_int_equal(bmcctl(&w->server, "start --name %sb --iface srv1 --port 11211",
+				w->instance),
+			 FAILED);
+	assert_non_null(strstr(bmcctl_result.err, "11211"));
+	assert_int_equal(bmcctl(&w->server,
+				"start --name %sb --iface srv1 --port 11212 --memory 16M",
+				w->instance),
+			 0);
+	assert_int_equal(bmcctl(&w->server, "stop --name %sb", w->instance), 0);
+	world_open_clients(w);
+	world_cache(w, "k", "still works");
+}
+
+static void refused_with_memcached(struct world *w, const char *options, const char *says)
+{
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, options);
+	refused(w, "start --name %s --iface " WORLD_IF, FAILED, says);
+	memcached_stop(&w->memcached);
+}
+
+static void memcached_without_udp_is_refused(void **state)
+{
+	refused_with_memcached(*state, "-U 0", "-U");
+}
+
+static void memcached_on_loopback_alone_is_refused(void **state)
+{
+	refused_with_memcached(*state, "-l 127.0.0.1", "127.0.0.1");
+}
+
+static void memcached_that_does_not_answer_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, NULL);
+	memcached_freeze(&w->memcached);
+	refused(w, "start --name %s --iface " WORLD_IF, FAILED, "11211");
+}
+
+static void memcached_in_another_namespace_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	memcached_start(&w->memcached, &w->client, WORLD_PORT, NULL);
+	refused(w, "start --name %s --iface " WORLD_IF, FAILED, "11211");
+}
+
+static void memcached_with_binary_protocol_only_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	memcached_launch(&w->memcached, &w->server, WORLD_PORT, "-B binary");
+	test_sleep(0.3);
+	refused(w, "start --name %s --iface " WORLD_IF, FAILED, "11211");
+}
+
+#define EMPTY_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, world_teardown)
+#define REFUSED_TEST(name)                                                                         \
+	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
+
+static const struct CMUnitTest tests[] = {
+	REFUSED_TEST(what_is_wrong_by_itself_is_exit_2),
+	REFUSED_TEST(what_is_wrong_for_this_machine_is_exit_1),
+	REFUSED_TEST(without_root_is_refused),
+	REFUSED_TEST(a_foreign_xdp_program_is_refused),
+	REFUSED_TEST(an_instance_that_runs_is_refused),
+	REFUSED_TEST(an_interface_or_port_that_is_taken_is_refused),
+	EMPTY_TEST(memcached_without_udp_is_refused),
+	EMPTY_TEST(memcached_on_loopback_alone_is_refused),
+	EMPTY_TEST(memcached_that_does_not_answer_is_refused),
+	EMPTY_TEST(memcached_in_another_namespace_is_refused),
+	EMPTY_TEST(memcached_with_binary_protocol_only_is_refused),
+};
+
+TEST_MAIN(tests, NULL, NULL)
