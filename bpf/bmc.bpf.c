@@ -25,7 +25,7 @@ SEC("tc")
 int bmc_tc_egress(struct __sk_buff *skb)
 {
 	bmc_fill(skb);
-	return TC_ACT_OK;
+	return TC_ACT_UNSPEC;
 }
 
 /* ---- which sockets are memcached's: MARK, BORN, CLOSE, SERVER GONE ---- */

@@ -18,7 +18,7 @@
 #define IP_DF 0x4000
 #define IP_MF 0x2000
 #define IP_OFFSET 0x1fff
-#define TC_ACT_OK 0
+#define TC_ACT_UNSPEC (-1) /* go on with the next filter: others may have theirs */
 
 /* A barrier for the compiler: what was known about `x` is forgotten, its value is not. */
 #define bmc_hide(x) asm volatile("" : "+r"(x))

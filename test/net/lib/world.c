@@ -154,8 +154,11 @@ void world_expect(struct world *w, struct udp *u, const char *key, const char *v
 {
 	struct text want = {};
 
-	if (value)
-		text_add(&want, "VALUE %s 0 %zu\r\n%s\r\n", key, strlen(value), value);
+	if (value) {
+		text_add(&want, "VALUE %s 0 %zu\r\n", key, strlen(value));
+		text_append(&want, value, strlen(value));
+		text_add(&want, "\r\n");
+	}
 	text_add(&want, "END\r\n");
 	for (int i = 0; i < 3; i++) {
 		udp_get(u, key, &w->text);
