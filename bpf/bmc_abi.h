@@ -194,7 +194,7 @@ struct bmc_config {
 #define BMC_STATS(X)                                                                               \
 	X(REQUESTS, "requests", "UDP datagrams to a served port")                                  \
 	X(GETS, "gets", "get requests understood")                                                 \
-	X(KEYS, "keys", "keys asked for by understood gets")                                       \
+	X(KEYS, "keys", "keys looked up: of each get up to the first that is missing")             \
 	X(HITS, "hits", "get requests answered in the kernel")                                     \
 	X(HIT_KEYS, "hit_keys", "keys answered in the kernel")                                     \
 	X(HIT_BYTES, "hit_bytes", "bytes of reply text sent by the kernel")                        \

@@ -85,7 +85,7 @@ BMC_INLINE __u64 mc_answer_bytes(const struct bmc_answer_window *win, __u32 pos,
 	__u64 key_end = mc_answer_find(win, pos + 6, (__u32)end, ' ');
 	__u64 flags_end = mc_answer_find(win, (__u32)key_end + 1, (__u32)end, ' ');
 
-	return mc_answer_number(win, (__u32)flags_end + 1);
+	return flags_end < end ? mc_answer_number(win, (__u32)flags_end + 1) : MC_NO_NUMBER;
 }
 
 /* The kind of a line by its first bytes, `word` 8 and `more` the next 8. */

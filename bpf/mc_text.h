@@ -293,6 +293,8 @@ BMC_STEP int mc_text_request(const struct bmc_window *win, __u32 pos, __u32 end,
 	if (stop == MC_END_OPEN)
 		return -1;
 	len = (__u32)(at - start);
+	if (!len && stop == MC_END_SPACE) /* spaces beyond what is looked at */
+		return mc_lost(out, BMC_LOST_REJECTED);
 	word = bmc_window64(win, start);
 	if (len < 8)
 		word = bmc_keep_bytes(word, len);

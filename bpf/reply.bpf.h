@@ -277,8 +277,12 @@ static __always_inline enum bmc_verdict bmc_reply_request(struct xdp_md *ctx, st
 {
 	int r;
 
-	if (bmc_rx_load(ctx, w, rx) ||
-	    (rx->pkt.family == 4 ? bmc_rx_ipv4(w, &rx->pkt) : bmc_rx_ipv6(w, &rx->pkt)))
+	if (bmc_rx_load(ctx, w, rx))
+		return bmc_pass(stats, BMC_STAT_PASS_FORM);
+	r = rx->pkt.family == 4 ? bmc_rx_ipv4(w, &rx->pkt) : bmc_rx_ipv6(w, &rx->pkt);
+	if (r == BMC_RX_CHECKSUM)
+		return bmc_pass(stats, BMC_STAT_PASS_CHECKSUM);
+	if (r)
 		return bmc_pass(stats, BMC_STAT_PASS_FORM);
 	if (bmc_rx_checksum(w, rx, udp))
 		return bmc_pass(stats, BMC_STAT_PASS_CHECKSUM);

@@ -9,6 +9,7 @@
 
 #define BMC_FRAME_MIN (sizeof(struct mc_udp_frame) + 6) /* a frame and "get k\n" */
 #define BMC_IP4_OPTIONS_MAX 40
+#define BMC_RX_CHECKSUM (-2)
 #define BMC_HEAD_MAX 104 /* Ethernet, two tags, the longest IPv4 header, UDP, frame: 98 */
 
 /* ---- one's complement arithmetic (RFC 1071), native order ---- */
@@ -59,7 +60,7 @@ static __always_inline int bmc_rx_options(struct bmc_work *w, __u32 at, __u32 le
 	return (int)bmc_work_sum(w, at, len);
 }
 
-/* The addresses, and the header's checksum. -1: not to be answered. */
+/* The addresses, and the header's checksum. -1: not to be answered; BMC_RX_CHECKSUM. */
 static __always_inline int bmc_rx_ipv4(struct bmc_work *w, const struct bmc_pkt *pkt)
 {
 	struct iphdr *ip = bmc_head_at(w, pkt->l3);
@@ -78,7 +79,7 @@ static __always_inline int bmc_rx_ipv4(struct bmc_work *w, const struct bmc_pkt 
 		more = bmc_rx_options(w, pkt->l3 + sizeof(*ip), options);
 	if (more < 0)
 		return -1;
-	return bmc_fold(sum + (__u32)more) == 0xffff ? 0 : -1;
+	return bmc_fold(sum + (__u32)more) == 0xffff ? 0 : BMC_RX_CHECKSUM;
 }
 
 static __always_inline int bmc_rx_ipv6(struct bmc_work *w, const struct bmc_pkt *pkt)
