@@ -224,10 +224,11 @@ static int check_sockets(const struct bmc_plan *plan, const struct listening *l,
 				"in /etc/memcached.conf)",
 				port, port, port);
 	if (!l->reachable && !all_loopback(plan))
-		return bmc_fail("the memcached at port %u listens on loopback only: packets of "
+		return bmc_fail("the memcached at port %u listens on %s only, which is loopback: "
+				"packets of "
 				"'%s' never reach it; give it "
 				"an address with -l (in /etc/memcached.conf)",
-				port, plan->iface[0].name);
+				port, l->listener->addr, plan->iface[0].name);
 	return 0;
 }
 

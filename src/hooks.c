@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define FILTERS_MAX 256
-#define FILTER_HANDLE 1
 #define FILTER_NAME "bmc_tc_egress"
 
 int bmc_hooks_attach_cgroup(const char *instance, const struct bpf_program *prog, int cgroup_fd)
@@ -86,7 +85,7 @@ int bmc_hooks_plan_tc(int prog_fd, struct bmc_iface *iface)
 	if (err)
 		return err;
 	iface->made_clsact = !has;
-	iface->tc_handle = FILTER_HANDLE;
+	iface->tc_handle = has ? BMC_FILTER_HANDLE : BMC_FILTER_HANDLE_MADE;
 	iface->tc_priority = 1;
 	for (int i = 0; i < n && i < FILTERS_MAX; i++) {
 		if (list[i].egress && list[i].priority == iface->tc_priority) {

@@ -7,6 +7,10 @@
 
 struct bpf_program;
 
+/* The filter's handle says whether clsact was made for it: so much is known even when the notes are gone. */
+#define BMC_FILTER_HANDLE 1
+#define BMC_FILTER_HANDLE_MADE 2
+
 /* Attaches to a cgroup and pins the link as links/<program>. 0 or -errno. */
 int bmc_hooks_attach_cgroup(const char *instance, const struct bpf_program *prog, int cgroup_fd);
 

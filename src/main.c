@@ -30,6 +30,12 @@ static void help(void)
 	       "version.\n");
 }
 
+static int version(void)
+{
+	printf("bmcctl %s\n", BMC_VERSION);
+	return BMC_DONE_OK;
+}
+
 static const struct bmc_command *find(const char *name)
 {
 	for (size_t i = 0; i < BMC_ARRAY_SIZE(commands); i++) {
@@ -92,10 +98,8 @@ int main(int argc, char *argv[])
 		help();
 		return BMC_DONE_OK;
 	}
-	if (!strcmp(argv[1], "--version")) {
-		printf("bmcctl %s\n", BMC_VERSION);
-		return BMC_DONE_OK;
-	}
+	if (!strcmp(argv[1], "--version"))
+		return version();
 	command = find(argv[1]);
 	if (!command)
 		return bmc_usage("unknown command '%s'", argv[1]);
@@ -103,6 +107,8 @@ int main(int argc, char *argv[])
 	code = bmc_options_parse(command, argc - 2, argv + 2, &options);
 	if (code)
 		return code;
+	if (options.version)
+		return version();
 	if (options.help) {
 		bmc_options_help(command);
 		return BMC_DONE_OK;

@@ -57,7 +57,7 @@ static int set_memory(struct bmc_options *o, const char *value)
 	if (err == -EINVAL)
 		return bmc_usage("--memory: '%s' is not a size; say for example 256M or 2G", value);
 	if (err || o->memory < BMC_MEMORY_MIN)
-		return bmc_usage("--memory: %s is too little; the least is 16M", value);
+		return bmc_usage("--memory: '%s' is too little; the least is 16M", value);
 	return 0;
 }
 
@@ -88,7 +88,7 @@ static int set_user(struct bmc_options *o, const char *value)
 	if (user)
 		uid = user->pw_uid;
 	else if (bmc_parse_number(value, 0, 0xfffffffeU, &uid))
-		return bmc_usage("--user: there is no user '%s'", value);
+		return bmc_fail("--user: there is no user '%s' on this machine", value);
 	o->user = value;
 	o->uid = (__u32)uid;
 	return 0;
@@ -148,6 +148,13 @@ static int set_verbose(struct bmc_options *o, const char *value)
 	return 0;
 }
 
+static int set_version(struct bmc_options *o, const char *value)
+{
+	(void)value;
+	o->version = 1;
+	return 0;
+}
+
 static int set_help(struct bmc_options *o, const char *value)
 {
 	(void)value;
@@ -175,6 +182,7 @@ static const struct row rows[] = {
 	{ 'j', "json", NULL, set_json, "print JSON" },
 	{ 'v', "verbose", NULL, set_verbose, "show what libbpf says" },
 	{ 'h', "help", NULL, set_help, "this text" },
+	{ 'h', "version", NULL, set_version, "the version" },
 };
 
 void bmc_options_default(struct bmc_options *ret)
@@ -229,7 +237,7 @@ int bmc_options_parse(const struct bmc_command *command, int argc, char *const a
 	for (int i = 0; i < argc; i++) {
 		int code = parse_one(command, argv, argc, &i, ret);
 
-		if (code || ret->help)
+		if (code || ret->help || ret->version)
 			return code;
 	}
 	if (!ret->n_ports)

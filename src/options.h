@@ -27,6 +27,7 @@ struct bmc_options {
 	int json;
 	int verbose;
 	int help;
+	int version;
 };
 
 /* One command. */
@@ -41,8 +42,8 @@ struct bmc_command {
 void bmc_options_default(struct bmc_options *ret);
 
 /*
- * Parses what follows the command's name. 0; otherwise the exit code, everything said. --help sets ret->help and
- * ends the parsing.
+ * Parses what follows the command's name. 0; otherwise the exit code, everything said. --help and --version
+ * set a flag and end the parsing.
  */
 int bmc_options_parse(const struct bmc_command *command, int argc, char *const argv[],
 		      struct bmc_options *ret);

@@ -22,6 +22,8 @@ struct stop {
 	struct bmc_instance note;
 	int noted;
 	__u32 map_id; /* of a map that its programs use; 0: no such pin is left */
+	__u32 made[BMC_IFACES_MAX]; /* interfaces whose clsact is ours */
+	int n_made;
 	int removed;
 	int err; /* the first failure */
 	char *why;
@@ -95,6 +97,8 @@ static void remove_filters(struct stop *s, __u32 ifindex)
 		if (gone > 0) {
 			s->say("detached TC egress from %s\n", name);
 			s->removed++;
+			if (list[i].handle == BMC_FILTER_HANDLE_MADE && s->n_made < BMC_IFACES_MAX)
+				s->made[s->n_made++] = ifindex;
 		}
 		bmc_fault_point("TC detached");
 	}
@@ -109,25 +113,35 @@ static void remove_all_filters(struct stop *s)
 		remove_filters(s, all[i]);
 }
 
-static void remove_clsact(struct stop *s)
+static void remove_clsact(struct stop *s, __u32 ifindex, const char *name)
 {
+	int gone = bmc_hooks_remove_clsact(ifindex);
+
+	if (gone < 0)
+		failed(s, gone, "the clsact qdisc of", name);
+	if (gone > 0) {
+		s->say("removed the clsact qdisc of %s\n", name);
+		s->removed++;
+	}
+	bmc_fault_point("clsact removed");
+}
+
+static void remove_made_qdiscs(struct stop *s)
+{
+	char name[IF_NAMESIZE];
+
+	for (int i = 0; i < s->n_made; i++) {
+		if (if_indextoname(s->made[i], name))
+			remove_clsact(s, s->made[i], name);
+	}
+	/* noted, but without a filter: `start` or `stop` was killed in between */
 	for (int i = 0; s->noted && i < BMC_IFACES_MAX; i++) {
 		const struct bmc_iface *iface = &s->note.iface[i];
-		char name[IF_NAMESIZE];
-		int gone;
 
 		/* the number can be another interface's by now */
-		if (!iface->ifindex || !iface->made_clsact ||
-		    !if_indextoname(iface->ifindex, name) || strcmp(name, iface->name))
-			continue;
-		gone = bmc_hooks_remove_clsact(iface->ifindex);
-		if (gone < 0)
-			failed(s, gone, "the clsact qdisc of", name);
-		if (gone > 0) {
-			s->say("removed the clsact qdisc of %s\n", name);
-			s->removed++;
-		}
-		bmc_fault_point("clsact removed");
+		if (iface->ifindex && iface->made_clsact && if_indextoname(iface->ifindex, name) &&
+		    !strcmp(name, iface->name))
+			remove_clsact(s, iface->ifindex, name);
 	}
 }
 
@@ -215,7 +229,7 @@ int bmc_lifecycle_stop(const char *name, bmc_say_fn say, char *why)
 	}
 	bmc_pins_each(name, "links", remove_xdp_link, s);
 	remove_all_filters(s);
-	remove_clsact(s);
+	remove_made_qdiscs(s);
 	bmc_pins_each(name, "links", remove_other_link, s);
 	if (!s->err) {
 		err = bmc_pins_clear(name);
