@@ -249,7 +249,11 @@ static int check_server(const struct bmc_options *options, struct bmc_plan *plan
 	l = look_at(&sockets);
 	if (!l.tcp && options->wait) {
 		free(sockets.list);
-		return 0;
+		if (options->user)
+			return 0;
+		return bmc_fail("no memcached listens on port %u yet, so --wait needs --user: "
+				"whose will it be?",
+				port);
 	}
 	code = check_sockets(plan, &l, port);
 	if (!code)
@@ -270,9 +274,6 @@ int bmc_check_servers(const struct bmc_options *options, struct bmc_plan *plan)
 	__u64 connections = 0;
 	int code;
 
-	if (options->wait && !options->user)
-		return bmc_usage(
-			"--wait needs --user: nobody is running whose user could be taken");
 	plan->config.n_ports = (__u32)options->n_ports;
 	for (int i = 0; i < options->n_ports; i++) {
 		code = check_server(options, plan, i, &connections);

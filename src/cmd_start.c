@@ -71,9 +71,6 @@ int bmc_cmd_start(const struct bmc_options *options)
 
 	if (!options->n_ifaces)
 		return bmc_usage("start: at least one --iface is needed");
-	if (options->wait && !options->user)
-		return bmc_usage(
-			"--wait needs --user: nobody is running whose user could be taken");
 	code = bmc_cmd_check_rights();
 	if (code)
 		return code;
