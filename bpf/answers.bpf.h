@@ -65,7 +65,7 @@ static __always_inline int bmc_answer_count(struct bmc_conn *conn, const struct 
 	if (a->kind == MC_ANSWER_UNREADABLE)
 		return 1;
 	if (a->kind == MC_ANSWER_REFUSED)
-		counts = BMC_READ_ONCE(conn->cmd) != 0;
+		counts = conn->out_rep != 0; /* the first line is no command's answer */
 	if (a->kind == MC_ANSWER_ERROR)
 		counts = bmc_after(BMC_READ_ONCE(conn->doubt), conn->out_rep) <= 0;
 	conn->out_rep += counts;

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "sockets.h"
 
-#include "netlink.h"
-
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <linux/inet_diag.h>
-#include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,73 +12,98 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define ALL_STATES 0xffffffffU
-
-struct collect {
-	struct bmc_socket_list *out;
-	__u16 port;
-	__u8 tcp;
+/* A line of /proc/net/{tcp,udp}{,6}; the words of an address are in the order of the machine (proc(5)). */
+struct line {
+	__u32 local[4];
+	__u32 remote[4];
+	unsigned int port;
+	unsigned int peer_port;
+	unsigned int state;
+	unsigned int queued;
+	unsigned int uid;
+	unsigned long long inode;
 };
 
-static int is_loopback(const struct inet_diag_msg *diag)
+static int read_line(const char *text, int v6, struct line *l)
 {
-	if (diag->idiag_family == AF_INET)
-		return (ntohl(diag->id.idiag_src[0]) >> 24) == 127;
-	return IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)diag->id.idiag_src);
+	memset(l, 0, sizeof(*l));
+	if (v6)
+		return sscanf(text,
+			      "%*d: %8x%8x%8x%8x:%4x %8x%8x%8x%8x:%4x %2x %*x:%x %*x:%*x %*x %u "
+			      "%*d %llu",
+			      &l->local[0], &l->local[1], &l->local[2], &l->local[3], &l->port,
+			      &l->remote[0], &l->remote[1], &l->remote[2], &l->remote[3],
+			      &l->peer_port, &l->state, &l->queued, &l->uid, &l->inode) == 14;
+	return sscanf(text, "%*d: %8x:%4x %8x:%4x %2x %*x:%x %*x:%*x %*x %u %*d %llu", &l->local[0],
+		      &l->port, &l->remote[0], &l->peer_port, &l->state, &l->queued, &l->uid,
+		      &l->inode) == 8;
 }
 
-static void describe(const struct inet_diag_msg *diag, __u8 tcp, struct bmc_socket *s)
+static int is_loopback(const struct line *l, int v6)
+{
+	if (!v6)
+		return (ntohl(l->local[0]) >> 24) == 127;
+	return IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)l->local);
+}
+
+static void describe(const struct line *l, int tcp, int v6, struct bmc_socket *s)
 {
 	memset(s, 0, sizeof(*s));
-	s->inode = diag->idiag_inode;
-	s->uid = diag->idiag_uid;
-	s->queued = diag->idiag_rqueue;
-	s->tcp = tcp;
-	s->listener = tcp && diag->idiag_state == TCP_LISTEN;
-	s->any = !(diag->id.idiag_src[0] | diag->id.idiag_src[1] | diag->id.idiag_src[2] |
-		   diag->id.idiag_src[3]);
-	s->loopback = (__u8)is_loopback(diag);
-	s->port = ntohs(diag->id.idiag_sport);
-	s->peer_port = ntohs(diag->id.idiag_dport);
-	inet_ntop(diag->idiag_family, diag->id.idiag_src, s->addr, sizeof(s->addr));
-	inet_ntop(diag->idiag_family, diag->id.idiag_dst, s->peer, sizeof(s->peer));
+	s->inode = l->inode;
+	s->uid = l->uid;
+	s->queued = l->queued;
+	s->tcp = (__u8)tcp;
+	s->listener = tcp && l->state == TCP_LISTEN;
+	s->any = !(l->local[0] | l->local[1] | l->local[2] | l->local[3]);
+	s->loopback = (__u8)is_loopback(l, v6);
+	s->port = (__u16)l->port;
+	s->peer_port = (__u16)l->peer_port;
+	inet_ntop(v6 ? AF_INET6 : AF_INET, l->local, s->addr, sizeof(s->addr));
+	inet_ntop(v6 ? AF_INET6 : AF_INET, l->remote, s->peer, sizeof(s->peer));
 }
 
-static int add_socket(const struct nlmsghdr *msg, void *arg)
+static int add_socket(struct bmc_socket_list *list, const struct line *l, int tcp, int v6)
 {
-	const struct inet_diag_msg *diag = NLMSG_DATA(msg);
-	struct collect *c = arg;
-	struct bmc_socket *grown;
+	struct bmc_socket *grown = realloc(list->list, (list->n + 1) * sizeof(*grown));
 
-	if (msg->nlmsg_type != SOCK_DIAG_BY_FAMILY || ntohs(diag->id.idiag_sport) != c->port ||
-	    !diag->idiag_inode)
-		return 0;
-	grown = realloc(c->out->list, (c->out->n + 1) * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
-	c->out->list = grown;
-	describe(diag, c->tcp, &grown[c->out->n++]);
+	list->list = grown;
+	describe(l, tcp, v6, &grown[list->n++]);
 	return 0;
 }
 
+/* An inode of 0: nobody has it (not accepted yet, or TIME_WAIT). */
+static int read_table(const char *path, int tcp, int v6, __u16 port, struct bmc_socket_list *list)
+{
+	char text[512];
+	struct line l;
+	int err = 0;
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		return errno == ENOENT ? 0 : -errno; /* no IPv6 here */
+	while (!err && fgets(text, sizeof(text), file)) {
+		if (read_line(text, v6, &l) && l.port == port && l.inode)
+			err = add_socket(list, &l, tcp, v6);
+	}
+	fclose(file);
+	return err;
+}
+
+/* /proc rather than sock_diag: that takes modules which a kernel may not be able to load. */
 int bmc_sockets_of_port(__u16 port, struct bmc_socket_list *ret)
 {
-	struct collect c = { .out = ret, .port = port };
-	int err = 0;
+	int err;
 
 	memset(ret, 0, sizeof(*ret));
-	for (int i = 0; !err && i < 4; i++) {
-		struct inet_diag_req_v2 request = { .idiag_states = ALL_STATES };
-
-		c.tcp = i < 2;
-		request.sdiag_family = i & 1 ? AF_INET6 : AF_INET;
-		request.sdiag_protocol = c.tcp ? IPPROTO_TCP : IPPROTO_UDP;
-		request.id.idiag_sport = htons(port);
-		err = bmc_netlink_dump(NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, &request,
-				       sizeof(request), add_socket, &c);
-		if (err == -ENOENT) /* udp_diag is a module that may be missing */
-			err = 0;
-	}
+	err = read_table("/proc/net/tcp", 1, 0, port, ret);
+	if (!err)
+		err = read_table("/proc/net/tcp6", 1, 1, port, ret);
+	if (!err)
+		err = read_table("/proc/net/udp", 0, 0, port, ret);
+	if (!err)
+		err = read_table("/proc/net/udp6", 0, 1, port, ret);
 	if (err) {
 		free(ret->list);
 		memset(ret, 0, sizeof(*ret));
