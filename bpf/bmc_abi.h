@@ -128,6 +128,8 @@ enum bmc_lost {
 #define BMC_HOLD_ORD (1ULL << 32)
 
 /* A followed TCP connection: sk_storage of memcached's socket, made by BORN or, for old ones, by `start`. */
+#define BMC_AHEAD 3
+
 struct bmc_conn {
 	/* both sides */
 	__u64 writer; /* [word] */
@@ -148,7 +150,11 @@ struct bmc_conn {
 	__u8 in_skip; /* in the middle of a long line that changes nothing */
 	__u64 redo_at; /* time of `redo`; 0: none */
 	__u64 in_block; /* bytes of a data block, its \r\n included, still to come */
-	__u64 pad1[4];
+	__u64 in_whole; /* the same block's whole length */
+	struct {
+		__u32 from;
+		__u32 to;
+	} ahead[BMC_AHEAD]; /* sequence numbers that came ahead of their turn, inside the block; empty: from == to */
 	/* egress; under `out_busy` */
 	__u32 out_busy; /* [word] */
 	__u32 out_next; /* sequence number of the next answer byte */

@@ -68,6 +68,7 @@ __noinline int bmc_conn_request(struct bmc_work *w, struct bmc_conn *conn)
 		if (w->req.key.len)
 			bmc_conn_write(w, conn);
 		conn->in_block = w->req.block;
+		conn->in_whole = w->req.block;
 		break;
 	case MC_OP_FLUSH:
 		bmc_conn_flush(w, conn);

@@ -57,6 +57,73 @@ static __always_inline enum bmc_verdict bmc_drop(enum bmc_stat why)
 	return BMC_DROP;
 }
 
+/* ---- bytes ahead of their turn ---- */
+
+/*
+ * A segment that comes ahead of its turn and lies wholly inside the data block that contains `next`: what its bytes
+ * are does not matter, only that they came. 0: noted; -1: it does not, or there is no room.
+ */
+static __always_inline int bmc_ahead_note(struct bmc_conn *conn, __u32 from, __u32 to)
+{
+	__u32 empty = BMC_AHEAD;
+
+	if ((__u64)(__u32)(to - conn->in_next) > conn->in_block)
+		return -1;
+#pragma unroll
+	for (__u32 i = 0; i < BMC_AHEAD; i++) {
+		__u32 f = conn->ahead[i].from, t = conn->ahead[i].to;
+
+		if (f != t && (bmc_after(f, to) > 0 || bmc_after(from, t) > 0))
+			continue;
+		if (f != t) { /* they touch: one range */
+			from = bmc_after(f, from) < 0 ? f : from;
+			to = bmc_after(t, to) > 0 ? t : to;
+		}
+		conn->ahead[i].from = 0;
+		conn->ahead[i].to = 0;
+		empty = i;
+	}
+#pragma unroll
+	for (__u32 i = 0; i < BMC_AHEAD; i++) {
+		if (empty == i) {
+			conn->ahead[i].from = from;
+			conn->ahead[i].to = to;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+/* `next` has reached what came ahead: over it. */
+static __always_inline void bmc_ahead_take(struct bmc_conn *conn)
+{
+	for (__u32 n = 0; n < BMC_AHEAD * BMC_AHEAD; n++) {
+		__u32 i = n % BMC_AHEAD, from = conn->ahead[i].from, to = conn->ahead[i].to;
+		__u32 len = to - conn->in_next;
+
+		if (from == to || bmc_after(from, conn->in_next) > 0)
+			continue;
+		conn->ahead[i].from = 0;
+		conn->ahead[i].to = 0;
+		if (bmc_after(to, conn->in_next) <= 0)
+			continue;
+		if (len > conn->in_block) { /* cannot be: it was inside the block */
+			bmc_conn_lost(conn, BMC_LOST_UNPARSED);
+			return;
+		}
+		conn->in_block -= len;
+		conn->in_next = to;
+	}
+}
+
+/* Whether parsed bytes lie in the block that contains `next`: what they are does not matter. */
+static __always_inline int bmc_inside_block(const struct bmc_conn *conn, __u32 from, __u32 to)
+{
+	__u32 begin = conn->in_next - (__u32)(conn->in_whole - conn->in_block);
+
+	return conn->in_block && bmc_after(from, begin) >= 0 && bmc_after(to, conn->in_next) <= 0;
+}
+
 /*
  * Parsed bytes come again and TCP has not accepted their first copy: refused (a wrong checksum is found after this
  * hook), or still waiting. Dropped, so that what TCP accepts is what was parsed; lost if it never is.
@@ -100,18 +167,25 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 		bmc_conn_lost(conn, BMC_LOST_URGENT);
 		return BMC_TO_STACK;
 	}
-	if (bmc_after(seg->seq, next) > 0)
+	if (bmc_after(seg->seq, next) > 0) {
+		if (!fin && !bmc_ahead_note(conn, seg->seq, end))
+			return BMC_TO_STACK;
 		return bmc_drop(BMC_STAT_DROP_AHEAD);
+	}
 	if (bmc_after(end, tcp.rcv_nxt) <= 0)
 		return BMC_TO_STACK;
 	if (!tcp.window && tcp.rcv_nxt == next) /* refused anyway: not parsed before its time */
 		return bmc_drop(BMC_STAT_DROP_AHEAD);
 	old = next - seg->seq;
-	if (old && tcp.rcv_nxt != next)
+	if (old && tcp.rcv_nxt != next) {
+		if (bmc_inside_block(conn, seg->seq, end))
+			return BMC_TO_STACK;
 		return bmc_conn_redo(conn, &tcp);
+	}
 	if (old < seg->len)
 		bmc_conn_parse(skb, w, conn, seg->off + old);
 	conn->in_next = end;
+	bmc_ahead_take(conn);
 	return BMC_TO_STACK;
 }
 
