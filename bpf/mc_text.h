@@ -181,25 +181,30 @@ BMC_INLINE int mc_text_tokens(const struct bmc_window *win, __u32 at, __u32 end,
 }
 
 /*
- * The rest of a line whose key was scanned into out->key. A key with control characters is memcached's to have, but
- * is never cached: only the line's reading matters. A NUL ends the line for memcached: not followed.
+ * The rest of a store line whose key has control characters: memcached's to have, never cached, so only the line's
+ * reading matters. Returns the key's end; 0: not certain; -1: not there yet.
  */
-BMC_INLINE int mc_text_keyed(const struct bmc_window *win, __u32 end, __u32 start,
-			     enum mc_verb verb, struct mc_request *out)
+BMC_INLINE int mc_text_odd_key(const struct bmc_window *win, __u32 end, struct mc_request *out)
 {
-	__u64 at = (__u64)out->key.pos + out->key.len;
-	int stop;
+	__u64 at = mc_token_end_exact(win, out->key.pos);
 
-	if (at < end && bmc_window8(win, at) < ' ' && bmc_window8(win, at) != '\r' &&
-	    bmc_window8(win, at) != '\n') {
-		if (verb == MC_VERB_CHANGE && bmc_window8(win, at))
-			return mc_whole_line(win, start, end, MC_OP_OTHER, out);
-		return mc_lost(out, BMC_LOST_REJECTED);
-	}
-	stop = mc_split(win, (__u32)at, end, &out->rest);
+	if (at >= end)
+		return -1;
+	if (bmc_window8(win, at) != ' ' || at - out->key.pos > BMC_KEY_MAX)
+		return 0;
+	out->key.len = 0;
+	return (int)at;
+}
+
+/* What follows the key, at `at`. */
+BMC_INLINE int mc_text_after_key(const struct bmc_window *win, __u32 at, __u32 end, __u32 start,
+				 enum mc_verb verb, struct mc_request *out)
+{
+	int stop = mc_split(win, at, end, &out->rest);
+
 	if (stop == MC_END_OPEN)
 		return -1;
-	if (stop != MC_END_LINE || !out->key.len)
+	if (stop != MC_END_LINE)
 		return mc_lost(out, BMC_LOST_REJECTED);
 	out->used = out->rest.used - start;
 	if (verb != MC_VERB_CHANGE)
@@ -207,6 +212,32 @@ BMC_INLINE int mc_text_keyed(const struct bmc_window *win, __u32 end, __u32 star
 	out->op = MC_OP_CHANGE;
 	out->silent = (__u8)mc_last_is_noreply(win, &out->rest);
 	return 0;
+}
+
+/* The rest of a line whose key was scanned into out->key. A NUL ends the line for memcached: not followed. */
+BMC_INLINE int mc_text_keyed(const struct bmc_window *win, __u32 end, __u32 start,
+			     enum mc_verb verb, struct mc_request *out)
+{
+	__u64 at = (__u64)out->key.pos + out->key.len;
+	__u8 stop = bmc_window8(win, at);
+
+	if (at < end && stop < ' ' && stop != '\r' && stop != '\n') {
+		int behind;
+
+		if (!stop)
+			return mc_lost(out, BMC_LOST_REJECTED);
+		if (verb == MC_VERB_CHANGE)
+			return mc_whole_line(win, start, end, MC_OP_OTHER, out);
+		behind = mc_text_odd_key(win, end, out);
+		if (behind < 0)
+			return -1;
+		if (!behind)
+			return mc_lost(out, BMC_LOST_REJECTED);
+		return mc_text_after_key(win, (__u32)behind, end, start, verb, out);
+	}
+	if (at < end && !out->key.len)
+		return mc_lost(out, BMC_LOST_REJECTED);
+	return mc_text_after_key(win, (__u32)at, end, start, verb, out);
 }
 
 /* gat, gats: the line must be whole; `used` leads to the keys, which mc_text_touch_key reads one by one. */

@@ -189,7 +189,7 @@ static const struct lost {
 	LOST("set k 0 0 5\r\r\n", BMC_LOST_REJECTED),
 	LOST("set k 0 0 5\0\r\n", BMC_LOST_REJECTED),
 	LOST("set k\0 0 0 5\r\n", BMC_LOST_REJECTED),
-	LOST("set k\t 0 0 5\r\n", BMC_LOST_REJECTED),
+	LOST("set k\t" A250 " 0 0 5\r\n", BMC_LOST_REJECTED), /* too long in all */
 	LOST("set " A250 "a 0 0 5\r\n", BMC_LOST_REJECTED),
 	LOST("set \r\n", BMC_LOST_REJECTED),
 	LOST("set   \r\n", BMC_LOST_REJECTED),
@@ -229,6 +229,20 @@ static void test_lost(void **state)
 		expect(r.lost == lost[i].why, "%.40s: lost for %d, not %d", lost[i].text, r.lost,
 		       lost[i].why);
 	}
+}
+
+/* A key with control characters is memcached's to have and never cached: the line is read, no key is named. */
+static void test_store_of_a_key_with_control_characters(void **state)
+{
+	static const char line[] = "set \x10\x01k\x7f 0 0 5\r\n";
+	struct bmc_window *win = window_new();
+	uint32_t end = window_put(win, 3, line, sizeof(line) - 1, 'x');
+	struct mc_request r = { 0 };
+
+	(void)state;
+	expect(mc_text_request(win, 3, end, &seed, &r) == 0, "not read");
+	expect(r.op == MC_OP_STORE && r.key.len == 0 && r.block == 7, "%s", op_name(r.op));
+	expect(r.used == sizeof(line) - 1, "%u bytes", r.used);
 }
 
 /* More spaces than are looked at, wherever memcached allows them, hide no write. */
@@ -382,8 +396,11 @@ static int run_table(const char *group, void (*test)(void **state))
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lost),	   cmocka_unit_test(test_very_many_spaces),
-		cmocka_unit_test(test_touch_keys), cmocka_unit_test(test_touch_keys_odd),
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_very_many_spaces),
+		cmocka_unit_test(test_store_of_a_key_with_control_characters),
+		cmocka_unit_test(test_touch_keys),
+		cmocka_unit_test(test_touch_keys_odd),
 		cmocka_unit_test(test_numbers),
 	};
 	int failed = run_table("mc_text.h: lines", test_row);
