@@ -114,6 +114,7 @@ static __always_inline enum bmc_verdict bmc_marked_in(struct __sk_buff *skb, str
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	struct bmc_segment seg = {};
 	struct bmc_pkt pkt = {};
+	struct bmc_conn *conn;
 
 	if (mark->cookie == bpf_get_socket_cookie(skb)) {
 		if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt) ||
@@ -127,8 +128,14 @@ static __always_inline enum bmc_verdict bmc_marked_in(struct __sk_buff *skb, str
 		bmc_stats_count(BMC_STAT_DROP_EARLY);
 		return BMC_DROP;
 	}
-	if (sk->state == BPF_TCP_ESTABLISHED)
-		bmc_server_off(bmc_server_get(mark->server), BMC_OFF_UNSEEN);
+	if (sk->state != BPF_TCP_ESTABLISHED)
+		return BMC_TO_STACK;
+	/* BORN may have come in between, on another CPU: it is over once the state is ESTABLISHED */
+	bmc_rmb();
+	conn = bpf_sk_storage_get(&bmc_conns, sk, 0, 0);
+	if (conn && BMC_READ_ONCE(conn->ready))
+		return bmc_stream_in(skb, conn);
+	bmc_server_off(bmc_server_get(mark->server), BMC_OFF_UNSEEN);
 	return BMC_TO_STACK;
 }
 

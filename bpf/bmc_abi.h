@@ -140,8 +140,11 @@ struct bmc_conn {
 	__u16 life; /* its mark's */
 	__u8 server;
 	__u8 ready; /* set last */
-	__u64 pad0[4];
 	/* ingress; under `busy` */
+	__u32 probe; /* sequence number of a byte that was parsed while the window was closed */
+	__u8 probe_byte; /* the byte */
+	__u8 probed; /* there is one */
+	__u8 pad0[26];
 	__u32 busy; /* [word] */
 	__u32 in_next; /* sequence number of the next byte to parse */
 	__u32 redo; /* rcv_nxt when a retransmission of parsed bytes was dropped */

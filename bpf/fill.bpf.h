@@ -130,6 +130,7 @@ static __always_inline int bmc_way_take(struct bmc_bucket *b, struct bmc_entry *
 		taken = 1;
 	}
 	bpf_spin_unlock(&b->lock);
+	bmc_wmb(); /* seq is odd before a byte changes */
 	return taken;
 }
 
@@ -237,6 +238,7 @@ __noinline int bmc_fill_publish(struct bmc_work *w, __u32 way, __u64 stamp, __u3
 		why = BMC_STAT_REFUSED_STAMP;
 	if (why == BMC_STAT_FILLS && BMC_READ_ONCE(s->off))
 		why = BMC_STAT_REFUSED_OFF;
+	bmc_wmb(); /* the bytes are there before seq is even */
 	if (why == BMC_STAT_FILLS && written && index < BMC_WAYS) {
 		b->tag[index] = bmc_tag_of(w->key.hash);
 		b->valid |= 1U << index;

@@ -140,9 +140,12 @@ BMC_STEP int mc_text_flush(const struct bmc_window *win, struct mc_request *out)
 	out->op = MC_OP_FLUSH;
 	out->silent = (__u8)mc_last_is_noreply(win, t);
 	if (t->n > out->silent) {
-		__u32 minus = bmc_window8(win, t->pos[0]) == '-';
+		__u32 plus = bmc_window8(win, t->pos[0]) == '+';
 
-		out->delay = minus ? 0 : mc_number(win, t->pos[0], t->len[0]);
+		/* what strtol does not read is rejected, a negative time is now; more digits may be zeros */
+		out->delay = mc_number(win, t->pos[0] + plus, t->len[0] - plus);
+		if (out->delay == MC_NO_NUMBER)
+			out->delay = t->len[0] > 10 ? MC_DELAY_ODD : 0;
 	}
 	return 0;
 }

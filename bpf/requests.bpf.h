@@ -39,12 +39,14 @@ static __always_inline void bmc_conn_command(struct bmc_work *w, struct bmc_conn
 static __always_inline __u64 bmc_flush_time(__u64 delay)
 {
 	const __u64 second = 1000000000ULL;
+	__s64 at;
 
 	if (delay == MC_DELAY_ODD)
 		return ~0ULL;
 	if (delay <= 60 * 60 * 24 * 30)
 		return bpf_ktime_get_ns() + (delay + 2) * second;
-	return (delay + 2) * second - (__u64)bmc_config.wall_offset_ns;
+	at = (__s64)((delay + 2) * second) - bmc_config.wall_offset_ns;
+	return at > 0 ? (__u64)at : 0;
 }
 
 /* flush_all: UNKNOWN, and no fill until a delayed one has happened. */

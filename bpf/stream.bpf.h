@@ -125,6 +125,30 @@ static __always_inline int bmc_inside_block(const struct bmc_conn *conn, __u32 f
 }
 
 /*
+ * A byte that is sent into a closed window is parsed and refused; it comes again, alone or with more behind it. That
+ * it is the same byte must be known.
+ */
+static __always_inline void bmc_probe_note(struct __sk_buff *skb, struct bmc_conn *conn,
+					   const struct bmc_segment *seg)
+{
+	__u8 byte = 0;
+
+	conn->probed = !bpf_skb_load_bytes(skb, seg->off, &byte, 1);
+	conn->probe_byte = byte;
+	conn->probe = seg->seq;
+}
+
+static __always_inline int bmc_is_probe(struct __sk_buff *skb, const struct bmc_conn *conn,
+					const struct bmc_segment *seg)
+{
+	__u8 byte = 0;
+
+	if (!conn->probed || conn->probe != seg->seq || conn->in_next != seg->seq + 1 || !seg->len)
+		return 0;
+	return !bpf_skb_load_bytes(skb, seg->off, &byte, 1) && byte == conn->probe_byte;
+}
+
+/*
  * Parsed bytes come again and TCP has not accepted their first copy: refused (a wrong checksum is found after this
  * hook), or still waiting. Dropped, so that what TCP accepts is what was parsed; lost if it never is.
  */
@@ -156,9 +180,10 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 		bmc_conn_lost(conn, BMC_LOST_URGENT);
 		return BMC_TO_STACK;
 	}
+	/* TCP would refuse it now, but judges later: what it then takes would not have been seen */
 	if (bmc_after(seg->seq, tcp.rcv_nxt + 2 * tcp.rcv_wnd) > 0 ||
 	    bmc_after(seg->ack, tcp.write_seq) > 0)
-		return BMC_TO_STACK;
+		return bmc_drop(BMC_STAT_DROP_AHEAD);
 	if (bmc_after(tcp.rcv_nxt, next) > 0) {
 		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
 		return BMC_TO_STACK;
@@ -174,13 +199,17 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 	}
 	if (bmc_after(end, tcp.rcv_nxt) <= 0)
 		return BMC_TO_STACK;
-	if (!tcp.window && tcp.rcv_nxt == next) /* refused anyway: not parsed before its time */
-		return bmc_drop(BMC_STAT_DROP_AHEAD);
 	old = next - seg->seq;
-	if (old && tcp.rcv_nxt != next) {
+	if (old && tcp.rcv_nxt != next && !bmc_is_probe(skb, conn, seg)) {
 		if (bmc_inside_block(conn, seg->seq, end))
 			return BMC_TO_STACK;
 		return bmc_conn_redo(conn, &tcp);
+	}
+	if (!old && !tcp.window && seg->len) {
+		/* TCP refuses it, and answers: one byte is a probe that needs the answer (RFC 9293, 3.8.6.1) */
+		if (seg->len > 1)
+			return bmc_drop(BMC_STAT_DROP_AHEAD);
+		bmc_probe_note(skb, conn, seg);
 	}
 	if (old < seg->len)
 		bmc_conn_parse(skb, w, conn, seg->off + old);

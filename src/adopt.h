@@ -13,12 +13,13 @@ struct bmc_adopt {
 	/* what came of it */
 	int sockets; /* listeners and UDP sockets marked */
 	int old; /* connections that hold fills until they close */
-	int unaccepted; /* the accept queue was never seen empty */
 };
 
 /*
- * The programs are attached. Marks, waits (at most two seconds) until the accept queues were empty once, gives each
- * old connection its state. Then fills may begin. 0 or -errno (-EPERM: sockets of memcached cannot be had).
+ * The programs are attached. Marks the server's sockets, then gives each connection that is older than that its
+ * state. Ends when each one is known to have it, or to be closed; then fills may begin. 0, or -errno: -EPERM: sockets cannot
+ * be copied; -EACCES: a socket's process cannot be seen; -EEXIST: two processes share a port; -EPROTONOSUPPORT: a
+ * socket that is neither TCP nor UDP (MPTCP); -ETIMEDOUT: a connection is not accepted (two seconds).
  */
 int bmc_adopt_run(struct bmc_adopt *a);
 

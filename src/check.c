@@ -16,7 +16,8 @@
 
 #define KERNEL_LEAST (6U << 8 | 1)
 #define CONNECTIONS_DEFAULT 1024
-#define WRITERS_PER_CONNECTION 4
+#define CONNECTIONS_LEAST 16
+#define CONNECTIONS_MOST 1000000 /* as --connections */
 #define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
 
 int bmc_check_machine(const struct bmc_options *options)
@@ -25,6 +26,8 @@ int bmc_check_machine(const struct bmc_options *options)
 	char want[32], have[32];
 	__u64 available;
 
+	if (bmc_pins_hidden())
+		return bmc_fail("%s", BMC_PINS_HIDDEN);
 	if (kernel < KERNEL_LEAST)
 		return bmc_fail("this kernel is %u.%u: bmc needs 6.1 or newer", kernel >> 8,
 				kernel & 0xff);
@@ -150,8 +153,7 @@ int bmc_check_instances(const struct bmc_options *options, const struct bmc_plan
 
 /* What the sockets of a port tell. */
 struct listening {
-	const struct bmc_socket *listener; /* one that can be asked */
-	int tcp;
+	const struct bmc_socket *listener; /* one that can be asked; NULL: none */
 	int udp;
 	int reachable; /* TCP and UDP at an address that is not loopback */
 };
@@ -167,7 +169,6 @@ static struct listening look_at(const struct bmc_socket_list *sockets)
 			continue;
 		if (s->listener && !l.listener)
 			l.listener = s;
-		l.tcp |= s->listener;
 		l.udp |= !s->tcp;
 		l.reachable |= !s->tcp && !s->loopback;
 	}
@@ -193,8 +194,9 @@ static int ask(const struct bmc_socket *listener, __u16 port, struct bmc_memcach
 	err = bmc_memcached_ask(addr, port, ret);
 	if (err == -ETIMEDOUT)
 		return bmc_fail("the server at port %u gives no plain-text answer to 'stats "
-				"settings' within a second: "
-				"memcached behind TLS, or stopped, cannot be cached",
+				"settings' within a second: is it stopped, at its maxconns, or "
+				"behind TLS (which cannot be "
+				"cached)?",
 				port);
 	if (err == -EACCES)
 		return bmc_fail(
@@ -215,10 +217,6 @@ static int ask(const struct bmc_socket *listener, __u16 port, struct bmc_memcach
 
 static int check_sockets(const struct bmc_plan *plan, const struct listening *l, __u16 port)
 {
-	if (!l->tcp)
-		return bmc_fail(
-			"no memcached listens on port %u here: start it, or say --wait and --user",
-			port);
 	if (!l->udp)
 		return bmc_fail("the memcached at port %u has no UDP: start it with -U %u ('-U %u' "
 				"in /etc/memcached.conf)",
@@ -232,14 +230,59 @@ static int check_sockets(const struct bmc_plan *plan, const struct listening *l,
 	return 0;
 }
 
+/* Sockets of other users are nobody's business; two processes of memcached's user at one port are. */
+static int check_processes(const struct bmc_socket_list *sockets, const struct listening *l,
+			   __u16 port)
+{
+	struct bmc_owner first = { 0 }, owner;
+
+	for (size_t i = 0; i < sockets->n; i++) {
+		const struct bmc_socket *s = &sockets->list[i];
+
+		if ((s->tcp && !s->listener) || s->uid != l->listener->uid ||
+		    bmc_socket_owner(s->inode, &owner))
+			continue;
+		if (first.pid && owner.pid != first.pid)
+			return bmc_fail("two processes (%d and %d) have sockets of port %u: give "
+					"each memcached a "
+					"port of its own",
+					first.pid, owner.pid, port);
+		first = owner;
+	}
+	return 0;
+}
+
+/* What listens at the port i is a memcached that can be cached. */
+static int check_listening(const struct bmc_options *options, struct bmc_plan *plan, int i,
+			   const struct bmc_socket_list *sockets, const struct listening *l,
+			   __u64 *connections)
+{
+	__u16 port = options->port[i];
+	struct bmc_memcached server;
+	int code;
+
+	code = check_sockets(plan, l, port);
+	if (!code)
+		code = check_processes(sockets, l, port);
+	if (!code)
+		code = ask(l->listener, port, &server);
+	if (code)
+		return code;
+	if (options->user && l->listener->uid != options->uid)
+		return bmc_fail("the memcached at port %u runs as user id %u, not as --user %s",
+				port, l->listener->uid, options->user);
+	plan->config.uid[i] = l->listener->uid;
+	*connections += server.maxconns;
+	return 0;
+}
+
 static int check_server(const struct bmc_options *options, struct bmc_plan *plan, int i,
 			__u64 *connections)
 {
 	__u16 port = options->port[i];
 	struct bmc_socket_list sockets;
-	struct bmc_memcached server;
 	struct listening l;
-	int code, err;
+	int code = 0, err;
 
 	plan->config.port[i] = htons(port);
 	plan->config.uid[i] = options->uid;
@@ -247,24 +290,16 @@ static int check_server(const struct bmc_options *options, struct bmc_plan *plan
 	if (err)
 		return bmc_fail("cannot list the sockets of port %u: %s", port, strerror(-err));
 	l = look_at(&sockets);
-	if (!l.tcp && options->wait) {
-		free(sockets.list);
-		if (options->user)
-			return 0;
-		return bmc_fail("no memcached listens on port %u yet, so --wait needs --user: "
+	if (l.listener)
+		code = check_listening(options, plan, i, &sockets, &l, connections);
+	else if (!options->wait)
+		code = bmc_fail(
+			"no memcached listens on port %u here: start it, or say --wait and --user",
+			port);
+	else if (!options->user)
+		code = bmc_fail("no memcached listens on port %u yet, so --wait needs --user: "
 				"whose will it be?",
 				port);
-	}
-	code = check_sockets(plan, &l, port);
-	if (!code)
-		code = ask(l.listener, port, &server);
-	if (!code && options->user && l.listener->uid != options->uid)
-		code = bmc_fail("the memcached at port %u runs as user id %u, not as --user %s",
-				port, l.listener->uid, options->user);
-	if (!code) {
-		plan->config.uid[i] = l.listener->uid;
-		*connections += server.maxconns;
-	}
 	free(sockets.list);
 	return code;
 }
@@ -284,6 +319,10 @@ int bmc_check_servers(const struct bmc_options *options, struct bmc_plan *plan)
 		connections = options->connections;
 	else if (!connections)
 		connections = CONNECTIONS_DEFAULT;
-	plan->config.n_writers = (__u32)connections * WRITERS_PER_CONNECTION;
+	if (connections < CONNECTIONS_LEAST)
+		connections = CONNECTIONS_LEAST;
+	if (connections > CONNECTIONS_MOST)
+		connections = CONNECTIONS_MOST;
+	plan->config.n_writers = (__u32)connections * BMC_WRITERS_PER_CONNECTION;
 	return 0;
 }

@@ -14,6 +14,9 @@ int bmc_cmd_flush(const struct bmc_options *options);
 /* Root, and the capabilities that reading or changing instances takes. 0, or the exit code with everything said. */
 int bmc_cmd_check_rights(void);
 
+/* Keeps other bmcctl away until this one ends. 0, or the exit code with everything said. */
+int bmc_cmd_lock(void);
+
 /* Opens the notes of the named instance. 0, or the exit code with everything said. */
 struct bmc_instance;
 int bmc_cmd_open(const char *name, struct bmc_instance *ret);

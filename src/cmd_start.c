@@ -36,7 +36,7 @@ static int open_cgroup(const struct bmc_options *options, char *path, size_t siz
 static void print_started(const struct bmc_plan *plan, const struct bmc_report *report,
 			  const char *cgroup)
 {
-	char size[32];
+	char size[32], vlan[IF_NAMESIZE];
 
 	if (report->mounted)
 		printf("mounted bpffs at %s\n", BMC_BPFFS);
@@ -51,6 +51,11 @@ static void print_started(const struct bmc_plan *plan, const struct bmc_report *
 	printf("%s: %s for %u buckets, %u writers\n", plan->name,
 	       bmc_format_size(report->memory, size, sizeof(size)), plan->config.n_buckets,
 	       plan->config.n_writers);
+	if (report->untagged && if_indextoname(report->untagged, vlan))
+		bmc_note("items served over %s are not cached: the device below it takes the VLAN "
+			 "tags off before XDP "
+			 "sees them; 'ethtool -K DEVICE rxvlan off' and a new start change that",
+			 vlan);
 	if (!report->sockets)
 		printf("%s: no memcached yet; it is noticed when it binds its port\n", plan->name);
 	else if (report->old)
@@ -72,11 +77,10 @@ int bmc_cmd_start(const struct bmc_options *options)
 	if (!options->n_ifaces)
 		return bmc_usage("start: at least one --iface is needed");
 	code = bmc_cmd_check_rights();
+	if (!code)
+		code = bmc_cmd_lock();
 	if (code)
 		return code;
-	err = bmc_pins_lock();
-	if (err)
-		return bmc_fail("another bmcctl is at work and does not end: %s", strerror(-err));
 	plan.name = options->name;
 	plan.memory = options->memory;
 	plan.config.max_age_ns = options->max_age_ns;

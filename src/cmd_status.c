@@ -41,7 +41,9 @@ static void print_status(const struct bmc_status *s)
 		       s->iface[i].name, s->iface[i].xdp_id, s->iface[i].mode, s->iface[i].tc_id);
 	for (int i = 0; i < s->n_servers; i++)
 		print_server(&s->server[i]);
-	if (*s->why_not)
+	if (s->elsewhere)
+		printf("  %s\n", s->why_not);
+	else if (*s->why_not)
 		printf("  nothing is cached: %s\n", s->why_not);
 	else
 		printf("  caching; %.1f %% of understood gets answered in the kernel\n",
@@ -106,6 +108,7 @@ static struct json_object *json_status(const struct bmc_status *s)
 
 	add_string(o, "instance", s->name);
 	json_object_object_add(o, "complete", json_object_new_boolean(s->complete));
+	json_object_object_add(o, "elsewhere", json_object_new_boolean(s->elsewhere));
 	add_number(o, "uptime_seconds", s->uptime);
 	add_number(o, "memory_bytes", s->memory);
 	for (int i = 0; i < s->n_ifaces; i++)
@@ -159,6 +162,8 @@ int bmc_cmd_status(const struct bmc_options *options)
 
 	if (code)
 		return code;
+	if (bmc_pins_hidden())
+		return bmc_fail("%s", BMC_PINS_HIDDEN);
 	if (options->json)
 		show.list = json_object_new_array();
 	if (!options->name_given)

@@ -23,18 +23,15 @@ int bmc_cmd_stop(const struct bmc_options *options)
 	int code, err;
 
 	code = bmc_cmd_check_rights();
+	if (!code)
+		code = bmc_cmd_lock();
 	if (code)
 		return code;
-	err = bmc_pins_lock();
-	if (err)
-		return bmc_fail("another bmcctl is at work and does not end: %s", strerror(-err));
-	if (!bmc_pins_exist(options->name)) {
-		printf("%s: nothing is running\n", options->name);
-		return BMC_DONE_OK;
-	}
+	if (bmc_pins_hidden())
+		return bmc_fail("%s", BMC_PINS_HIDDEN);
 	err = bmc_lifecycle_stop(options->name, say, why);
 	if (err < 0)
 		return bmc_fail("%s", *why ? why : strerror(-err));
-	printf("%s: stopped\n", options->name);
+	printf("%s: %s\n", options->name, err ? "stopped" : "nothing is running");
 	return BMC_DONE_OK;
 }

@@ -8,12 +8,42 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/membarrier.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define FILTERS_MAX 256
 #define FILTER_NAME "bmc_tc_egress"
+
+/* An update of a map of maps waits for the programs that may still use the old one. */
+static int wait_by_map(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts);
+	int inner, outer, err = 0;
+	__u32 zero = 0;
+
+	inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "bmc_wait", sizeof(zero), sizeof(zero), 1, NULL);
+	if (inner < 0)
+		return -errno;
+	opts.inner_map_fd = (__u32)inner;
+	outer = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "bmc_wait", sizeof(zero), sizeof(zero),
+			       1, &opts);
+	if (outer < 0 || bpf_map_update_elem(outer, &zero, &inner, BPF_ANY))
+		err = -errno;
+	if (outer >= 0)
+		close(outer);
+	close(inner);
+	return err;
+}
+
+int bmc_hooks_wait(void)
+{
+	if (!syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		return 0;
+	return wait_by_map(); /* with nohz_full there is no such membarrier */
+}
 
 int bmc_hooks_attach_cgroup(const char *instance, const struct bpf_program *prog, int cgroup_fd)
 {

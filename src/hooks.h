@@ -11,6 +11,9 @@ struct bpf_program;
 #define BMC_FILTER_HANDLE 1
 #define BMC_FILTER_HANDLE_MADE 2
 
+/* After it no program runs that began before it: all that run see what was attached, or written. 0 or -errno. */
+int bmc_hooks_wait(void);
+
 /* Attaches to a cgroup and pins the link as links/<program>. 0 or -errno. */
 int bmc_hooks_attach_cgroup(const char *instance, const struct bpf_program *prog, int cgroup_fd);
 
@@ -23,7 +26,7 @@ int bmc_hooks_attach_xdp(const char *instance, int prog_fd, struct bmc_iface *if
 /* Finds a free place for our filter and whether clsact has to be made: fills iface's tc fields. 0 or -errno. */
 int bmc_hooks_plan_tc(int prog_fd, struct bmc_iface *iface);
 
-/* Makes clsact if that was planned. 0 or -errno. */
+/* Makes clsact if that was planned. 0; -EEXIST: somebody else just did; -errno. */
 int bmc_hooks_make_clsact(const struct bmc_iface *iface);
 
 /* Attaches the egress filter that was planned. 0 or -errno. */

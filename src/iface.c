@@ -5,7 +5,9 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/sockios.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <string.h>
@@ -20,12 +22,23 @@ struct stacked {
 	__u32 ifindex;
 	__u32 lower; /* IFLA_LINK; 0: none here */
 	__u32 master; /* the one that is stacked on this */
+	int vlan;
 };
 
 struct links {
 	struct stacked link[LINKS_MAX];
 	int n;
 };
+
+static int is_vlan(const struct rtattr *attrs, size_t len)
+{
+	const struct rtattr *info = bmc_netlink_attr(attrs, len, IFLA_LINKINFO), *kind;
+
+	if (!info)
+		return 0;
+	kind = bmc_netlink_attr(RTA_DATA(info), RTA_PAYLOAD(info), IFLA_INFO_KIND);
+	return kind && !strcmp(RTA_DATA(kind), "vlan");
+}
 
 static int add_link(const struct nlmsghdr *msg, void *arg)
 {
@@ -41,6 +54,7 @@ static int add_link(const struct nlmsghdr *msg, void *arg)
 		return -ENOSPC;
 	link = &links->link[links->n++];
 	link->ifindex = (__u32)info->ifi_index;
+	link->vlan = is_vlan(attrs, len);
 	attr = bmc_netlink_attr(attrs, len, IFLA_LINK);
 	/* a lower device of another namespace has its index there */
 	if (attr && !bmc_netlink_attr(attrs, len, IFLA_LINK_NETNSID))
@@ -78,25 +92,57 @@ static int append(__u32 *list, int *n, int max, __u32 value)
 	return 0;
 }
 
-int bmc_iface_stack(const __u32 *base, int n_base, __u32 *ret_list, int max)
+/* Whether the device takes VLAN tags off what it receives. */
+static int strips_vlan(__u32 ifindex)
+{
+	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
+	struct ifreq request = { 0 };
+	int fd, yes;
+
+	if (!if_indextoname(ifindex, request.ifr_name))
+		return 0;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return 0;
+	request.ifr_data = (void *)&flags;
+	yes = !ioctl(fd, SIOCETHTOOL, &request) && (flags.data & ETH_FLAG_RXVLAN);
+	close(fd);
+	return yes;
+}
+
+/* Adds what is stacked on `lower`: those that name it, and the one that it names as its master. */
+static int append_upper(const struct links *links, __u32 lower, __u32 *list, int *n, int max,
+			__u32 *ret_skipped)
+{
+	int err = 0;
+
+	for (int k = 0; !err && k < links->n; k++) {
+		const struct stacked *link = &links->link[k];
+
+		if (link->ifindex == lower && link->master)
+			err = append(list, n, max, link->master);
+		if (err || link->lower != lower || link->ifindex == lower)
+			continue;
+		if (link->vlan && strips_vlan(lower))
+			*ret_skipped = link->ifindex;
+		else
+			err = append(list, n, max, link->ifindex);
+	}
+	return err;
+}
+
+int bmc_iface_stack(const __u32 *base, int n_base, __u32 *ret_list, int max, __u32 *ret_skipped)
 {
 	static struct links links;
 	int err, n = 0;
 
+	*ret_skipped = 0;
 	err = read_links(&links);
 	for (int i = 0; !err && i < n_base; i++)
 		err = append(ret_list, &n, max, base[i]);
 	/* the list grows while it is walked: what is stacked on what was found */
-	for (int i = 0; !err && i < n; i++) {
-		for (int k = 0; !err && k < links.n; k++) {
-			const struct stacked *link = &links.link[k];
-
-			if (link->lower == ret_list[i] && link->ifindex != ret_list[i])
-				err = append(ret_list, &n, max, link->ifindex);
-			if (!err && link->ifindex == ret_list[i] && link->master)
-				err = append(ret_list, &n, max, link->master);
-		}
-	}
+	for (int i = 0; !err && i < n; i++)
+		err = append_upper(&links, ret_list[i], ret_list, &n, max, ret_skipped);
 	return err ? err : n;
 }
 

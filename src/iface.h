@@ -7,12 +7,14 @@
 #include <net/if.h>
 
 /*
- * The indices of `base` and of every interface stacked on one of them (VLAN, macvlan, bond, bridge), at any depth.
- * ret_list has room for max. Returns how many, or -errno (-ENOSPC: more than max).
+ * The indices of `base` and of every interface stacked on one of them (VLAN, macvlan, bond, bridge), at any depth; but
+ * not a VLAN whose tags the device takes off before XDP can see them (rx-vlan-offload): an answer would leave without
+ * its tag. *ret_skipped is such a VLAN's index, 0 for none. ret_list has room for max. Returns how many, or -errno
+ * (-ENOSPC: more than max).
  */
-int bmc_iface_stack(const __u32 *base, int n_base, __u32 *ret_list, int max);
+int bmc_iface_stack(const __u32 *base, int n_base, __u32 *ret_list, int max, __u32 *ret_skipped);
 
-/* Whether the interface has an address; loopback has all of 127.0.0.0/8. */
+/* Whether it is a loopback interface. */
 int bmc_iface_is_loopback(__u32 ifindex);
 
 /* The XDP program on an interface: its id, 0 for none; *ret_skb: in generic mode. 0 or -errno. */

@@ -3,8 +3,10 @@
 
 #include "adopt.h"
 #include "bmc.skel.h"
+#include "fault.h"
 #include "hooks.h"
 #include "iface.h"
+#include "memory.h"
 #include "pins.h"
 #include "util.h"
 
@@ -26,20 +28,6 @@ struct start {
 	struct bmc_instance note;
 };
 
-void bmc_fault_point(const char *name)
-{
-	const char *fault = getenv("BMC_FAULT");
-	static long reached;
-
-	if (!fault)
-		return;
-	reached++;
-	if (!strcmp(fault, "count"))
-		fprintf(stderr, "fault point %ld: %s\n", reached, name);
-	else if (strtol(fault, NULL, 10) == reached)
-		raise(SIGKILL);
-}
-
 static int __attribute__((format(printf, 3, 4)))
 because(struct start *s, int err, const char *fmt, ...)
 {
@@ -51,75 +39,27 @@ because(struct start *s, int err, const char *fmt, ...)
 	return err;
 }
 
-/* ---- memory ---- */
-
-__u64 bmc_map_memory(int map_fd)
-{
-	unsigned long long bytes = 0;
-	char path[64], line[128];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", map_fd);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "memlock: %llu", &bytes) == 1)
-			break;
-	}
-	fclose(file);
-	return bytes;
-}
-
-static __u64 round_up(__u64 n, __u64 to)
-{
-	return (n + to - 1) / to * to;
-}
-
-/* What a map will take, near enough: the buckets get what the others leave. */
-static __u64 map_estimate(const struct bpf_map *map)
-{
-	__u64 value = round_up(bpf_map__value_size(map), 8),
-	      key = round_up(bpf_map__key_size(map), 8);
-	__u64 entries = bpf_map__max_entries(map);
-
-	switch (bpf_map__type(map)) {
-	case BPF_MAP_TYPE_SK_STORAGE:
-		return 0;
-	case BPF_MAP_TYPE_PERCPU_ARRAY:
-		return entries * (value * (__u64)libbpf_num_possible_cpus() + 8);
-	case BPF_MAP_TYPE_HASH:
-	case BPF_MAP_TYPE_LRU_HASH:
-		return entries * (64 + key + value);
-	default:
-		return entries * value;
-	}
-}
-
+/* ---- memory: the buckets get what the other maps leave ---- */
 static int size_maps(struct start *s)
 {
-	const struct bpf_map *map;
-	__u64 others = 0, bucket = round_up(bpf_map__value_size(s->skel->maps.bmc_buckets), 8),
-	      buckets;
 	struct bmc_config *config = &s->plan->config;
+	struct bpf_map *buckets = s->skel->maps.bmc_buckets;
+	int err;
 
 	bpf_map__set_max_entries(s->skel->maps.bmc_writers, config->n_writers);
 	bpf_map__set_max_entries(s->skel->maps.bmc_free_writers, config->n_writers);
-	bpf_object__for_each_map(map, s->skel->obj) {
-		if (map != s->skel->maps.bmc_buckets)
-			others += map_estimate(map);
-	}
-	if (others + bucket > s->plan->memory)
-		return because(s, -ENOSPC,
-			       "--connections asks for %llu MiB, which is more than --memory: give "
-			       "more memory",
-			       (unsigned long long)others >> 20);
-	buckets = (s->plan->memory - others) / bucket;
-	if (buckets > 0x7fffffff)
-		return because(s, -E2BIG, "--memory is more than a map can have (%llu GiB)",
-			       (unsigned long long)(bucket << 31) >> 30);
-	config->n_buckets = (__u32)buckets;
-	bpf_map__set_max_entries(s->skel->maps.bmc_buckets, config->n_buckets);
+	err = bmc_memory_divide(s->skel->obj, buckets, s->plan->memory, &config->n_buckets);
+	if (err == -ENOSPC)
+		return because(s, err,
+			       "%u connections take %llu MiB, which is more than --memory: give "
+			       "more, or say fewer "
+			       "with --connections",
+			       config->n_writers / BMC_WRITERS_PER_CONNECTION,
+			       (unsigned long long)bmc_memory_of_others(s->skel->obj, buckets) >>
+				       20);
+	if (err)
+		return because(s, err, "--memory is more than one map can have: give less");
+	bpf_map__set_max_entries(buckets, config->n_buckets);
 	return 0;
 }
 
@@ -136,7 +76,8 @@ static int configure(struct start *s)
 		return because(s, err, "cannot tell this network namespace: %s", strerror(-err));
 	for (int i = 0; i < s->plan->n_ifaces; i++)
 		base[i] = s->plan->iface[i].ifindex;
-	n = bmc_iface_stack(base, s->plan->n_ifaces, config->egress, BMC_EGRESS_MAX);
+	n = bmc_iface_stack(base, s->plan->n_ifaces, config->egress, BMC_EGRESS_MAX,
+			    &s->report->untagged);
 	if (n < 0)
 		return because(s, n,
 			       "cannot list what is stacked on the interfaces (%d at the most): %s",
@@ -203,7 +144,7 @@ static int pin_maps(struct start *s)
 				   bmc_pins_path(s->plan->name, "maps", pin_name(s, map), path));
 		if (err)
 			return because(s, err, "cannot pin a map as %s: %s", path, strerror(-err));
-		s->report->memory += bmc_map_memory(bpf_map__fd(map));
+		s->report->memory += bmc_memory_of_map(bpf_map__fd(map));
 		bmc_fault_point("map pinned");
 	}
 	return 0;
@@ -259,20 +200,34 @@ static int attach_watch(struct start *s)
 	return 0;
 }
 
+/* Noted before it is done: `stop` must know of it even if we die in between. */
+static int make_clsact(struct start *s, struct bmc_iface *iface, int prog_fd)
+{
+	int err = -EEXIST;
+
+	for (int i = 0; err == -EEXIST && i < 3; i++) {
+		err = bmc_hooks_plan_tc(prog_fd, iface);
+		if (!err)
+			err = write_note(s);
+		bmc_fault_point("TC noted");
+		if (!err)
+			err = bmc_hooks_make_clsact(iface);
+	}
+	if (err == -EEXIST) /* it comes and goes: not ours */
+		iface->made_clsact = 0;
+	return err;
+}
+
 static int attach_tc(struct start *s, struct bmc_iface *iface)
 {
-	int fd = bpf_program__fd(s->skel->progs.bmc_tc_egress);
-	int err = bmc_hooks_plan_tc(fd, iface);
+	int fd = bpf_program__fd(s->skel->progs.bmc_tc_egress), err;
 
-	if (!err)
-		err = write_note(
-			s); /* before it is done: `stop` must know of it even if we die in between */
-	bmc_fault_point("TC noted");
-	if (!err)
-		err = bmc_hooks_make_clsact(iface);
-	if (err)
+	err = make_clsact(s, iface, fd);
+	if (err) {
+		write_note(s);
 		return because(s, err, "cannot make a clsact qdisc on '%s': %s", iface->name,
 			       strerror(-err));
+	}
 	bmc_fault_point("clsact made");
 	err = bmc_hooks_attach_tc(fd, iface);
 	if (err)
@@ -313,6 +268,29 @@ static int attach_ifaces(struct start *s)
 	return err;
 }
 
+static const char *why_not_adopted(int err)
+{
+	switch (err) {
+	case -ETIMEDOUT:
+		return "it has connections that it does not accept: is it stopped, or at its "
+		       "maxconns?";
+	case -EPERM:
+		return "copies of its sockets are refused: it takes CAP_SYS_PTRACE, and "
+		       "kernel.yama.ptrace_scope "
+		       "below 3";
+	case -EACCES:
+		return "nobody who can be seen has one of its sockets: run bmcctl where "
+		       "memcached's process can be seen "
+		       "(the same PID namespace, CAP_SYS_PTRACE); SMC sockets cannot be watched";
+	case -EEXIST:
+		return "two processes have sockets of one port: give each memcached its own";
+	case -EPROTONOSUPPORT:
+		return "it has sockets that are neither TCP nor UDP: run it without MPTCP";
+	default:
+		return strerror(-err);
+	}
+}
+
 static int adopt(struct start *s)
 {
 	struct bmc_adopt a = {
@@ -325,20 +303,22 @@ static int adopt(struct start *s)
 
 	s->report->sockets = a.sockets;
 	s->report->old = a.old;
-	if (err == -ETIMEDOUT)
-		return because(s, err,
-			       "memcached has connections that it does not accept (is it at its "
-			       "maxconns, or stopped?): "
-			       "they could not be watched");
-	if (err == -EPERM)
-		return because(
-			s, err,
-			"cannot get copies of memcached's sockets: it needs CAP_SYS_PTRACE, and "
-			"kernel.yama.ptrace_scope below 3");
 	if (err)
-		return because(s, err, "cannot mark memcached's sockets: %s", strerror(-err));
+		return because(s, err, "cannot watch memcached's sockets: %s",
+			       why_not_adopted(err));
 	bmc_fault_point("sockets adopted");
 	return 0;
+}
+
+/* ---- all of it ---- */
+static int complete(struct start *s)
+{
+	int err;
+
+	s->note.complete = 1;
+	err = write_note(s);
+	bmc_fault_point("complete");
+	return err;
 }
 
 static void say_nothing(const char *fmt, ...)
@@ -346,35 +326,68 @@ static void say_nothing(const char *fmt, ...)
 	(void)fmt;
 }
 
+/* What failed is said already; what could not be undone is added. */
+static void undo(struct start *s)
+{
+	char why[BMC_WHY_MAX] = "";
+	size_t len = strlen(s->report->why);
+
+	if (!bmc_pins_exist(s->plan->name))
+		return;
+	if (bmc_lifecycle_stop(s->plan->name, say_nothing, why) < 0)
+		snprintf(s->report->why + len, sizeof(s->report->why) - len,
+			 "; and then: %s: run 'bmcctl stop --name %s'", why, s->plan->name);
+}
+
+/* ^C and the like, which wait until the step is done. */
+static int interrupted(struct start *s)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	if (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) ||
+	    sigismember(&pending, SIGHUP))
+		return because(s, -EINTR, "interrupted: nothing is left attached");
+	return 0;
+}
+
+static int run(struct start *s)
+{
+	static int (*const steps[])(struct start *) = {
+		load, pin, attach_watch, attach_ifaces, adopt, complete,
+	};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < BMC_ARRAY_SIZE(steps); i++) {
+		err = steps[i](s);
+		if (!err)
+			err = interrupted(s);
+	}
+	return err;
+}
+
 int bmc_lifecycle_start(struct bmc_plan *plan, struct bmc_report *report)
 {
 	struct start *s = calloc(1, sizeof(*s));
-	int err;
+	sigset_t signals, before;
+	int err, taken;
 
 	if (!s)
 		return -ENOMEM;
 	s->plan = plan;
 	s->report = report;
-	err = load(s);
-	if (!err)
-		err = pin(s);
-	if (!err)
-		err = attach_watch(s);
-	if (!err)
-		err = attach_ifaces(s);
-	if (!err)
-		err = adopt(s);
-	if (!err) {
-		s->note.complete = 1;
-		err = write_note(s);
-		bmc_fault_point("complete");
-	}
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, &before);
+	err = run(s);
+	if (err)
+		undo(s);
 	bmc_bpf__destroy(s->skel);
+	if (err == -EINTR)
+		sigwait(&signals, &taken); /* it is answered: the message comes, and exit code 1 */
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	free(s);
-	if (err) {
-		char why[BMC_WHY_MAX];
-
-		bmc_lifecycle_stop(plan->name, say_nothing, why);
-	}
 	return err;
 }

@@ -5,7 +5,8 @@
 
 #include "bmc_abi.h"
 
-#define BMC_WHY_MAX 512
+#define BMC_WHY_MAX 768
+#define BMC_WRITERS_PER_CONNECTION 4
 
 /* What to start; everything checked by the caller. */
 struct bmc_plan {
@@ -22,6 +23,7 @@ struct bmc_report {
 	int sockets; /* of memcached, found */
 	int old; /* connections older than this, which hold fills */
 	__u64 memory; /* bytes that the maps take */
+	__u32 untagged; /* a VLAN whose tags XDP does not see: its items are not cached; 0: none */
 	char why[BMC_WHY_MAX]; /* of a failure: what was tried, on what, why it failed, what to do */
 };
 
@@ -36,11 +38,5 @@ typedef void (*bmc_say_fn)(const char *fmt, ...) __attribute__((format(printf, 1
  * removed, or -errno of the first failure, with `why` (BMC_WHY_MAX).
  */
 int bmc_lifecycle_stop(const char *name, bmc_say_fn say, char *why);
-
-/* A place where a test can have this process killed: the BMC_FAULT'th one reached. */
-void bmc_fault_point(const char *name);
-
-/* The memory of a map, from the kernel's own account (fdinfo); 0 if it does not say. */
-__u64 bmc_map_memory(int map_fd);
 
 #endif

@@ -64,10 +64,25 @@ int bmc_cmd_check_rights(void)
 	return 0;
 }
 
+int bmc_cmd_lock(void)
+{
+	int err = bmc_pins_lock();
+
+	if (err == -EBUSY)
+		return bmc_fail("another bmcctl starts or stops an instance and does not end: look "
+				"for it with 'pgrep "
+				"-a bmcctl'");
+	if (err)
+		return bmc_fail("cannot take the lock %s: %s", BMC_PINS_LOCK, strerror(-err));
+	return 0;
+}
+
 int bmc_cmd_open(const char *name, struct bmc_instance *ret)
 {
 	int err;
 
+	if (bmc_pins_hidden())
+		return bmc_fail("%s", BMC_PINS_HIDDEN);
 	if (!bmc_pins_exist(name))
 		return bmc_fail(
 			"no instance '%s' is running; 'bmcctl start --iface NAME' starts one",
@@ -114,5 +129,8 @@ int main(int argc, char *argv[])
 		return BMC_DONE_OK;
 	}
 	bmc_log_libbpf(options.verbose);
-	return command->run(&options);
+	code = command->run(&options);
+	if (fflush(stdout) || ferror(stdout))
+		return bmc_fail("cannot write the result: %s", strerror(errno));
+	return code;
 }

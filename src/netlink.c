@@ -7,6 +7,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#define TRIES 10
+
 static int ask(int fd, int type, const void *body, size_t len)
 {
 	struct {
@@ -26,21 +28,28 @@ static int ask(int fd, int type, const void *body, size_t len)
 /* The messages of one datagram. 1: the dump is over. */
 static int each(const struct nlmsghdr *msg, size_t len, bmc_netlink_fn fn, void *arg, int *ret_err)
 {
-	for (; NLMSG_OK(msg, len); msg = NLMSG_NEXT(msg, len)) {
-		if (msg->nlmsg_type == NLMSG_DONE)
-			return 1;
-		if (msg->nlmsg_type == NLMSG_ERROR) {
+	int changed = 0, over = 0;
+
+	for (; !over && NLMSG_OK(msg, len); msg = NLMSG_NEXT(msg, len)) {
+		changed |= msg->nlmsg_flags & NLM_F_DUMP_INTR;
+		if (msg->nlmsg_type == NLMSG_DONE) { /* with the dump's result, an int */
+			if (msg->nlmsg_len >= NLMSG_LENGTH(sizeof(int)))
+				memcpy(ret_err, NLMSG_DATA(msg), sizeof(int));
+			over = 1;
+		} else if (msg->nlmsg_type == NLMSG_ERROR) {
 			*ret_err = ((const struct nlmsgerr *)NLMSG_DATA(msg))->error;
-			return 1;
+			over = 1;
+		} else {
+			*ret_err = fn(msg, arg);
+			over = *ret_err != 0;
 		}
-		*ret_err = fn(msg, arg);
-		if (*ret_err)
-			return 1;
 	}
-	return 0;
+	if (changed && !*ret_err)
+		*ret_err = -EAGAIN;
+	return over || *ret_err;
 }
 
-int bmc_netlink_dump(int family, int type, const void *body, size_t len, bmc_netlink_fn fn,
+static int dump_once(int family, int type, const void *body, size_t len, bmc_netlink_fn fn,
 		     void *arg)
 {
 	struct timeval patience = { .tv_sec = 2 };
@@ -53,14 +62,26 @@ int bmc_netlink_dump(int family, int type, const void *body, size_t len, bmc_net
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	err = ask(fd, type, body, len);
 	while (!err && !over) {
-		ssize_t got = recv(fd, buf, sizeof(buf), 0);
+		ssize_t got = recv(fd, buf, sizeof(buf), MSG_TRUNC);
 
 		if (got < 0)
-			err = -errno;
+			err = errno == EAGAIN ? -ETIMEDOUT : -errno;
+		else if ((size_t)got > sizeof(buf))
+			err = -EMSGSIZE;
 		else
 			over = each((const struct nlmsghdr *)buf, (size_t)got, fn, arg, &err);
 	}
 	close(fd);
+	return err;
+}
+
+int bmc_netlink_dump(int family, int type, const void *body, size_t len, bmc_netlink_fn fn,
+		     void *arg)
+{
+	int err = -EAGAIN;
+
+	for (int i = 0; err == -EAGAIN && i < TRIES; i++)
+		err = dump_once(family, type, body, len, fn, arg);
 	return err;
 }
 

@@ -10,7 +10,10 @@
 /* 0 to go on; anything else ends the dump and is its result. */
 typedef int (*bmc_netlink_fn)(const struct nlmsghdr *msg, void *arg);
 
-/* Sends a dump request of `type` with `body` behind its header, over netlink `family`. 0, fn's result or -errno. */
+/*
+ * Sends a dump request of `type` with `body` behind its header, over netlink `family`. What changes meanwhile makes it
+ * begin again: fn may see a message twice. 0, fn's result or -errno.
+ */
 int bmc_netlink_dump(int family, int type, const void *body, size_t len, bmc_netlink_fn fn,
 		     void *arg);
 

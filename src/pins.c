@@ -15,13 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_FILE "/run/bmcctl.lock"
 #define LOCK_TRIES 300 /* of 100 ms */
 
 int bmc_pins_lock(void)
 {
 	const struct timespec pause = { .tv_nsec = 100000000 };
-	int fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(BMC_PINS_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return -errno;
@@ -39,6 +38,38 @@ static int is_bpffs(void)
 	struct statfs fs;
 
 	return !statfs(BMC_BPFFS, &fs) && fs.f_type == BPF_FS_MAGIC;
+}
+
+static pid_t parent_of(pid_t pid)
+{
+	int parent = 0;
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	if (fscanf(file, "%*d (%*[^)]) %*c %d", &parent) != 1)
+		parent = 0;
+	fclose(file);
+	return parent;
+}
+
+/* One of those that started us is in another mount namespace. */
+int bmc_pins_hidden(void)
+{
+	struct stat ours, theirs;
+	char path[64];
+
+	if (is_bpffs() || stat("/proc/self/ns/mnt", &ours))
+		return 0;
+	for (pid_t pid = getppid(); pid > 0; pid = parent_of(pid)) {
+		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+		if (!stat(path, &theirs) && theirs.st_ino != ours.st_ino)
+			return 1;
+	}
+	return 0;
 }
 
 int bmc_pins_mount(int *ret_mounted)

@@ -10,9 +10,18 @@
 #define BMC_PINS_PATH 256
 #define BMC_BPFFS "/sys/fs/bpf"
 #define BMC_PINS_ROOT BMC_BPFFS "/bmc"
+#define BMC_PINS_LOCK "/run/bmcctl.lock"
 
 /* Keeps other bmcctl away until this process ends. 0; -EBUSY: another one is at work (after some seconds); -errno. */
 int bmc_pins_lock(void);
+
+/*
+ * Whether the machine's bpffs cannot be seen: this is another mount namespace, and one mounted here would end with it.
+ */
+int bmc_pins_hidden(void);
+#define BMC_PINS_HIDDEN                                                                            \
+	"this mount namespace hides " BMC_BPFFS " (as 'ip netns exec' does): run bmcctl by "       \
+	"'nsenter --net=/run/netns/NAME bmcctl ...'"
 
 /* Mounts bpffs if it is not; *ret_mounted says whether it did. 0 or -errno. */
 int bmc_pins_mount(int *ret_mounted);

@@ -50,6 +50,11 @@ void bmc_shared_socket_undo(struct bmc_server *server)
 					      __ATOMIC_SEQ_CST));
 }
 
+__u16 bmc_shared_life(const struct bmc_server *server)
+{
+	return (__u16)(__atomic_load_n(&server->word, __ATOMIC_SEQ_CST) >> BMC_WORD_LIFE_SHIFT);
+}
+
 int bmc_shared_holds_add(struct bmc_server *server, __u16 life, int delta)
 {
 	__u64 old = __atomic_load_n(&server->word, __ATOMIC_SEQ_CST);

@@ -18,6 +18,9 @@ __u16 bmc_shared_socket_up(struct bmc_server *server);
 /* Takes a bmc_shared_socket_up back: at 0 sockets the life is over. */
 void bmc_shared_socket_undo(struct bmc_server *server);
 
+/* The life that its sockets have now. */
+__u16 bmc_shared_life(const struct bmc_server *server);
+
 /* holds += delta, only while the life is `life`. Whether it was done. */
 int bmc_shared_holds_add(struct bmc_server *server, __u16 life, int delta);
 

@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "sockets.h"
 
+#include "util.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <netinet/tcp.h>
+#include <linux/bpf.h>
+#include <linux/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* asm-generic/socket.h, since 5.14 */
+#endif
 
 /* A line of /proc/net/{tcp,udp}{,6}; the words of an address are in the order of the machine (proc(5)). */
 struct line {
@@ -19,7 +27,6 @@ struct line {
 	unsigned int port;
 	unsigned int peer_port;
 	unsigned int state;
-	unsigned int queued;
 	unsigned int uid;
 	unsigned long long inode;
 };
@@ -29,14 +36,14 @@ static int read_line(const char *text, int v6, struct line *l)
 	memset(l, 0, sizeof(*l));
 	if (v6)
 		return sscanf(text,
-			      "%*d: %8x%8x%8x%8x:%4x %8x%8x%8x%8x:%4x %2x %*x:%x %*x:%*x %*x %u "
+			      "%*d: %8x%8x%8x%8x:%4x %8x%8x%8x%8x:%4x %2x %*x:%*x %*x:%*x %*x %u "
 			      "%*d %llu",
 			      &l->local[0], &l->local[1], &l->local[2], &l->local[3], &l->port,
 			      &l->remote[0], &l->remote[1], &l->remote[2], &l->remote[3],
-			      &l->peer_port, &l->state, &l->queued, &l->uid, &l->inode) == 14;
-	return sscanf(text, "%*d: %8x:%4x %8x:%4x %2x %*x:%x %*x:%*x %*x %u %*d %llu", &l->local[0],
-		      &l->port, &l->remote[0], &l->peer_port, &l->state, &l->queued, &l->uid,
-		      &l->inode) == 8;
+			      &l->peer_port, &l->state, &l->uid, &l->inode) == 13;
+	return sscanf(text, "%*d: %8x:%4x %8x:%4x %2x %*x:%*x %*x:%*x %*x %u %*d %llu",
+		      &l->local[0], &l->port, &l->remote[0], &l->peer_port, &l->state, &l->uid,
+		      &l->inode) == 7;
 }
 
 static int is_loopback(const struct line *l, int v6)
@@ -51,9 +58,9 @@ static void describe(const struct line *l, int tcp, int v6, struct bmc_socket *s
 	memset(s, 0, sizeof(*s));
 	s->inode = l->inode;
 	s->uid = l->uid;
-	s->queued = l->queued;
 	s->tcp = (__u8)tcp;
-	s->listener = tcp && l->state == TCP_LISTEN;
+	s->state = (__u8)l->state;
+	s->listener = tcp && l->state == BPF_TCP_LISTEN;
 	s->any = !(l->local[0] | l->local[1] | l->local[2] | l->local[3]);
 	s->loopback = (__u8)is_loopback(l, v6);
 	s->port = (__u16)l->port;
@@ -62,20 +69,31 @@ static void describe(const struct line *l, int tcp, int v6, struct bmc_socket *s
 	inet_ntop(v6 ? AF_INET6 : AF_INET, l->remote, s->peer, sizeof(s->peer));
 }
 
-static int add_socket(struct bmc_socket_list *list, const struct line *l, int tcp, int v6)
+static int add_socket(struct bmc_socket_list *list, size_t *room, const struct bmc_socket *s)
 {
-	struct bmc_socket *grown = realloc(list->list, (list->n + 1) * sizeof(*grown));
+	struct bmc_socket *grown;
 
-	if (!grown)
-		return -ENOMEM;
-	list->list = grown;
-	describe(l, tcp, v6, &grown[list->n++]);
+	if (list->n == *room) {
+		*room = *room ? 2 * *room : 64;
+		grown = realloc(list->list, *room * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		list->list = grown;
+	}
+	list->list[list->n++] = *s;
 	return 0;
 }
 
-/* An inode of 0: nobody has it (not accepted yet, or TIME_WAIT). */
-static int read_table(const char *path, int tcp, int v6, __u16 port, struct bmc_socket_list *list)
+/* Neither a socket that memcached has, nor one that it will accept. */
+static int is_nobodys(const struct line *l)
 {
+	return !l->inode && (l->state == BPF_TCP_TIME_WAIT || l->state == BPF_TCP_SYN_RECV);
+}
+
+static int read_table(const char *path, int tcp, int v6, __u16 port, struct bmc_socket_list *list,
+		      size_t *room)
+{
+	struct bmc_socket s;
 	char text[512];
 	struct line l;
 	int err = 0;
@@ -84,37 +102,120 @@ static int read_table(const char *path, int tcp, int v6, __u16 port, struct bmc_
 	if (!file)
 		return errno == ENOENT ? 0 : -errno; /* no IPv6 here */
 	while (!err && fgets(text, sizeof(text), file)) {
-		if (read_line(text, v6, &l) && l.port == port && l.inode)
-			err = add_socket(list, &l, tcp, v6);
+		if (!read_line(text, v6, &l) || l.port != port || is_nobodys(&l))
+			continue;
+		describe(&l, tcp, v6, &s);
+		err = add_socket(list, room, &s);
 	}
 	fclose(file);
 	return err;
 }
 
+/* TCP and UDP apart, then by tuple: the address texts are filled up with zeros. */
+static int by_tuple(const void *a, const void *b)
+{
+	const struct bmc_socket *x = a, *y = b;
+	int order = x->tcp - y->tcp;
+
+	if (!order)
+		order = x->peer_port - y->peer_port;
+	if (!order)
+		order = memcmp(x->peer, y->peer, sizeof(x->peer));
+	return order ? order : memcmp(x->addr, y->addr, sizeof(x->addr));
+}
+
+/* The kernel's listing may show a socket twice (or not at all) while others come and go. */
+static void sort_once(struct bmc_socket_list *list)
+{
+	size_t n = 0;
+
+	if (!list->n)
+		return;
+	qsort(list->list, list->n, sizeof(*list->list), by_tuple);
+	for (size_t i = 1; i < list->n; i++) {
+		if (by_tuple(&list->list[n], &list->list[i]))
+			list->list[++n] = list->list[i];
+		else if (list->list[i].inode) /* a tuple that was used again: the newer one */
+			list->list[n] = list->list[i];
+	}
+	list->n = n + 1;
+}
+
+const struct bmc_socket *bmc_socket_find(const struct bmc_socket_list *list,
+					 const struct bmc_socket *like)
+{
+	return list->n ? bsearch(like, list->list, list->n, sizeof(*like), by_tuple) : NULL;
+}
+
 /* /proc rather than sock_diag: that takes modules which a kernel may not be able to load. */
 int bmc_sockets_of_port(__u16 port, struct bmc_socket_list *ret)
 {
-	int err;
+	static const struct {
+		const char *path;
+		int tcp, v6;
+	} tables[] = {
+		{ "/proc/net/tcp", 1, 0 },
+		{ "/proc/net/tcp6", 1, 1 },
+		{ "/proc/net/udp", 0, 0 },
+		{ "/proc/net/udp6", 0, 1 },
+	};
+	size_t room = 0;
+	int err = 0;
 
 	memset(ret, 0, sizeof(*ret));
-	err = read_table("/proc/net/tcp", 1, 0, port, ret);
-	if (!err)
-		err = read_table("/proc/net/tcp6", 1, 1, port, ret);
-	if (!err)
-		err = read_table("/proc/net/udp", 0, 0, port, ret);
-	if (!err)
-		err = read_table("/proc/net/udp6", 0, 1, port, ret);
+	for (size_t i = 0; !err && i < BMC_ARRAY_SIZE(tables); i++)
+		err = read_table(tables[i].path, tables[i].tcp, tables[i].v6, port, ret, &room);
 	if (err) {
 		free(ret->list);
 		memset(ret, 0, sizeof(*ret));
+	} else {
+		sort_once(ret);
 	}
 	return err;
 }
 
+static int by_inode(const void *a, const void *b)
+{
+	const struct bmc_owner *x = a, *y = b;
+
+	return (x->inode > y->inode) - (x->inode < y->inode);
+}
+
+/* The inode of "socket:[4711]", 0: not a socket. */
+static __u64 socket_inode(int dir, const char *name)
+{
+	unsigned long long inode;
+	char target[64];
+	ssize_t len = readlinkat(dir, name, target, sizeof(target) - 1);
+
+	if (len < 0)
+		return 0;
+	target[len] = 0;
+	return sscanf(target, "socket:[%llu]", &inode) == 1 ? inode : 0;
+}
+
+static int add_owner(struct bmc_owner_list *out, size_t *room, const struct bmc_owner *owner)
+{
+	struct bmc_owner *grown;
+
+	if (out->n == *room) {
+		*room = *room ? 2 * *room : 64;
+		grown = realloc(out->list, *room * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		out->list = grown;
+	}
+	out->list[out->n++] = *owner;
+	return 0;
+}
+
 int bmc_sockets_of_process(pid_t pid, struct bmc_owner_list *ret)
 {
-	char path[64], target[64];
+	struct bmc_owner owner = { .pid = pid };
 	struct dirent *entry;
+	size_t room = 0;
+	char path[64];
+	int err = 0;
 	DIR *dir;
 
 	memset(ret, 0, sizeof(*ret));
@@ -122,35 +223,29 @@ int bmc_sockets_of_process(pid_t pid, struct bmc_owner_list *ret)
 	dir = opendir(path);
 	if (!dir)
 		return -errno;
-	while ((entry = readdir(dir))) {
-		unsigned long long inode;
-		struct bmc_owner *grown;
-		ssize_t len = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
-
-		if (len < 0)
-			continue;
-		target[len] = 0;
-		if (sscanf(target, "socket:[%llu]", &inode) != 1)
-			continue;
-		grown = realloc(ret->list, (ret->n + 1) * sizeof(*grown));
-		if (!grown)
-			break;
-		ret->list = grown;
-		grown[ret->n].pid = pid;
-		grown[ret->n].fd = (int)strtol(entry->d_name, NULL, 10);
-		grown[ret->n++].inode = inode;
+	while (!err && (entry = readdir(dir))) {
+		owner.fd = (int)strtol(entry->d_name, NULL, 10);
+		owner.inode = socket_inode(dirfd(dir), entry->d_name);
+		if (owner.inode)
+			err = add_owner(ret, &room, &owner);
 	}
 	closedir(dir);
-	return 0;
+	if (err) {
+		free(ret->list);
+		memset(ret, 0, sizeof(*ret));
+	} else if (ret->n) {
+		qsort(ret->list, ret->n, sizeof(*ret->list), by_inode);
+	}
+	return err;
 }
 
 int bmc_owner_fd(const struct bmc_owner_list *list, __u64 inode)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		if (list->list[i].inode == inode)
-			return list->list[i].fd;
-	}
-	return -1;
+	const struct bmc_owner key = { .inode = inode }, *found = NULL;
+
+	if (list->n && inode)
+		found = bsearch(&key, list->list, list->n, sizeof(key), by_inode);
+	return found ? found->fd : -1;
 }
 
 int bmc_socket_owner(__u64 inode, struct bmc_owner *ret)
@@ -195,6 +290,62 @@ int bmc_socket_copy(pid_t pid, int fd)
 		copy = -errno;
 	close(pidfd);
 	return copy;
+}
+
+static int int_option(int fd, int option)
+{
+	socklen_t len = sizeof(int);
+	int value;
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &len) ? -errno : value;
+}
+
+/* A bound socket that was never connected is CLOSE as well, until it listens. */
+static int look_at_tcp(int fd, struct bmc_socket *s)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return -errno;
+	s->state = info.tcpi_state;
+	s->listener =
+		s->state == BPF_TCP_LISTEN || (s->state == BPF_TCP_CLOSE && !info.tcpi_segs_in);
+	return 0;
+}
+
+static int look_at_name(int fd, struct bmc_socket *s)
+{
+	struct sockaddr_storage name;
+	socklen_t len = sizeof(name);
+
+	if (getsockname(fd, (struct sockaddr *)&name, &len))
+		return -errno;
+	s->port = ntohs(name.ss_family == AF_INET ? ((struct sockaddr_in *)&name)->sin_port :
+						    ((struct sockaddr_in6 *)&name)->sin6_port);
+	return 0;
+}
+
+int bmc_socket_look(int fd, struct bmc_socket *ret)
+{
+	int family = int_option(fd, SO_DOMAIN), protocol = int_option(fd, SO_PROTOCOL), err;
+	socklen_t len = sizeof(__u64);
+
+	if (family < 0 || protocol < 0)
+		return family < 0 ? family : protocol;
+	if (family != AF_INET && family != AF_INET6)
+		return -EAFNOSUPPORT;
+	memset(ret, 0, sizeof(*ret));
+	err = look_at_name(fd, ret);
+	if (!err && protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
+		err = -EPROTONOSUPPORT; /* ret->port is filled */
+	ret->tcp = protocol == IPPROTO_TCP;
+	if (!err && ret->tcp)
+		err = look_at_tcp(fd, ret);
+	if (!err && (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &ret->cookie, &len) ||
+		     getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &ret->netns, &len)))
+		err = -errno;
+	return err;
 }
 
 const char *bmc_process_name(pid_t pid, char *buf, size_t size)

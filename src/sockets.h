@@ -7,13 +7,16 @@
 #include <sys/types.h>
 
 struct bmc_socket {
-	__u64 inode;
+	__u64 inode; /* 0: no process has it (not accepted yet, or closed) */
+	__u64 cookie; /* bmc_socket_look only, as the next */
+	__u64 netns; /* cookie of its network namespace */
 	__u32 uid;
-	__u32 queued; /* bytes to read; of a listener: connections to accept */
+	__u8 state; /* of TCP: enum BPF_TCP_LISTEN and so on, linux/bpf.h */
 	__u8 tcp; /* else UDP */
-	__u8 listener;
+	__u8 listener; /* or bound and about to be one */
 	__u8 any; /* bound to every address */
 	__u8 loopback; /* bound to a loopback address */
+	__u8 missed; /* for who compares listings */
 	__u16 port; /* host order */
 	__u16 peer_port;
 	char addr[46]; /* as text */
@@ -37,20 +40,34 @@ struct bmc_owner_list {
 	size_t n;
 };
 
-/* All sockets bound to a local port: listeners, connections, UDP. Free with free(ret->list). 0 or -errno. */
+/*
+ * All sockets bound to a local port, by tuple: listeners, connections (but those that are not established yet, or that
+ * nobody has), UDP. While sockets come and go the kernel may leave out some: look twice. Free with free(ret->list).
+ * 0 or -errno.
+ */
 int bmc_sockets_of_port(__u16 port, struct bmc_socket_list *ret);
 
-/* All sockets of a process, by number. Free with free(ret->list). 0 or -errno. */
+/* The socket with the tuple of `like` in such a list, or NULL. */
+const struct bmc_socket *bmc_socket_find(const struct bmc_socket_list *list,
+					 const struct bmc_socket *like);
+
+/* All sockets of a process, by inode. Free with free(ret->list). 0 or -errno. */
 int bmc_sockets_of_process(pid_t pid, struct bmc_owner_list *ret);
 
 /* The process that has the socket with this inode, and its number there. 0, -ESRCH: none that can be seen. */
 int bmc_socket_owner(__u64 inode, struct bmc_owner *ret);
 
-/* The owner's number in the list, or -1. */
+/* The socket's number in its process's list, or -1. */
 int bmc_owner_fd(const struct bmc_owner_list *list, __u64 inode);
 
 /* A copy of a process's socket. Close it soon: while it lives, the owner's close() does nothing. The fd or -errno. */
 int bmc_socket_copy(pid_t pid, int fd);
+
+/*
+ * What a socket of this process is; without addresses. 0; -ENOTSOCK; -EAFNOSUPPORT: not IP; -EPROTONOSUPPORT: neither
+ * TCP nor UDP; -errno.
+ */
+int bmc_socket_look(int fd, struct bmc_socket *ret);
 
 /* A process's name (comm). Returns buf. */
 const char *bmc_process_name(pid_t pid, char *buf, size_t size);

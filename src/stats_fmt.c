@@ -17,17 +17,37 @@ static const struct row rows[] = {
 #undef ROW
 };
 
+/* Where a group of counters begins. */
+static const struct {
+	enum bmc_stat first;
+	const char *title;
+} groups[] = {
+	{ BMC_STAT_REQUESTS, "Requests" }, { BMC_STAT_FILLS, "Fills" },
+	{ BMC_STAT_WRITES, "Writes" },	   { BMC_STAT_COMMANDS, "TCP connections" },
+	{ BMC_STAT_UDP_WRITES, "UDP" },
+};
+
 _Static_assert(BMC_ARRAY_SIZE(rows) == BMC_STAT_COUNT, "a row for each counter");
+
+static void print_title(FILE *out, int first)
+{
+	for (size_t i = 0; i < BMC_ARRAY_SIZE(groups); i++) {
+		if ((int)groups[i].first == first)
+			fprintf(out, "\n%s\n", groups[i].title);
+	}
+}
 
 void bmc_stats_print(FILE *out, const char *instance, __u64 uptime, const struct bmc_totals *totals)
 {
 	char buf[32];
 
 	fprintf(out, "instance %s, up %s\n", instance, bmc_format_uptime(uptime, buf, sizeof(buf)));
-	fprintf(out, "hit ratio %.1f %% of understood gets\n\n", 100 * bmc_stats_hit_ratio(totals));
-	for (int i = 0; i < BMC_STAT_COUNT; i++)
-		fprintf(out, "%-16s %14" PRIu64 "  %s\n", rows[i].name, (uint64_t)totals->count[i],
-			rows[i].what);
+	fprintf(out, "hit ratio %.1f %% of understood gets\n", 100 * bmc_stats_hit_ratio(totals));
+	for (int i = 0; i < BMC_STAT_COUNT; i++) {
+		print_title(out, i);
+		fprintf(out, "  %-16s %14" PRIu64 "  %s\n", rows[i].name,
+			(uint64_t)totals->count[i], rows[i].what);
+	}
 }
 
 struct json_object *bmc_stats_json(const char *instance, __u64 uptime,

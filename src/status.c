@@ -2,7 +2,7 @@
 #include "status.h"
 
 #include "iface.h"
-#include "lifecycle.h"
+#include "memory.h"
 #include "pins.h"
 #include "shared.h"
 #include "sockets.h"
@@ -47,7 +47,7 @@ static int add_memory(const char *what, void *arg)
 	int fd = bmc_pins_map(s->name, what);
 
 	if (fd >= 0) {
-		s->memory += bmc_map_memory(fd);
+		s->memory += bmc_memory_of_map(fd);
 		close(fd);
 	}
 	return 0;
@@ -153,11 +153,14 @@ static void read_words(const struct bmc_server *words, struct bmc_server_status 
 {
 	__u64 word = __atomic_load_n(&words->word, __ATOMIC_SEQ_CST);
 	__u64 udp = __atomic_load_n(&words->udp, __ATOMIC_SEQ_CST);
+	__u64 until, now = bmc_clock_ns(CLOCK_MONOTONIC);
 
 	out->sockets = word >> BMC_WORD_SOCKETS_SHIFT & 0xffff;
 	out->holds = (__u32)(word & BMC_WORD_HOLDS_MASK);
 	out->life = (__u32)(word >> BMC_WORD_LIFE_SHIFT);
 	out->off = __atomic_load_n(&words->off, __ATOMIC_SEQ_CST);
+	until = __atomic_load_n(&words->no_fill_until, __ATOMIC_SEQ_CST);
+	out->no_fill_for = until > now ? (until - now) / 1000000000ULL + 1 : 0;
 	out->udp_held = (__u32)udp == (BMC_UDP_HELD | out->life);
 }
 
@@ -225,6 +228,17 @@ static int server_reason(const struct bmc_server_status *v, char *why, size_t si
 				"fills are held "
 				"until memcached restarts",
 				v->port);
+	if (v->no_fill_for > 31ULL * 86400)
+		return snprintf(
+			why, size,
+			"port %u got a flush_all whose delay cannot be read: fills are held until "
+			"memcached restarts",
+			v->port);
+	if (v->no_fill_for)
+		return snprintf(why, size,
+				"a flush_all with a delay is under way at port %u: fills are held "
+				"for %llu s more",
+				v->port, (unsigned long long)v->no_fill_for);
 	if (v->holds)
 		return snprintf(why, size, "a write to port %u is not answered yet: fills are held",
 				v->port);
@@ -235,6 +249,12 @@ static void find_reason(struct bmc_status *s)
 {
 	const __u64 *count = s->totals.count;
 
+	if (s->elsewhere) {
+		snprintf(s->why_not, sizeof(s->why_not),
+			 "it is in another network namespace: ask there ('nsenter "
+			 "--net=/run/netns/NAME bmcctl status')");
+		return;
+	}
 	if (!s->complete) {
 		snprintf(s->why_not, sizeof(s->why_not),
 			 "start did not finish: run 'bmcctl stop', then start again");
@@ -267,6 +287,7 @@ int bmc_status_read(const char *name, struct bmc_status *ret)
 {
 	static struct bmc_instance note;
 	struct bmc_shared *shared;
+	__u64 here;
 	int err, fd;
 
 	memset(ret, 0, sizeof(*ret));
@@ -279,8 +300,12 @@ int bmc_status_read(const char *name, struct bmc_status *ret)
 	ret->complete = (int)note.complete;
 	ret->uptime = (bmc_clock_ns(CLOCK_MONOTONIC) - note.started_mono) / 1000000000ULL;
 	bmc_pins_each(name, "maps", add_memory, ret);
-	read_ifaces(&note, ret);
-	read_servers(&note, shared, ret);
+	if (!bmc_netns_cookie(&here) && here != note.config.netns_cookie) {
+		ret->elsewhere = 1;
+	} else {
+		read_ifaces(&note, ret);
+		read_servers(&note, shared, ret);
+	}
 	bmc_shared_close(shared);
 	fd = bmc_pins_map(name, "bmc_stats");
 	err = fd < 0 ? fd : bmc_stats_read(fd, &ret->totals);

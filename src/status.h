@@ -30,6 +30,7 @@ struct bmc_server_status {
 	__u32 life;
 	__u64 off; /* enum bmc_off */
 	int udp_held; /* an unknown write over UDP */
+	__u64 no_fill_for; /* seconds until a flush_all with a delay has happened */
 };
 
 struct bmc_iface_status {
@@ -42,6 +43,7 @@ struct bmc_iface_status {
 struct bmc_status {
 	const char *name;
 	int complete;
+	int elsewhere; /* in another network namespace: interfaces and servers cannot be seen from here */
 	__u64 uptime; /* seconds */
 	__u64 memory; /* bytes of all maps */
 	int n_ifaces;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* `stop`: what an instance's notes and pins lead to is removed, in reverse; and its filters even without notes. */
+#include "fault.h"
 #include "hooks.h"
 #include "iface.h"
 #include "lifecycle.h"
@@ -194,23 +195,52 @@ static int link_lives(const char *what, void *arg)
 	return lives;
 }
 
+/* Only its filter keeps the egress program. */
+static int filter_lives(const struct bmc_instance *note)
+{
+	for (int i = 0; i < BMC_IFACES_MAX; i++) {
+		if (note->iface[i].tc_prog_id &&
+		    bmc_hooks_program_is_filter(note->iface[i].tc_prog_id))
+			return 1;
+	}
+	return 0;
+}
+
 /* TC filters can only be taken off from inside their network namespace. */
 static int is_elsewhere(struct stop *s)
 {
 	__u64 here;
 
 	return s->noted && !bmc_netns_cookie(&here) && here != s->note.config.netns_cookie &&
-	       bmc_pins_each(s->name, "links", link_lives, (void *)s->name);
+	       (filter_lives(&s->note) ||
+		bmc_pins_each(s->name, "links", link_lives, (void *)s->name));
 }
 
+static void remove_all(struct stop *s)
+{
+	bmc_pins_each(s->name, "links", remove_xdp_link, s);
+	remove_all_filters(s);
+	remove_made_qdiscs(s);
+	bmc_pins_each(s->name, "links", remove_other_link, s);
+}
+
+static void remove_pins(struct stop *s)
+{
+	int err = bmc_pins_clear(s->name);
+
+	if (err)
+		failed(s, err, "the pins of", s->name);
+	else
+		s->removed++;
+	bmc_fault_point("pins removed");
+}
+
+/* With the folder gone, its filters are left: they are nobody's now. */
 int bmc_lifecycle_stop(const char *name, bmc_say_fn say, char *why)
 {
-	struct stop *s;
+	struct stop *s = calloc(1, sizeof(*s));
 	int err;
 
-	if (!bmc_pins_exist(name))
-		return 0;
-	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
 	s->name = name;
@@ -220,24 +250,14 @@ int bmc_lifecycle_stop(const char *name, bmc_say_fn say, char *why)
 	s->map_id = map_id_of(name, "bmc_buckets");
 	if (is_elsewhere(s)) {
 		snprintf(why, BMC_WHY_MAX,
-			 "instance '%s' is in another network namespace: run this there (ip netns "
-			 "exec hides bpffs; "
-			 "nsenter --net= does not)",
+			 "instance '%s' is in another network namespace: run this there "
+			 "('nsenter --net=/run/netns/NAME bmcctl ...')",
 			 name);
-		free(s);
-		return -EXDEV;
-	}
-	bmc_pins_each(name, "links", remove_xdp_link, s);
-	remove_all_filters(s);
-	remove_made_qdiscs(s);
-	bmc_pins_each(name, "links", remove_other_link, s);
-	if (!s->err) {
-		err = bmc_pins_clear(name);
-		if (err)
-			failed(s, err, "the pins of", name);
-		else
-			s->removed++;
-		bmc_fault_point("pins removed");
+		s->err = -EXDEV;
+	} else {
+		remove_all(s);
+		if (!s->err && bmc_pins_exist(name))
+			remove_pins(s);
 	}
 	err = s->err ? s->err : s->removed;
 	free(s);

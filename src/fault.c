@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "fault.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void bmc_fault_point(const char *name)
+{
+	const char *fault = getenv("BMC_FAULT");
+	static long reached;
+
+	if (!fault)
+		return;
+	reached++;
+	if (!strcmp(fault, "count"))
+		fprintf(stderr, "fault point %ld: %s\n", reached, name);
+	else if (strtol(fault, NULL, 10) == reached)
+		raise(SIGKILL);
+}

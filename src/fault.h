@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#ifndef BMC_FAULT_H
+#define BMC_FAULT_H
+
+/*
+ * A step of `start` or `stop` is done. BMC_FAULT=N in the environment kills this process at the N-th one, for tests;
+ * BMC_FAULT=count prints their numbers.
+ */
+void bmc_fault_point(const char *name);
+
+#endif
