@@ -97,6 +97,9 @@ int bmc_cmd_start(const struct bmc_options *options)
 		return code;
 	err = bmc_lifecycle_start(&plan, &report);
 	close(plan.cgroup_fd);
+	if (err && report.not_taken && *bmc_log_libbpf_end())
+		bmc_note("libbpf's last words ('start --verbose' shows all):\n%s",
+			 bmc_log_libbpf_end());
 	if (err)
 		return bmc_fail("%s", *report.why ? report.why : strerror(-err));
 	print_started(&plan, &report, cgroup);

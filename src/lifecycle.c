@@ -112,10 +112,9 @@ static int load(struct start *s)
 	if (err)
 		return err;
 	err = bmc_bpf__load(s->skel);
+	s->report->not_taken = err != 0;
 	if (err)
-		return because(s, err,
-			       "the kernel did not take the programs: %s; run with --verbose to "
-			       "see what it said",
+		return because(s, err, "the kernel did not take the maps and programs: %s",
 			       strerror(-err));
 	bmc_fault_point("loaded");
 	return 0;

@@ -19,6 +19,7 @@ struct bmc_plan {
 };
 
 struct bmc_report {
+	int not_taken; /* the kernel refused the maps or programs: libbpf has said more */
 	int mounted; /* bpffs was not */
 	int sockets; /* of memcached, found */
 	int old; /* connections older than this, which hold fills */

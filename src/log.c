@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-only
+#define _GNU_SOURCE /* vasprintf */
 #include "log.h"
 
 #include <bpf/libbpf.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void talk(const char *fmt, va_list args)
 {
@@ -48,7 +51,39 @@ static int print_all(enum libbpf_print_level level, const char *fmt, va_list arg
 	return vfprintf(stderr, fmt, args);
 }
 
+static char kept[1024];
+
+/* Leaves the last bytes of all that was kept and of what comes. */
+static int keep_end(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	size_t have = strlen(kept), len, room = sizeof(kept) - 1;
+	char *text = NULL;
+
+	if (level != LIBBPF_WARN || vasprintf(&text, fmt, args) < 0)
+		return 0;
+	len = strlen(text);
+	if (len >= room) {
+		memcpy(kept, text + len - room, room + 1);
+	} else {
+		if (have + len > room) {
+			memmove(kept, kept + have + len - room, room - len);
+			have = room - len;
+		}
+		memcpy(kept + have, text, len + 1);
+	}
+	free(text);
+	return 0;
+}
+
 void bmc_log_libbpf(int verbose)
 {
-	libbpf_set_print(verbose ? print_all : NULL);
+	libbpf_set_print(verbose ? print_all : keep_end);
+}
+
+const char *bmc_log_libbpf_end(void)
+{
+	const char *line = strchr(kept, '\n');
+
+	return strlen(kept) == sizeof(kept) - 1 && line ? line + 1 :
+							  kept; /* from a whole line on */
 }

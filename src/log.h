@@ -15,7 +15,10 @@ int bmc_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A line of talk on stderr. */
 void bmc_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Turns libbpf's own messages on (verbose) or off. */
+/* libbpf's own messages: shown as they come (verbose), or only their end is kept. */
 void bmc_log_libbpf(int verbose);
+
+/* The end of what libbpf warned of, the verifier's log included; empty when it was shown already. */
+const char *bmc_log_libbpf_end(void);
 
 #endif

@@ -44,6 +44,9 @@ static __u64 estimate(const struct bpf_map *map)
 	case BPF_MAP_TYPE_HASH:
 	case BPF_MAP_TYPE_LRU_HASH:
 		return entries * (64 + key + value);
+	case BPF_MAP_TYPE_STACK:
+		/* takes as much as its values; kernels before 6.4 account more: the mean */
+		return entries * (bpf_map__value_size(map) + value) / 2;
 	default:
 		return entries * value;
 	}

@@ -58,8 +58,11 @@ static const struct row {
 	{ "flush_all 0\r\n", MC_OP_FLUSH, NULL, 0, 0, 0 },
 	{ "flush_all -1\r\n", MC_OP_FLUSH, NULL, 0, 0, 0 },
 	{ "flush_all 10 noreply\r\n", MC_OP_FLUSH, NULL, 0, 1, 10 },
-	{ "flush_all x\r\n", MC_OP_FLUSH, NULL, 0, 0, ODD },
-	{ "flush_all +5\r\n", MC_OP_FLUSH, NULL, 0, 0, ODD },
+	{ "flush_all x\r\n", MC_OP_FLUSH, NULL, 0, 0, 0 },
+	{ "flush_all +5\r\n", MC_OP_FLUSH, NULL, 0, 0, 5 },
+	{ "flush_all 00000000010\r\n", MC_OP_FLUSH, NULL, 0, 0, ODD },
+	{ "flush_all noreply 10\r\n", MC_OP_FLUSH, NULL, 0, 0,
+	  0 }, /* rejected: nothing happens later */
 	/* reads, and what changes nothing */
 	{ "get k\r\n", MC_OP_GET, NULL, 0, 0, 0 },
 	{ "get\r\n", MC_OP_GET, NULL, 0, 0, 0 },
