@@ -88,7 +88,7 @@ static int set_user(struct bmc_options *o, const char *value)
 	if (user)
 		uid = user->pw_uid;
 	else if (bmc_parse_number(value, 0, 0xfffffffeU, &uid))
-		return bmc_usage("--user: there is no user '%s'", value);
+		return bmc_fail("--user: there is no user '%s'", value);
 	o->user = value;
 	o->uid = (__u32)uid;
 	return 0;

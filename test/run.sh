@@ -135,5 +135,6 @@ else
 	run_script models 600 test/model/check.sh quick
 fi
 run_all_ctest
+BMC_BUILD=$build BMC_DEMO_SECONDS=1 run_script demo 120 test/demo.sh
 run_script nothing_left_behind 30 bash -c ". test/lib/leaks.sh; leaks_check '$before'"
 finish

@@ -106,8 +106,9 @@ static void kill_of_start_keeps_what_is_not_ours(void **state)
 	struct world *w = *state;
 	int points;
 
-	child_sh(&w->server, "tc qdisc add dev " WORLD_IF " clsact && tc filter add dev " WORLD_IF
-			     " egress protocol ip prio 7 matchall action ok");
+	child_sh(&w->server,
+		 "tc qdisc add dev " WORLD_IF " clsact && tc filter add dev " WORLD_IF
+		 " egress prio 7 bpf direct-action object-file " BMC_PASS_OBJECT " section tc");
 	assert_int_equal(bmcctl_fault(&w->server, "count", start_line, w->instance), 0);
 	points = points_of(bmcctl_result.err);
 	world_stop_bmc(w);

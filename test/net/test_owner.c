@@ -122,13 +122,17 @@ static void another_namespaces_memcached_changes_nothing(void **state)
 	assert_true(world_get(w, &w->udp, "k"));
 }
 
-/* An entry answers for the address and port that it was filled from; a write takes it out everywhere. */
+/* An entry answers for the address that it was filled from; a write takes it out everywhere. */
 static void local_address_is_part_of_the_item(void **state)
 {
 	struct world *w = *state;
 	struct udp second;
 
 	child_sh(&w->server, "ip addr add 10.77.0.9/24 dev " WORLD_IF);
+	memcached_start(&w->memcached, &w->server, WORLD_PORT,
+			"-l " WORLD_IP4 ",10.77.0.9," WORLD_IP6);
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
 	udp_open(&second, &w->client, "10.77.0.9", WORLD_PORT);
 	world_cache(w, "k", "old");
 	assert_true(world_get(w, &w->udp, "k"));
@@ -154,7 +158,7 @@ static const struct CMUnitTest tests[] = {
 	OWNER_TEST(one_instance_with_two_ports),
 	OWNER_TEST(a_port_that_is_not_served_is_left_alone),
 	OWNER_TEST(another_namespaces_memcached_changes_nothing),
-	WORLD_TEST(local_address_is_part_of_the_item),
+	EMPTY_TEST(local_address_is_part_of_the_item),
 };
 
 TEST_MAIN(tests, NULL, NULL)

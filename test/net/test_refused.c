@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* What bmcctl refuses: a message that says what, on what and what to do; the right exit code; nothing left. */
+/* What bmcctl refuses: a message that says what, on what and what to do; the right exit code;
+ * nothing left. */
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ static const struct row usage_rows[] = {
 	{ "start --name %s --iface srv0 --port -1", USAGE, "-1" },
 	{ "start --name %s --iface srv0 --port 11211x", USAGE, "11211x" },
 	{ "start --name %s --iface srv0 --port 11211 --port 11211", USAGE, "11211" },
-	{ "start --name %s --iface srv0 --memory 0", USAGE, "'0'" },
+	{ "start --name %s --iface srv0 --memory 0", USAGE, "16M" },
 	{ "start --name %s --iface srv0 --memory 1M", USAGE, "16M" },
 	{ "start --name %s --iface srv0 --memory 64X", USAGE, "64X" },
 	{ "start --name %s --iface srv0 --memory -64M", USAGE, "-64M" },
@@ -51,8 +52,8 @@ static const struct row machine_rows[] = {
 	{ "start --name %s --iface srv0 --port 11999", FAILED, "11999" },
 	{ "start --name %s --iface srv0 --port 11211 --port 11999", FAILED, "11999" },
 	{ "start --name %s --iface srv0 --cgroup /nosuch", FAILED, "/nosuch" },
-	{ "start --name %s --iface srv0 --cgroup /tmp", FAILED, "/tmp" },
 	{ "start --name %s --iface srv0 --user nosuchuser", FAILED, "nosuchuser" },
+	{ "start --name %s --iface srv0 --cgroup /tmp", FAILED, "/tmp" },
 	{ "start --name %s --iface srv0 --wait --port 11999", FAILED, "--user" },
 	{ "stats --name %s", FAILED, "%s" },
 	{ "flush --name %s", FAILED, "%s" },
@@ -165,7 +166,7 @@ static void memcached_without_udp_is_refused(void **state)
 
 static void memcached_on_loopback_alone_is_refused(void **state)
 {
-	refused_with_memcached(*state, "-l 127.0.0.1", "127.0.0.1");
+	refused_with_memcached(*state, "-l 127.0.0.1", "loopback");
 }
 
 static void memcached_that_does_not_answer_is_refused(void **state)

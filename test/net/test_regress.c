@@ -22,7 +22,8 @@ static int slow_setup(void **state)
 	return 0;
 }
 
-/* A thread that is late with its UDP answer answers nothing: one of four connections has another thread. */
+/* A thread that is late with its UDP answer answers nothing: one of four connections has another
+ * thread. */
 static void set_somewhere(struct tcp *tcp, int n, const char *command, struct text *ret)
 {
 	for (int i = 0; i < n; i++) {
@@ -33,7 +34,8 @@ static void set_somewhere(struct tcp *tcp, int n, const char *command, struct te
 	fail_msg("no connection answers '%s'", command);
 }
 
-/* get misses, memcached reads v0, set passes and is answered, and only then v0's answer leaves: it must not be kept. */
+/* get misses, memcached reads v0, set passes and is answered, and only then v0's answer leaves: it
+ * must not be kept. */
 static void late_fill(void **state)
 {
 	struct world *w = *state;
@@ -60,7 +62,8 @@ static void late_fill(void **state)
 	assert_int_equal(world_stat(w, "lost"), 0);
 }
 
-/* The set has passed bmc and waits in memcached's socket; a get is answered with the old value; then the set is applied. */
+/* The set has passed bmc and waits in memcached's socket; a get is answered with the old value;
+ * then the set is applied. */
 static void early_miss(void **state)
 {
 	struct world *w = *state;
@@ -87,7 +90,8 @@ static void early_miss(void **state)
 	assert_int_equal(world_stat(w, "lost"), 0);
 }
 
-/* With a value in the cache and memcached standing still, the set is seen: from then on no get is answered by the kernel. */
+/* With a value in the cache and memcached standing still, the set is seen: from then on no get is
+ * answered by the kernel. */
 static void no_hit_while_a_set_waits(void **state)
 {
 	struct world *w = *state;
@@ -263,6 +267,19 @@ static void fill_from_gets(void **state)
 	world_expect(w, &w->udp, "k", "value");
 }
 
+/* memcached takes them; memcaslap's keys have them. */
+static void key_with_control_characters(void **state)
+{
+	struct world *w = *state;
+
+	world_cache(w, "k", "old");
+	tcp_set(&w->tcp, "\x10\x01k\x7f", "old", 3);
+	tcp_set(&w->tcp, "\x10\x01k\x7f", "new", 3);
+	world_expect(w, &w->udp, "\x10\x01k\x7f", "new");
+	assert_true(world_get(w, &w->udp, "k"));
+	assert_int_equal(world_stat(w, "lost"), 0);
+}
+
 static void newline_in_value(void **state)
 {
 	struct world *w = *state;
@@ -338,6 +355,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(key_that_is_the_beginning_of_another),
 	WORLD_TEST(multi_get_of_which_one_is_not_there),
 	WORLD_TEST(fill_from_gets),
+	WORLD_TEST(key_with_control_characters),
 	WORLD_TEST(newline_in_value),
 	WORLD_TEST(data_block_that_ends_in_set),
 	WORLD_TEST(value_of_several_datagrams),

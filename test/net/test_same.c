@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* The same commands, to a memcached behind bmc and to one without: the answers must be the same, byte for byte. */
+/* The same commands, to a memcached behind bmc and to one without: the answers must be the same,
+ * byte for byte. */
 #include <stdio.h>
 #include <string.h>
 
+#include "wire.h"
 #include "world.h"
 
 #define VALUE_MAX 1300
 
 struct pair { /* one conversation with both */
 	struct world *w;
+	struct wire wire;
 	struct udp plain_udp;
 	struct tcp plain_tcp;
 	struct text got, want;
@@ -27,6 +30,7 @@ static int same_setup(void **state)
 	memcached_start(&p->w->plain, &p->w->server, WORLD_PLAIN_PORT, NULL);
 	udp_open(&p->plain_udp, &p->w->client, WORLD_IP4, WORLD_PLAIN_PORT);
 	tcp_open(&p->plain_tcp, &p->w->client, WORLD_IP4, WORLD_PLAIN_PORT);
+	wire_open(&p->wire, &p->w->client, WORLD_CLIENT_IF, &p->w->server, WORLD_IF);
 	*state = p;
 	return 0;
 }
@@ -36,6 +40,7 @@ static int same_teardown(void **state)
 	struct pair *p = *state;
 	void *world = p->w;
 
+	wire_close(&p->wire);
 	udp_close(&p->plain_udp);
 	tcp_close(&p->plain_tcp);
 	text_free(&p->got);
@@ -69,6 +74,21 @@ static void same_get(struct pair *p, const char *request)
 	}
 }
 
+/*
+ * The same for `get k`, and with as much padding behind the packet as the value has bytes: newer
+ * kernels' veth leaves an XDP program hardly any room to grow a packet, so that only a long frame
+ * gets a long answer.
+ */
+static void same_get_k(struct pair *p)
+{
+	same_get(p, "get k\r\n");
+	for (int i = 0; i < 2; i++) {
+		wire_send_udp(&p->wire, &p->w->udp, "get k\r\n", p->len);
+		assert_int_equal(udp_receive(&p->w->udp, p->w->udp.id, 3, &p->got), 0);
+		text_assert_equal("get k, padded", &p->got, &p->want);
+	}
+}
+
 /* A command with an answer over TCP. */
 static void same_command(struct pair *p, const void *bytes, size_t len)
 {
@@ -81,8 +101,9 @@ static void same_command(struct pair *p, const void *bytes, size_t len)
 
 static void same_line(struct pair *p, const char *line)
 {
+	test_sleep(0.01); /* incr: memcached makes a new item if a get's answer holds the old one */
 	same_command(p, line, strlen(line));
-	same_get(p, "get k\r\n");
+	same_get_k(p);
 }
 
 /* `verb k flags exptime <len> [cas]` with p->value as its block. */
@@ -95,7 +116,7 @@ static void same_store(struct pair *p, const char *verb, const char *more)
 	text_append(&t, "\r\n", 2);
 	same_command(p, t.data, t.len);
 	text_free(&t);
-	same_get(p, "get k\r\n");
+	same_get_k(p);
 }
 
 /* cas with the unique that `gets` answered. */

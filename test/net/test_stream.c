@@ -111,8 +111,9 @@ static void writes_pipelined_by_the_thousand_take_their_keys_out(void **state)
 #define UNREAD_GETS 40
 
 /*
- * The set is inside memcached's buffers, not carried out, for as long as the client does not read: no answer, no clock ends
- * it, and nothing of that key is filled. Then it is carried out, and nothing old is there.
+ * The set is inside memcached's buffers, not carried out, for as long as the client does not read:
+ * no answer, no clock ends it, and nothing of that key is filled. Then it is carried out, and
+ * nothing old is there.
  */
 static void a_client_that_does_not_read_keeps_its_write_in_flight(void **state)
 {

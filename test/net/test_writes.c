@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* A write takes its key out of the cache, whichever way it comes: no get that begins after its answer sees the old value. */
+/* A write takes its key out of the cache, whichever way it comes: no get that begins after its
+ * answer sees the old value. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* LD_PRELOAD for memcached: each datagram leaves BMC_SLOW_SEND milliseconds after it was meant to. */
+/* LD_PRELOAD for memcached: each datagram leaves BMC_SLOW_SEND milliseconds after it was meant to.
+ */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <sys/socket.h>

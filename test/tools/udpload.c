@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
- * Load on a memcached over UDP: a closed loop of gets from a few sockets, every answer compared with what was set.
- * It sets the keys over TCP first, and prints one line: requests/s, and how long answers took.
+ * Load on a memcached over UDP: a closed loop of gets from a few sockets, every answer compared
+ * with what was set. It sets the keys over TCP first, and prints one line: requests/s, and how long
+ * answers took.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -5,7 +5,8 @@
 
 #include "child.h"
 
-/* Runs bmcctl with the words of a printf-like line. The result stays until the next call. -> exit code */
+/* Runs bmcctl with the words of a printf-like line. The result stays until the next call. -> exit
+ * code */
 int bmcctl(const struct ns *ns, const char *format, ...) __attribute__((format(printf, 2, 3)));
 extern struct child_result bmcctl_result;
 

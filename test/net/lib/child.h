@@ -14,7 +14,8 @@ struct child_result {
 	char err[16384];
 };
 
-/* Starts argv in `ns` (NULL: here), with an own process group; its output goes to /dev/null. -> pid or -errno */
+/* Starts argv in `ns` (NULL: here), with an own process group; its output goes to /dev/null. -> pid
+ * or -errno */
 pid_t child_start(const struct ns *ns, char *const argv[]);
 
 /* Runs argv to its end, at most `seconds`. The test fails if it cannot be started. */

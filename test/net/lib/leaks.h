@@ -4,8 +4,8 @@
 #define BMC_TEST_LEAKS_H
 
 /*
- * Looks for BPF programs that watch the namespace with this cookie, and for the instance's folder of pins. Waits some time,
- * as the kernel frees late. The test fails if something is left.
+ * Looks for BPF programs that watch the namespace with this cookie, and for the instance's folder
+ * of pins. Waits some time, as the kernel frees late. The test fails if something is left.
  */
 void leaks_check(unsigned long long netns_cookie, const char *instance);
 

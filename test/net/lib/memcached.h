@@ -11,7 +11,8 @@ struct memcached {
 	pid_t pid; /* 0: not running */
 };
 
-/* `memcached -u nobody -p port -U port <options>`; options are words with spaces between. Returns when it answers. */
+/* `memcached -u nobody -p port -U port <options>`; options are words with spaces between. Returns
+ * when it answers. */
 void memcached_start(struct memcached *m, const struct ns *ns, int port, const char *options);
 /* The same without waiting for an answer. */
 void memcached_launch(struct memcached *m, const struct ns *ns, int port, const char *options);

@@ -18,7 +18,8 @@ void text_free(struct text *t);
 /* Takes the first `len` bytes away. */
 void text_cut(struct text *t, size_t len);
 
-/* The length of the first whole answer: a line; VA with its block; VALUE with its blocks, or STAT lines, up to END. 0: not there yet */
+/* The length of the first whole answer: a line; VA with its block; VALUE with its blocks, or STAT
+ * lines, up to END. 0: not there yet */
 size_t text_answer(const struct text *t);
 
 /* Fails the test, with both printed readably, unless they are equal. */

@@ -22,7 +22,8 @@ void udp_close(struct udp *u);
 
 /* Sends one request, under a new id. */
 void udp_send(struct udp *u, const void *text, size_t len);
-/* Collects the answer to request `id`, at most `seconds`; others are passed over. 0 or -ETIMEDOUT */
+/* Collects the answer to request `id`, at most `seconds`; others are passed over. 0 or -ETIMEDOUT
+ */
 int udp_receive(struct udp *u, uint16_t id, double seconds, struct text *ret);
 
 /* Both, for a request of C string form; the test fails without an answer. */

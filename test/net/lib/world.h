@@ -57,7 +57,8 @@ void world_warm(struct world *w, struct udp *u, const char *key);
 /* set over TCP, then world_warm(): the value is in the cache. */
 void world_cache(struct world *w, const char *key, const char *value);
 
-/* The answer to `get key` over UDP must be this value, or no item if NULL, twice: from memcached and as it is cached then. */
+/* The answer to `get key` over UDP must be this value, or no item if NULL, twice: from memcached
+ * and as it is cached then. */
 void world_expect(struct world *w, struct udp *u, const char *key, const char *value);
 
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)

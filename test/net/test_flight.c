@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * Writes in flight: seen, and not answered. memcached stands still or is late while more
+ * happens; whatever it then says is the truth, and nothing else may be served.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "world.h"
+
+#define ROUNDS 20
+#define WRITERS 6
+#define SLOW_MS 40
+
+/* What memcached says over TCP, and what is served. */
+static void assert_truth(struct world *w, const char *key)
+{
+	struct text want = {};
+	char line[300];
+
+	snprintf(line, sizeof(line), "get %s\r\n", key);
+	tcp_ask(&w->tcp, line, &want);
+	for (int i = 0; i < 4; i++) {
+		udp_ask(&w->udp, line, &w->text);
+		text_assert_equal(key, &w->text, &want);
+	}
+	text_free(&want);
+}
+
+static void set_line(char *ret, size_t size, int value, const char *noreply)
+{
+	snprintf(ret, size, "set k 0 0 4%s\r\n%04d\r\n", noreply, value);
+}
+
+/* A get is queued before or after what `act` sends while memcached stands still. */
+static void rounds_of(struct world *w, void (*act)(struct world *w, int round))
+{
+	for (int round = 1; round <= ROUNDS; round++) {
+		tcp_set(&w->tcp, "k", "old!", 4);
+		world_warm(w, &w->udp, "k");
+		memcached_freeze(&w->memcached);
+		if (round % 2)
+			udp_send(&w->udp, "get k x\r\n", 9);
+		act(w, round);
+		udp_send(&w->udp, "get k x\r\n", 9);
+		memcached_thaw(&w->memcached);
+		assert_int_equal(udp_receive(&w->udp, w->udp.id, 3, &w->text), 0);
+		test_sleep(0.005);
+		assert_truth(w, "k");
+	}
+}
+
+static void set_and_close(struct world *w, int round)
+{
+	struct tcp t;
+	char line[64];
+
+	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
+	set_line(line, sizeof(line), round, round % 3 ? " noreply" : "");
+	tcp_send(&t, line, strlen(line));
+	tcp_wait_sent(&t);
+	tcp_close(&t);
+}
+
+/* The client's end is closed before memcached has read the command. */
+static void write_of_a_closed_connection(void **state)
+{
+	rounds_of(*state, set_and_close);
+}
+
+static void set_and_reset(struct world *w, int round)
+{
+	struct linger now = { .l_onoff = 1 };
+	struct tcp t;
+	char line[64];
+
+	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
+	set_line(line, sizeof(line), round, "");
+	tcp_send(&t, line, strlen(line));
+	tcp_wait_sent(&t);
+	setsockopt(t.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	tcp_close(&t);
+}
+
+/* Carried out or not: memcached knows. */
+static void write_of_a_reset_connection(void **state)
+{
+	rounds_of(*state, set_and_reset);
+}
+
+static void set_by_many(struct world *w, int round)
+{
+	struct tcp t[WRITERS];
+	char line[64];
+
+	for (int i = 0; i < WRITERS; i++)
+		tcp_open(&t[i], &w->client, WORLD_IP4, WORLD_PORT);
+	for (int i = 0; i < WRITERS; i++) {
+		set_line(line, sizeof(line), round * 10 + i, "");
+		tcp_send(&t[i], line, strlen(line));
+		tcp_wait_sent(&t[i]);
+	}
+	memcached_thaw(&w->memcached);
+	for (int i = WRITERS - 1; i >= 0; i--) {
+		assert_int_equal(tcp_receive(&t[i], 3, &w->text), 0);
+		udp_get(&w->udp, "k", &w->text);
+	}
+	for (int i = 0; i < WRITERS; i++)
+		tcp_close(&t[i]);
+	memcached_freeze(&w->memcached);
+}
+
+/* More than a bucket has places for: the others hold all fills, until they are answered. */
+static void more_writers_of_a_key_than_places(void **state)
+{
+	struct world *w = *state;
+
+	rounds_of(w, set_by_many);
+	assert_true(world_stat(w, "overflow_holds") > 0);
+	world_warm(w, &w->udp, "k");
+}
+
+static void flush_everything(struct world *w, int round)
+{
+	struct tcp t;
+
+	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
+	if (round % 2)
+		tcp_send(&t, "flush_all\r\n", 11);
+	else
+		tcp_send(&t, "flush_all noreply\r\nmn\r\n", 23);
+	tcp_wait_sent(&t);
+	tcp_close(&t);
+}
+
+/* Then every key is written, and every fill is held. */
+static void flush_all_in_flight(void **state)
+{
+	rounds_of(*state, flush_everything);
+}
+
+static void write_half_sent(struct world *w, int round)
+{
+	struct tcp t;
+
+	(void)round;
+	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_send(&t, "set k 0 0 10\r\nabc", 17);
+	tcp_wait_sent(&t);
+	tcp_close(&t);
+}
+
+/* A block that never ends is never stored. */
+static void write_that_is_broken_off(void **state)
+{
+	struct world *w = *state;
+
+	rounds_of(w, write_half_sent);
+	world_warm(w, &w->udp, "k");
+}
+
+static int slow_setup(void **state)
+{
+	struct world *w;
+
+	world_setup_empty(state);
+	w = *state;
+	memcached_start_slow(&w->memcached, &w->server, WORLD_PORT, "-t 4", SLOW_MS);
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	return 0;
+}
+
+/* Four connections, one for each thread of memcached, in some order. */
+static void four_open(struct world *w, struct tcp *t)
+{
+	for (int i = 0; i < 4; i++)
+		tcp_open(&t[i], &w->client, WORLD_IP4, WORLD_PORT);
+}
+
+static void four_close(struct tcp *t)
+{
+	for (int i = 0; i < 4; i++)
+		tcp_close(&t[i]);
+}
+
+/* A get of k that memcached has read and answers late; and a connection that another thread serves. */
+static struct tcp *late_get(struct world *w, struct tcp *t)
+{
+	udp_send(&w->udp, "get k\r\n", 7);
+	test_sleep(SLOW_MS * 0.2e-3);
+	for (int i = 0; i < 4; i++) {
+		tcp_send(&t[i], "mn\r\n", 4);
+		if (!tcp_receive(&t[i], 0.005, &w->text))
+			return &t[i];
+	}
+	fail_msg("all threads are late");
+	return NULL;
+}
+
+/* The old reply leaves when flush_all is answered: nothing is held any more, but it is too old. */
+static void late_fill_after_flush_all(void **state)
+{
+	struct world *w = *state;
+	struct tcp t[4];
+
+	for (int round = 0; round < 4; round++) {
+		four_open(w, t);
+		tcp_set(&w->tcp, "k", "old!", 4);
+		tcp_expect(late_get(w, t), "flush_all\r\n", "OK");
+		assert_int_equal(udp_receive(&w->udp, w->udp.id, 3, &w->text), 0);
+		text_assert_is("late", &w->text, "VALUE k 0 4\r\nold!\r\nEND\r\n");
+		world_expect(w, &w->udp, "k", NULL);
+		four_close(t);
+		test_sleep(1.1); /* flush_all and a set within one second of memcached's */
+	}
+}
+
+/* The same with a write that was never answered: its connection is gone. */
+static void late_fill_after_a_close(void **state)
+{
+	struct world *w = *state;
+	struct tcp t[4], *free;
+
+	for (int round = 0; round < 8; round++) {
+		four_open(w, t);
+		tcp_set(&w->tcp, "k", "old!", 4);
+		free = late_get(w, t);
+		tcp_send(free, "set k 0 0 4 noreply\r\nnew!\r\nquit\r\n", 33);
+		assert_int_equal(tcp_receive(free, 1, &w->text), -EPIPE); /* closed by memcached */
+		assert_int_equal(udp_receive(&w->udp, w->udp.id, 3, &w->text), 0);
+		text_assert_is("late", &w->text, "VALUE k 0 4\r\nold!\r\nEND\r\n");
+		world_expect(w, &w->udp, "k", "new!");
+		four_close(t);
+	}
+}
+
+/* ---- clients that do not read: what they sent last waits in memcached, for as long as it takes ---- */
+
+#define LARGE (900 * 1024)
+#define UNREAD_GETS 20
+
+static void stuck_open(struct world *w, struct tcp *t, const char *command)
+{
+	struct text all = {};
+
+	tcp_open(t, &w->client, WORLD_IP4, WORLD_PORT);
+	for (int i = 0; i < UNREAD_GETS; i++)
+		text_add(&all, "get large\r\n");
+	text_add(&all, "%s", command);
+	tcp_send(t, all.data, all.len);
+	tcp_wait_sent(t);
+	text_free(&all);
+}
+
+/* Reads: then it is carried out. */
+static void stuck_release(struct tcp *t)
+{
+	struct text answer = {};
+
+	for (int i = 0; i < UNREAD_GETS; i++)
+		assert_int_equal(tcp_receive(t, 10, &answer), 0);
+	tcp_expect(t, "mn\r\n", "MN");
+	text_free(&answer);
+	tcp_close(t);
+}
+
+static int stuck_setup(void **state)
+{
+	char *large = calloc(1, LARGE);
+	struct world *w;
+
+	assert_non_null(large);
+	world_setup(state);
+	w = *state;
+	tcp_set(&w->tcp, "large", large, LARGE);
+	tcp_set(&w->tcp, "k", "old!", 4);
+	free(large);
+	return 0;
+}
+
+static void assert_never_filled(struct world *w, const char *value)
+{
+	for (int i = 0; i < 5; i++) {
+		assert_false(world_get(w, &w->udp, "k"));
+		assert_non_null(strstr(w->text.data, value));
+		test_sleep(0.02);
+	}
+}
+
+static void flush_all_of_a_client_that_does_not_read(void **state)
+{
+	struct world *w = *state;
+	struct tcp t;
+
+	world_warm(w, &w->udp, "k");
+	stuck_open(w, &t, "flush_all noreply\r\n");
+	assert_never_filled(w, "old!");
+	stuck_release(&t);
+	world_expect(w, &w->udp, "k", NULL);
+}
+
+/* Four such writers of one key, which has places for three: the one without still waits when the others are through. */
+static void writer_without_a_place(void **state)
+{
+	struct world *w = *state;
+	struct tcp t[4];
+	char line[64];
+
+	for (int i = 0; i < 4; i++) {
+		set_line(line, sizeof(line), i, " noreply");
+		stuck_open(w, &t[i], line);
+	}
+	for (int i = 0; i < 3; i++)
+		stuck_release(&t[i]);
+	assert_never_filled(w, "0002");
+	stuck_release(&t[3]);
+	world_expect(w, &w->udp, "k", "0003");
+	world_warm(w, &w->udp, "k");
+}
+
+/* Their client is gone; memcached finds out when it wants to write, and the set is never carried out. */
+static void client_that_does_not_read_and_goes(void **state)
+{
+	struct world *w = *state;
+	struct tcp t;
+
+	stuck_open(w, &t, "set k 0 0 4 noreply\r\nnew!\r\n");
+	assert_never_filled(w, "old!");
+	tcp_close(&t);
+	test_sleep(0.1);
+	assert_truth(w, "k");
+	world_warm(w, &w->udp, "k");
+	assert_truth(w, "k");
+}
+
+#define FLIGHT_STUCK(name) cmocka_unit_test_setup_teardown(name, stuck_setup, world_teardown)
+#define FLIGHT_SLOW(name) cmocka_unit_test_setup_teardown(name, slow_setup, world_teardown)
+
+static const struct CMUnitTest tests[] = {
+	WORLD_TEST(write_of_a_closed_connection),
+	WORLD_TEST(write_of_a_reset_connection),
+	WORLD_TEST(more_writers_of_a_key_than_places),
+	WORLD_TEST(flush_all_in_flight),
+	WORLD_TEST(write_that_is_broken_off),
+	FLIGHT_SLOW(late_fill_after_flush_all),
+	FLIGHT_SLOW(late_fill_after_a_close),
+	FLIGHT_STUCK(flush_all_of_a_client_that_does_not_read),
+	FLIGHT_STUCK(writer_without_a_place),
+	FLIGHT_STUCK(client_that_does_not_read_and_goes),
+};
+
+TEST_MAIN(tests, NULL, NULL)
