@@ -1,11 +1,32 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* Real clients: libmemcached, memcaslap, and many at once. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libmemcached/memcached.h>
 
 #include "world.h"
+
+/* Whether memcached has this value of "k" within two seconds. */
+static int reads_soon(memcached_st *mc, const char *want)
+{
+	for (int i = 0; i < 200; i++) {
+		memcached_return_t rc;
+		uint32_t flags;
+		size_t len = 0;
+		char *value = memcached_get(mc, "k", 1, &len, &flags, &rc);
+		int same =
+			rc == MEMCACHED_SUCCESS && len == strlen(want) && !memcmp(value, want, len);
+
+		free(value);
+		if (same)
+			return 1;
+		usleep(10000);
+	}
+	return 0;
+}
 
 static void libmemcached_over_tcp(void **state)
 {
@@ -43,8 +64,8 @@ static void libmemcached_over_tcp(void **state)
 	memcached_flush_buffers(mc);
 	memcached_behavior_set(mc, MEMCACHED_BEHAVIOR_NOREPLY, 0);
 	memcached_behavior_set(mc, MEMCACHED_BEHAVIOR_BUFFER_REQUESTS, 0);
-	free(memcached_get(mc, "k", 1, &len, &flags, &rc));
-	assert_int_equal(rc, MEMCACHED_SUCCESS);
+	/* the behaviours opened a new connection: the sets of the old one may still be under way */
+	assert_true(reads_soon(mc, "last"));
 	world_expect(w, &w->udp, "k", "last");
 	memcached_free(mc);
 	assert_int_equal(ns_leave(), 0);
