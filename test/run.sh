@@ -129,6 +129,7 @@ run_script layers 60 test/check/layers.sh
 run_script tidy 300 test/check/tidy.sh "$build"
 run_script rebuild 300 test/check/rebuild.sh "$build"
 run_script minimal_types 300 test/check/minimal_types.sh
+run_script install 300 test/check/install.sh
 if [ -n "$long" ]; then
 	run_script models 7200 test/model/check.sh full
 else
