@@ -2,6 +2,7 @@
 #include "cgroup.h"
 #include "check.h"
 #include "cmd.h"
+#include "iface.h"
 #include "lifecycle.h"
 #include "log.h"
 #include "pins.h"
@@ -51,6 +52,19 @@ static void print_started(const struct bmc_plan *plan, const struct bmc_report *
 	printf("%s: %s for %u buckets, %u writers\n", plan->name,
 	       bmc_format_size(report->memory, size, sizeof(size)), plan->config.n_buckets,
 	       plan->config.n_writers);
+	for (int i = 0; i < plan->n_ifaces; i++) {
+		if (!bmc_iface_is_veth(plan->iface[i].ifindex))
+			continue;
+		if (plan->iface[i].mode == BMC_MODE_NATIVE)
+			bmc_note("%s is a veth: answers reach its peer only if that has an XDP "
+				 "program too; --mode skb "
+				 "does without",
+				 plan->iface[i].name);
+		else
+			bmc_note("%s is a veth: skb mode, since native mode needs an XDP program "
+				 "at its peer as well",
+				 plan->iface[i].name);
+	}
 	if (report->untagged && if_indextoname(report->untagged, vlan))
 		bmc_note("items served over %s are not cached: the device below it takes the VLAN "
 			 "tags off before XDP "

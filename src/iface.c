@@ -156,6 +156,23 @@ int bmc_iface_all(__u32 *ret_list, int max)
 	return err ? err : n;
 }
 
+int bmc_iface_is_veth(__u32 ifindex)
+{
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	struct ifreq request = { 0 };
+	int fd, yes;
+
+	if (!if_indextoname(ifindex, request.ifr_name))
+		return 0;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return 0;
+	request.ifr_data = (void *)&info;
+	yes = !ioctl(fd, SIOCETHTOOL, &request) && !strcmp(info.driver, "veth");
+	close(fd);
+	return yes;
+}
+
 int bmc_iface_is_loopback(__u32 ifindex)
 {
 	struct ifreq request = { 0 };

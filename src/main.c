@@ -7,6 +7,9 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -99,12 +102,26 @@ int bmc_cmd_open(const char *name, struct bmc_instance *ret)
 	return 0;
 }
 
+/* No map or socket gets the number of a closed stdout; who reads no further ends no start half-way. */
+static void prepare(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	signal(SIGPIPE, SIG_IGN);
+}
+
 int main(int argc, char *argv[])
 {
 	static struct bmc_options options;
 	const struct bmc_command *command;
 	int code;
 
+	prepare();
 	if (argc < 2) {
 		help();
 		return BMC_USAGE;

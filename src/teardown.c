@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define FILTERS_MAX 256
-#define IFACES_SEEN 1024
+#define IFACES_SEEN 4096
 
 struct stop {
 	const char *name;
@@ -79,28 +79,47 @@ static int is_our_filter(struct stop *s, const struct bmc_filter *f)
 	return !bmc_pins_instances(others_filter, &prog_id);
 }
 
+static void note_removed(struct stop *s, __u32 ifindex, __u32 handle, int gone)
+{
+	char name[IF_NAMESIZE] = "?";
+
+	if_indextoname(ifindex, name);
+	if (gone < 0)
+		failed(s, gone, "the TC filter of", name);
+	if (gone <= 0)
+		return;
+	s->say("detached TC egress from %s\n", name);
+	s->removed++;
+	if (handle == BMC_FILTER_HANDLE_MADE && s->n_made < BMC_IFACES_MAX)
+		s->made[s->n_made++] = ifindex;
+}
+
+/* Those that the notes name, however many others there are. */
+static void remove_noted_filters(struct stop *s)
+{
+	for (int i = 0; s->noted && i < BMC_IFACES_MAX; i++) {
+		const struct bmc_iface *f = &s->note.iface[i];
+
+		if (f->ifindex && f->tc_prog_id)
+			note_removed(s, f->ifindex, f->tc_handle,
+				     bmc_hooks_detach_tc(f->ifindex, f->tc_handle, f->tc_priority,
+							 f->tc_prog_id));
+	}
+}
+
 static void remove_filters(struct stop *s, __u32 ifindex)
 {
 	struct bmc_filter list[FILTERS_MAX];
 	int n = bmc_iface_filters(ifindex, list, FILTERS_MAX);
-	char name[IF_NAMESIZE] = "?";
 
-	if_indextoname(ifindex, name);
+	if (n < 0)
+		note_removed(s, ifindex, 0, n);
 	for (int i = 0; i < n && i < FILTERS_MAX; i++) {
-		int gone;
-
 		if (!is_our_filter(s, &list[i]))
 			continue;
-		gone = bmc_hooks_detach_tc(ifindex, list[i].handle, list[i].priority,
-					   list[i].prog_id);
-		if (gone < 0)
-			failed(s, gone, "the TC filter of", name);
-		if (gone > 0) {
-			s->say("detached TC egress from %s\n", name);
-			s->removed++;
-			if (list[i].handle == BMC_FILTER_HANDLE_MADE && s->n_made < BMC_IFACES_MAX)
-				s->made[s->n_made++] = ifindex;
-		}
+		note_removed(s, ifindex, list[i].handle,
+			     bmc_hooks_detach_tc(ifindex, list[i].handle, list[i].priority,
+						 list[i].prog_id));
 		bmc_fault_point("TC detached");
 	}
 }
@@ -110,6 +129,9 @@ static void remove_all_filters(struct stop *s)
 	__u32 all[IFACES_SEEN];
 	int n = bmc_iface_all(all, IFACES_SEEN);
 
+	remove_noted_filters(s);
+	if (n < 0)
+		failed(s, n, "the TC filters of", "all interfaces");
 	for (int i = 0; i < n; i++)
 		remove_filters(s, all[i]);
 }
@@ -146,11 +168,29 @@ static void remove_made_qdiscs(struct stop *s)
 	}
 }
 
-/* The links' pins are all that keeps XDP and cgroup programs attached. */
+/*
+ * The links' pins are all that keeps XDP and cgroup programs attached. But a link without its pin ends
+ * some time later, and XDP must be gone before the watch is: so detach first. (One whose interface or
+ * cgroup is gone cannot be, and need not.)
+ */
+static void detach_link(struct stop *s, const char *what)
+{
+	char path[BMC_PINS_PATH];
+	int fd = bpf_obj_get(bmc_pins_path(s->name, "links", what, path));
+
+	if (fd < 0)
+		return;
+	bpf_link_detach(fd);
+	close(fd);
+}
+
 static int remove_link(struct stop *s, const char *what)
 {
-	int gone, err = bmc_pins_remove(s->name, "links", what, &gone);
 	char name[IF_NAMESIZE];
+	int gone, err;
+
+	detach_link(s, what);
+	err = bmc_pins_remove(s->name, "links", what, &gone);
 
 	if (err)
 		failed(s, err, "the link", what);

@@ -111,7 +111,7 @@ alone=$(load "$seconds") || die "the load failed: $alone"
 echo "$alone"
 
 step "bmcctl start --iface wire0"
-bmcctl start --name "$instance" --iface wire0 --memory 64M --max-age 60s || die "bmcctl start failed"
+bmcctl start --name "$instance" --iface wire0 --mode native --memory 64M --max-age 60s || die "bmcctl start failed"
 load 2 >/dev/null || die "the load that fills the cache failed"
 step "the same load, with bmc"
 with=$(load "$seconds") || die "the load failed: $with"

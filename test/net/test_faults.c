@@ -15,16 +15,11 @@ static const char start_line[] = "start --name %s --iface " WORLD_IF " --memory 
 /* The number that BMC_FAULT=count prints last on standard error. */
 static int points_of(const char *err)
 {
-	const char *digits = NULL;
+	const char *last = NULL;
 
-	for (const char *p = err; *p; p++)
-		if (*p >= '0' && *p <= '9' && (p == err || p[-1] < '0' || p[-1] > '9'))
-			digits = p;
-	if (!digits) {
-		fail_msg("BMC_FAULT=count prints no number: %s", err);
-		return 0;
-	}
-	return (int)strtol(digits, NULL, 10);
+	for (const char *at = strstr(err, "fault point "); at; at = strstr(at + 1, "fault point "))
+		last = at;
+	return last ? (int)strtol(last + strlen("fault point "), NULL, 10) : 0;
 }
 
 static void assert_cleared(struct world *w, int point)

@@ -96,8 +96,8 @@ int world_teardown(void **state)
 
 void world_start_bmc(struct world *w, const char *options)
 {
-	if (bmcctl(&w->server, "start --name %s --iface " WORLD_IF " --memory 16M %s", w->instance,
-		   options))
+	if (bmcctl(&w->server, "start --name %s --iface " WORLD_IF " --memory 16M --mode native %s",
+		   w->instance, options))
 		fail_msg("bmcctl start: exit %d: %s", bmcctl_result.code, bmcctl_result.err);
 }
 
