@@ -16,7 +16,7 @@
 #endif
 
 /* Raised whenever the layout of a pinned map changes; `stop` works across versions, nothing else does. */
-#define BMC_ABI_VERSION 1
+#define BMC_ABI_VERSION 2
 
 /* ---- limits ---- */
 #define BMC_PORTS_MAX 8
@@ -127,9 +127,15 @@ enum bmc_lost {
 #define BMC_HOLD_NEVER 2ULL
 #define BMC_HOLD_ORD (1ULL << 32)
 
-/* A followed TCP connection: sk_storage of memcached's socket, made by BORN or, for old ones, by `start`. */
 #define BMC_AHEAD 3
 
+/* bmc_conn.protocol */
+enum bmc_protocol { BMC_PROTOCOL_TEXT, BMC_PROTOCOL_BINARY };
+
+/* bmc_conn.mn [word]: `mn` commands seen in the high 32 bits, the ordinal of the last one in the low 32. */
+#define BMC_MN_COUNT_SHIFT 32
+
+/* A followed TCP connection: sk_storage of memcached's socket, made by BORN or, for old ones, by `start`. */
 struct bmc_conn {
 	/* both sides */
 	__u64 writer; /* [word] */
@@ -144,7 +150,11 @@ struct bmc_conn {
 	__u32 probe; /* sequence number of a byte that was parsed while the window was closed */
 	__u8 probe_byte; /* the byte */
 	__u8 probed; /* there is one */
-	__u8 pad0[26];
+	__u8 protocol; /* enum bmc_protocol; set with the first byte */
+	__u8 pad0[9];
+	__u32 doubt_meta; /* as `doubt`, for the lines of a silent meta command: NS NF EX HD VA EN */
+	__u32 mn_rep; /* MN lines counted; written at egress */
+	__u64 mn; /* [word] see above; written at ingress */
 	__u32 busy; /* [word] */
 	__u32 in_next; /* sequence number of the next byte to parse */
 	__u32 redo; /* rcv_nxt when a retransmission of parsed bytes was dropped */
@@ -182,6 +192,9 @@ enum bmc_test {
 	BMC_TEST_LOSE_RACE = 2, /* the second look at seq fails */
 };
 
+/* memcached's version in one number that compares as it does; 0: not known. */
+#define BMC_VERSION_OF(major, minor, patch) ((__u32)(major) << 16 | (minor) << 8 | (patch))
+
 struct bmc_config {
 	__u64 netns_cookie; /* where memcached and the interfaces are */
 	__u64 max_age_ns; /* how long an item of unknown expiry is served */
@@ -193,6 +206,8 @@ struct bmc_config {
 	__u32 uid[BMC_PORTS_MAX]; /* the server's user */
 	__u32 egress
 		[BMC_EGRESS_MAX]; /* ifindex of each attached interface, and of those stacked on one */
+	__u32 version
+		[BMC_PORTS_MAX]; /* BMC_VERSION_OF the memcached that was there at start; 0: none was */
 	__u16 port[BMC_PORTS_MAX]; /* network order */
 	__u8 tag; /* high byte of the skb marks of stamped replies; not 0 */
 	__u8 pad[3];

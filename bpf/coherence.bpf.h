@@ -1,89 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The rules of COHERENCE.md, by the names they have there. Any doubt makes `cmd` too large or `rep` too small, never
- * the reverse. Words are changed by exchange or compare-and-exchange; an exchange that does not succeed in
- * BMC_TRIES tries switches the server off (its items are neither filled nor served).
+ * The rules of COHERENCE.md for TCP connections, by the names they have there. Any doubt makes `cmd` too large or
+ * `rep` too small, never the reverse.
  */
 #ifndef BMC_COHERENCE_BPF_H
 #define BMC_COHERENCE_BPF_H
 
 #include "cache.bpf.h"
+#include "server.bpf.h"
 
-#define BMC_TRIES 64
-
-static __always_inline struct bmc_server *bmc_server_get(__u32 index)
-{
-	return &bmc_shared.server[index & (BMC_PORTS_MAX - 1)];
-}
-
-static __always_inline __u16 bmc_word_life(__u64 word)
-{
-	return (__u16)(word >> BMC_WORD_LIFE_SHIFT);
-}
-
-static __always_inline void bmc_epoch_up(struct bmc_server *s)
-{
-	__sync_fetch_and_add(&s->epoch, 1);
-}
-
-/* Neither hits nor fills from now on. First the flag, then the epoch: a fill that does not see one has the old other. */
-static __always_inline void bmc_server_off(struct bmc_server *s, enum bmc_off why)
-{
-	__sync_fetch_and_or(&s->off, (__u64)why);
-	bmc_epoch_up(s);
-}
-
-/* *word = max(*word, time). 0, or -1 if the tries ran out. */
-static __always_inline int bmc_time_up(__u64 *word, __u64 time)
-{
-	__u64 old = BMC_READ_ONCE(*word);
-
-	for (__u32 i = 0; i < BMC_TRIES; i++) {
-		__u64 seen;
-
-		if (old >= time)
-			return 0;
-		seen = __sync_val_compare_and_swap(word, old, time);
-		if (seen == old)
-			return 0;
-		old = seen;
-	}
-	return -1;
-}
-
-/* ---- holds: {life, sockets, holds} ---- */
-
-/* holds += delta (1 or -1), only while the server's life is `life`. */
-__noinline int bmc_holds_add(__u32 server, __u32 life, int delta)
-{
-	struct bmc_server *s = bmc_server_get(server);
-	__u64 old = BMC_READ_ONCE(s->word);
-
-	for (__u32 i = 0; i < BMC_TRIES; i++) {
-		__u64 seen;
-
-		if (bmc_word_life(old) != (__u16)life)
-			return 0;
-		seen = __sync_val_compare_and_swap(&s->word, old, old + (__s64)delta);
-		if (seen == old)
-			return 0;
-		old = seen;
-	}
-	bmc_server_off(s, BMC_OFF_BUSY);
-	return 0;
-}
-
-/* A hold is over: t_quiet=now, then holds--. */
-__noinline int bmc_quiet(__u32 server, __u32 life)
-{
-	struct bmc_server *s = bmc_server_get(server);
-
-	if (bmc_time_up(&s->t_quiet, bpf_ktime_get_ns())) {
-		bmc_server_off(s, BMC_OFF_BUSY);
-		return 0;
-	}
-	return bmc_holds_add(server, life, -1);
-}
+/* ---- holds of a connection ---- */
 
 /* HOLD(ord): `want` is BMC_HOLD_ORD | ord or BMC_HOLD_NEVER. */
 __noinline int bmc_hold(struct bmc_conn *conn, __u64 want)
@@ -153,16 +79,6 @@ __noinline int bmc_conn_lost(struct bmc_conn *conn, __u32 why)
 	bmc_unknown(conn, BMC_HOLD_NEVER);
 	if (__sync_val_compare_and_swap(&conn->lost, BMC_IN_STEP, why) == BMC_IN_STEP)
 		bmc_stats_count(BMC_STAT_LOST);
-	return 0;
-}
-
-/* flush_all N: no fill until it has happened. */
-__noinline int bmc_no_fill_until(__u32 server, __u64 until)
-{
-	struct bmc_server *s = bmc_server_get(server);
-
-	if (bmc_time_up(&s->no_fill_until, until))
-		bmc_server_off(s, BMC_OFF_BUSY);
 	return 0;
 }
 
@@ -376,105 +292,6 @@ static __always_inline void bmc_conn_closed(struct bmc_conn *conn)
 	hold = __sync_lock_test_and_set(&conn->hold, BMC_HOLD_CLOSED);
 	if (hold != BMC_HOLD_FREE && hold != BMC_HOLD_CLOSED)
 		bmc_quiet(conn->server, conn->life);
-}
-
-/* ---- sockets of the server ---- */
-
-/* sockets++; the exchange that does it gives the life. -1: the tries ran out. */
-static __always_inline int bmc_socket_up(struct bmc_server *s)
-{
-	__u64 old = BMC_READ_ONCE(s->word);
-
-	for (__u32 i = 0; i < BMC_TRIES; i++) {
-		__u64 seen = __sync_val_compare_and_swap(&s->word, old,
-							 old + (1ULL << BMC_WORD_SOCKETS_SHIFT));
-
-		if (seen == old)
-			return bmc_word_life(old);
-		old = seen;
-	}
-	return -1;
-}
-
-/* SERVER GONE: t_quiet=now, epoch++, then sockets--; at 0 in the same exchange {life+1, 0, 0}. */
-static __always_inline void bmc_socket_gone(struct bmc_server *s)
-{
-	__u64 old;
-
-	if (bmc_time_up(&s->t_quiet, bpf_ktime_get_ns()))
-		bmc_server_off(s, BMC_OFF_BUSY);
-	bmc_epoch_up(s);
-	old = BMC_READ_ONCE(s->word);
-	for (__u32 i = 0; i < BMC_TRIES; i++) {
-		__u64 next = old - (1ULL << BMC_WORD_SOCKETS_SHIFT), seen;
-
-		if (!(next >> BMC_WORD_SOCKETS_SHIFT & 0xffff))
-			next = ((next >> BMC_WORD_LIFE_SHIFT) + 1) << BMC_WORD_LIFE_SHIFT;
-		seen = __sync_val_compare_and_swap(&s->word, old, next);
-		if (seen == old) {
-			if (!(next << 16)) {
-				BMC_WRITE_ONCE(s->no_fill_until, 0);
-				__sync_fetch_and_add(&s->udp, 1ULL << BMC_UDP_GEN_SHIFT);
-			}
-			return;
-		}
-		old = seen;
-	}
-	bmc_server_off(s, BMC_OFF_BUSY);
-}
-
-/* ---- UDP writes: in flight until the server is gone ---- */
-
-/* UNKNOWN over UDP: held once in a life, until the server is gone. */
-__noinline int bmc_udp_unknown(__u32 server)
-{
-	struct bmc_server *s = bmc_server_get(server);
-	__u16 life = bmc_word_life(BMC_READ_ONCE(s->word));
-	__u64 held = BMC_UDP_HELD | life, old;
-
-	bmc_holds_add(server, life, 1);
-	old = BMC_READ_ONCE(s->udp);
-	for (__u32 i = 0; i < BMC_TRIES; i++) {
-		__u64 seen;
-
-		if ((__u32)old == held) {
-			bmc_holds_add(server, life, -1);
-			break;
-		}
-		seen = __sync_val_compare_and_swap(&s->udp, old, (old >> 32 << 32) | held);
-		if (seen == old)
-			break;
-		old = seen;
-	}
-	bmc_epoch_up(s);
-	bmc_stats_count(BMC_STAT_UNKNOWNS);
-	return 0;
-}
-
-/* A write over UDP: its flight ends with the server. Another server's in its place: an unknown write. */
-__noinline int bmc_udp_write_seen(__u32 server, __u64 hash)
-{
-	struct bmc_server *s = bmc_server_get(server);
-	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
-	struct bmc_flight mine, *place;
-	__u32 gone, placed = 0;
-
-	if (!b)
-		return 0;
-	place = &b->flight[BMC_FLIGHT_UDP];
-	mine.who = BMC_READ_ONCE(s->udp) >> BMC_UDP_GEN_SHIFT << 32 | BMC_WRITER_UDP;
-	mine.what =
-		bmc_flight_what(BMC_FLIGHT_NEVER, server, bmc_word_life(BMC_READ_ONCE(s->word)), 0);
-	bpf_spin_lock(&b->lock);
-	gone = bmc_cache_forget(b, bmc_tag_of(hash));
-	if (!place->what || (__u8)(place->what >> 48) == (__u8)server) {
-		*place = mine;
-		placed = 1;
-	}
-	bpf_spin_unlock(&b->lock);
-	if (!placed)
-		bmc_udp_unknown(server);
-	return gone ? BMC_SEEN_ITEM : 0;
 }
 
 #endif

@@ -39,10 +39,11 @@ struct mc_request {
 	__u8 op; /* enum mc_op */
 	__u8 silent; /* answers nothing when all goes well */
 	__u8 lost; /* enum bmc_lost */
-	__u8 pad;
+	__u8 plain; /* STORE: a set, which replaces whatever was there */
 	__u32 used; /* bytes of the line, its newline included; TOUCH_GET: up to the keys */
 	__u64 block; /* bytes of the data block that follows, its \r\n included */
 	__u64 delay; /* FLUSH: seconds as given; MC_DELAY_ODD: not certain */
+	__s64 exptime; /* STORE: seconds as given (protocol.txt, "Expiration times") */
 	struct mc_key key; /* STORE, CHANGE; len 0: a key that is never cached */
 	struct mc_tokens rest; /* behind the key; the parser's own */
 };

@@ -125,6 +125,7 @@ BMC_STEP int mc_text_store(const struct bmc_window *win, struct mc_request *out,
 	if (t->n == 4 + unique)
 		out->silent = (__u8)mc_last_is_noreply(win, t);
 	out->block = bytes + 2;
+	out->exptime = sign ? -(__s64)exptime : (__s64)exptime;
 	out->op = MC_OP_STORE;
 	return 0;
 }
@@ -320,6 +321,8 @@ BMC_STEP int mc_text_request(const struct bmc_window *win, __u32 pos, __u32 end,
 	out->silent = 0;
 	out->block = 0;
 	out->delay = 0;
+	out->plain = 0;
+	out->exptime = 0;
 	out->key.len = 0;
 	start = mc_skip_spaces(win, pos);
 	at = mc_token_end(win, (__u32)start);
@@ -333,6 +336,7 @@ BMC_STEP int mc_text_request(const struct bmc_window *win, __u32 pos, __u32 end,
 	if (len < 8)
 		word = bmc_keep_bytes(word, len);
 	verb = mc_verb(word, len, bmc_window8(win, start + 8));
+	out->plain = word == MC_WORD3("set");
 	if (stop == MC_END_LINE)
 		return mc_text_lone(verb, used - pos, out);
 	if (stop == MC_END_ODD) {

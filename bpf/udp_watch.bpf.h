@@ -3,8 +3,8 @@
 #ifndef BMC_UDP_WATCH_BPF_H
 #define BMC_UDP_WATCH_BPF_H
 
-#include "coherence.bpf.h"
 #include "pkt.bpf.h"
+#include "udp_writer.bpf.h"
 #include "verdict.bpf.h"
 
 #define BMC_UDP_STEPS BMC_WINDOW /* commands of one datagram: a byte each at the least */

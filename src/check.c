@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -252,6 +253,17 @@ static int check_processes(const struct bmc_socket_list *sockets, const struct l
 	return 0;
 }
 
+/* "1.6.18" and the like as BMC_VERSION_OF; 0: none that is known. */
+static __u32 version_number(const char *text)
+{
+	unsigned int major, minor, patch;
+
+	if (sscanf(text, "%u.%u.%u", &major, &minor, &patch) != 3 || major > 255 || minor > 255 ||
+	    patch > 255)
+		return 0;
+	return BMC_VERSION_OF(major, minor, patch);
+}
+
 /* What listens at the port i is a memcached that can be cached. */
 static int check_listening(const struct bmc_options *options, struct bmc_plan *plan, int i,
 			   const struct bmc_socket_list *sockets, const struct listening *l,
@@ -272,6 +284,7 @@ static int check_listening(const struct bmc_options *options, struct bmc_plan *p
 		return bmc_fail("the memcached at port %u runs as user id %u, not as --user %s",
 				port, l->listener->uid, options->user);
 	plan->config.uid[i] = l->listener->uid;
+	plan->config.version[i] = version_number(server.version);
 	*connections += server.maxconns;
 	return 0;
 }

@@ -44,8 +44,11 @@ _missing_of() { # PACKAGE…
 	done
 }
 
+# Without a pipe: who reads no further ends apt-cache with SIGPIPE, and then pipefail says that it failed.
 _can_be_installed() {
-	apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
+	local policy
+	policy=$(apt-cache policy "$1" 2>/dev/null)
+	grep -q 'Candidate: [^(]' <<<"$policy"
 }
 
 # Ubuntu before 25.04 has bpftool only as a part of linux-tools: the newest one's copy comes into the PATH.
