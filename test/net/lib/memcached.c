@@ -13,10 +13,11 @@
 
 #define WORDS_MAX 32
 
-void memcached_launch(struct memcached *m, const struct ns *ns, int port, const char *options)
+static void memcached_run(struct memcached *m, const struct ns *ns, char *program, int port,
+			  const char *options)
 {
 	char number[12], words[512], *save = NULL;
-	char *argv[WORDS_MAX + 8] = { "memcached", "-u", "nobody", "-p", number, "-U", number };
+	char *argv[WORDS_MAX + 8] = { program, "-u", "nobody", "-p", number, "-U", number };
 	int n = 7;
 
 	snprintf(number, sizeof(number), "%d", port);
@@ -26,6 +27,11 @@ void memcached_launch(struct memcached *m, const struct ns *ns, int port, const 
 		argv[n++] = w;
 	m->pid = child_start(ns, argv);
 	assert_true(m->pid > 0);
+}
+
+void memcached_launch(struct memcached *m, const struct ns *ns, int port, const char *options)
+{
+	memcached_run(m, ns, "memcached", port, options);
 }
 
 /* The address after -l, else any. */
@@ -62,6 +68,12 @@ static void memcached_wait(struct memcached *m, const struct ns *ns, int port, c
 void memcached_start(struct memcached *m, const struct ns *ns, int port, const char *options)
 {
 	memcached_launch(m, ns, port, options);
+	memcached_wait(m, ns, port, options);
+}
+
+void memcached_start_sr(struct memcached *m, const struct ns *ns, int port, const char *options)
+{
+	memcached_run(m, ns, BMC_MEMCACHED_SR, port, options);
 	memcached_wait(m, ns, port, options);
 }
 

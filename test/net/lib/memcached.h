@@ -16,6 +16,8 @@ struct memcached {
 void memcached_start(struct memcached *m, const struct ns *ns, int port, const char *options);
 /* The same without waiting for an answer. */
 void memcached_launch(struct memcached *m, const struct ns *ns, int port, const char *options);
+/* The same by memcached-sr: a UDP socket for each worker. */
+void memcached_start_sr(struct memcached *m, const struct ns *ns, int port, const char *options);
 /* Its UDP answers leave `ms` late; on all threads but that one life goes on. */
 void memcached_start_slow(struct memcached *m, const struct ns *ns, int port, const char *options,
 			  int ms);
