@@ -67,7 +67,8 @@ static __always_inline int bmc_answer_count(struct bmc_conn *conn, const struct 
 	if (a->kind == MC_ANSWER_REFUSED)
 		counts = conn->out_rep != 0; /* the first line is no command's answer */
 	if (a->kind == MC_ANSWER_ERROR)
-		counts = bmc_after(BMC_READ_ONCE(conn->doubt), conn->out_rep) <= 0;
+		counts = bmc_mutant(BMC_MUT_NO_DOUBT) ||
+			 bmc_after(BMC_READ_ONCE(conn->doubt), conn->out_rep) <= 0;
 	conn->out_rep += counts;
 	return 0;
 }

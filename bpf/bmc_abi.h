@@ -212,6 +212,7 @@ struct bmc_config {
 	__u8 tag; /* high byte of the skb marks of stamped replies; not 0 */
 	__u8 pad[3];
 	__u32 test; /* enum bmc_test; set by tests only */
+	__u64 mutants; /* a bit for each enum bmc_mutant; set by tests only */
 };
 
 /* ---- counters: one list for the programs, the printers and the manual ---- */

@@ -179,6 +179,8 @@ static __always_inline int bmc_entry_is_here(const struct bmc_entry *e, const st
 	const __u64 *there = (const __u64 *)bmc_shared.where[e->where].addr;
 	const __u64 *here = (const __u64 *)w->addr;
 
+	if (bmc_mutant(BMC_MUT_NO_ADDRESS))
+		return e->server == w->server;
 	return e->server == w->server && there[0] == here[0] && there[1] == here[1];
 }
 
@@ -203,12 +205,18 @@ __noinline int bmc_way_has(struct bmc_work *w, __u32 i, __u32 way)
 	bmc_rmb();
 	if ((got->seq & 1) || !(BMC_READ_ONCE(b->valid) & (1U << (way & 31))))
 		return 0;
-	if (e->key_len != got->key.len || e->epoch != w->epoch || w->now >= e->until)
+	if (e->key_len != got->key.len)
+		return 0;
+	if (e->epoch != w->epoch && !bmc_mutant(BMC_MUT_NO_HIT_EPOCH))
+		return 0;
+	if (w->now >= e->until && !bmc_mutant(BMC_MUT_NO_UNTIL))
 		return 0;
 	if (!bmc_entry_is_here(e, w))
 		return 0;
 	got->text_len = e->text_len;
 	got->csum = e->csum;
+	if (bmc_mutant(BMC_MUT_NO_KEY))
+		return 1;
 	return bmc_key_equal(&w->win, got->key.pos, got->key.len,
 			     (struct bmc_key_bytes *)(e->text + BMC_TEXT_KEY));
 }
@@ -255,7 +263,7 @@ static __always_inline struct bmc_entry *bmc_cache_text(const struct bmc_got *go
 static __always_inline int bmc_cache_same(const struct bmc_entry *e, const struct bmc_got *got)
 {
 	bmc_rmb();
-	return BMC_READ_ONCE(e->seq) == got->seq;
+	return BMC_READ_ONCE(e->seq) == got->seq || bmc_mutant(BMC_MUT_NO_SECOND_SEQ);
 }
 
 /* ---- fill ---- */
@@ -328,7 +336,8 @@ static __always_inline __u32 bmc_cache_forget(struct bmc_bucket *b, __u16 tag)
 {
 	__u32 bits = bmc_ways_tagged(b, tag) & b->valid;
 
-	b->valid &= ~bits;
+	if (!bmc_mutant(BMC_MUT_NO_INVAL))
+		b->valid &= ~bits;
 	return bits;
 }
 

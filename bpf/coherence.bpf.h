@@ -65,8 +65,10 @@ __noinline int bmc_unknown(struct bmc_conn *conn, __u64 want)
 {
 	if (!conn)
 		return 0;
-	bmc_hold(conn, want);
-	bmc_epoch_up(bmc_server_get(conn->server));
+	if (!bmc_mutant(BMC_MUT_NO_HOLD))
+		bmc_hold(conn, want);
+	if (!bmc_mutant(BMC_MUT_NO_EPOCH_UP))
+		bmc_epoch_up(bmc_server_get(conn->server));
 	bmc_stats_count(BMC_STAT_UNKNOWNS);
 	return 0;
 }
@@ -113,7 +115,8 @@ __noinline __u64 bmc_writer_of(struct bmc_conn *conn)
 	if (!writer)
 		return BMC_WRITER_NONE;
 	answers = BMC_READ_ONCE(writer->answers) >> 32 << 32;
-	BMC_WRITE_ONCE(writer->answers, answers | BMC_READ_ONCE(conn->rep));
+	if (!bmc_mutant(BMC_MUT_TAKE_KEEPS_REP))
+		BMC_WRITE_ONCE(writer->answers, answers | BMC_READ_ONCE(conn->rep));
 	word = answers | (index + 2);
 	seen = __sync_val_compare_and_swap(&conn->writer, BMC_WRITER_NONE, word);
 	if (seen == BMC_WRITER_NONE)
@@ -135,6 +138,7 @@ static __always_inline struct bmc_writer *bmc_writer_get(__u64 word)
 /* ---- flights ---- */
 #define BMC_IN_FLIGHT 0ULL
 #define BMC_OVER 1ULL /* closed or gone: its time is now */
+#define BMC_LONG_AGO 2ULL /* of mutants */
 
 /*
  * finished: BMC_IN_FLIGHT, BMC_OVER, or the t_rep of the writer whose answer ended it. Reads the server's life and
@@ -147,7 +151,8 @@ __noinline __u64 bmc_flight_look(__u64 who, __u64 what)
 	struct bmc_writer *writer;
 	__u32 index = (__u32)who;
 
-	if (bmc_word_life(BMC_READ_ONCE(s->word)) != (__u16)(what >> 32))
+	if (bmc_word_life(BMC_READ_ONCE(s->word)) != (__u16)(what >> 32) &&
+	    !bmc_mutant(BMC_MUT_NO_LIFE_IN_FLIGHT))
 		return BMC_OVER;
 	if (index == BMC_WRITER_UDP)
 		return BMC_IN_FLIGHT;
@@ -159,9 +164,11 @@ __noinline __u64 bmc_flight_look(__u64 who, __u64 what)
 	bmc_rmb();
 	t_rep = BMC_READ_ONCE(writer->t_rep);
 	if (answers >> 32 != who >> 32)
-		return BMC_OVER;
+		return bmc_mutant(BMC_MUT_CLOSED_NO_NOW) ? BMC_LONG_AGO : BMC_OVER;
 	if ((__s32)((__u32)answers - (__u32)what) < 0)
 		return BMC_IN_FLIGHT;
+	if (bmc_mutant(BMC_MUT_NO_T_REP))
+		return BMC_LONG_AGO;
 	return t_rep > BMC_OVER ? t_rep : BMC_OVER;
 }
 
@@ -202,6 +209,8 @@ __noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 	b = bmc_bucket_get(bmc_bucket_of(hash));
 	if (!b)
 		return 0;
+	if (bmc_mutant(BMC_MUT_NO_FLIGHT))
+		return bmc_bucket_forget(b, hash) ? BMC_SEEN_ITEM : 0;
 	word = bmc_writer_of(conn);
 	mine.who = word - 2; /* the index is in the low half: no borrow for a writer's word */
 	mine.what = bmc_flight_what(BMC_FLIGHT_ORD, conn->server, conn->life, ord);
@@ -239,7 +248,7 @@ __noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 		}
 	}
 	bpf_spin_unlock(&b->lock);
-	if (!placed && word != BMC_WRITER_CLOSED) {
+	if (!placed && word != BMC_WRITER_CLOSED && !bmc_mutant(BMC_MUT_NO_OVERFLOW_HOLD)) {
 		bmc_hold(conn, BMC_HOLD_ORD | ord);
 		gone |= bmc_bucket_forget(b, hash);
 	}
@@ -286,7 +295,8 @@ static __always_inline void bmc_conn_closed(struct bmc_conn *conn)
 	if (writer) {
 		__u32 index = (__u32)word - 2;
 
-		__sync_fetch_and_add(&writer->answers, 1ULL << 32);
+		if (!bmc_mutant(BMC_MUT_NO_GEN))
+			__sync_fetch_and_add(&writer->answers, 1ULL << 32);
 		bpf_map_push_elem(&bmc_free_writers, &index, BPF_ANY);
 	}
 	hold = __sync_lock_test_and_set(&conn->hold, BMC_HOLD_CLOSED);

@@ -4,9 +4,16 @@
 #define BMC_CONFIG_BPF_H
 
 #include "bmc_abi.h"
+#include "bmc_mutants.h"
 #include "compat.bpf.h"
 
 const volatile struct bmc_config bmc_config = {};
+
+/* Whether a test has switched this guard off. */
+static __always_inline int bmc_mutant(enum bmc_mutant mutant)
+{
+	return (bmc_config.mutants >> mutant & 1) != 0;
+}
 
 /* The server of a local port (network order), or -1. */
 static __always_inline int bmc_config_server(__u16 port)

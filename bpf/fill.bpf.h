@@ -75,10 +75,12 @@ __noinline int bmc_fill_form(struct bmc_work *w)
 		return 0;
 	t = &w->req.rest;
 	/* single spaces, \r\n: exactly as memcached prints it */
-	if (t->n != 2 || t->pos[0] != BMC_TEXT_KEY + w->key.len + 1 ||
-	    t->pos[1] != t->pos[0] + t->len[0] + 1)
+	if ((t->n != 2 && !bmc_mutant(BMC_MUT_NO_FORM)) ||
+	    t->pos[0] != BMC_TEXT_KEY + w->key.len + 1 || t->pos[1] != t->pos[0] + t->len[0] + 1)
 		return 0;
 	line = t->pos[1] + t->len[1] + 2;
+	if (bmc_mutant(BMC_MUT_NO_FORM))
+		line = t->used;
 	if (t->used != line || (bmc_window64(&w->win, line - 2) & 0xffff) != ('\r' | '\n' << 8))
 		return 0;
 	flags = mc_number(&w->win, t->pos[0], t->len[0]);
@@ -124,8 +126,8 @@ static __always_inline int bmc_way_take(struct bmc_bucket *b, struct bmc_entry *
 	__u32 taken = 0;
 
 	bpf_spin_lock(&b->lock);
-	if (!(e->seq & 1)) {
-		e->seq++;
+	if (!(e->seq & 1) || bmc_mutant(BMC_MUT_WAY_SHARED)) {
+		e->seq += !bmc_mutant(BMC_MUT_NO_ODD);
 		b->valid &= ~(1U << way);
 		taken = 1;
 	}
@@ -191,6 +193,22 @@ __noinline int bmc_fill_look(struct bmc_work *w)
 	return busy;
 }
 
+static __always_inline int bmc_fills_held(const struct bmc_server *s)
+{
+	return !bmc_mutant(BMC_MUT_NO_COUNT) && (BMC_READ_ONCE(s->word) & BMC_WORD_HOLDS_MASK);
+}
+
+/* Whether memcached may have taken a request of this time before something that changed the item. */
+static __always_inline int bmc_fill_is_old(const struct bmc_server *s, const struct bmc_bucket *b,
+					   __u64 stamp)
+{
+	if (bmc_mutant(BMC_MUT_NO_STAMP))
+		return 0;
+	if (stamp <= b->t_change || stamp <= BMC_READ_ONCE(s->t_quiet))
+		return 1;
+	return stamp <= BMC_READ_ONCE(s->no_fill_until) && !bmc_mutant(BMC_MUT_NO_FLUSH_TIME);
+}
+
 /*
  * FILL, its last step: the entry becomes valid if no write of the bucket is in flight, the server's fills are not
  * held, and the request is later than all that ended. The way is given back. Returns the counter of what happened.
@@ -223,18 +241,18 @@ __noinline int bmc_fill_publish(struct bmc_work *w, __u32 way, __u64 stamp, __u3
 			continue;
 		if (b->flight[i].what != w->seen_what[i] || b->flight[i].who != w->seen_who[i] ||
 		    w->ended[i] == BMC_IN_FLIGHT) {
-			why = BMC_STAT_REFUSED_FLIGHT;
+			if (!bmc_mutant(BMC_MUT_NO_RECOMPARE))
+				why = BMC_STAT_REFUSED_FLIGHT;
 			continue;
 		}
 		b->flight[i].what = 0;
 		if (b->t_change < time)
 			b->t_change = time;
 	}
-	if (why == BMC_STAT_FILLS && (BMC_READ_ONCE(s->word) & BMC_WORD_HOLDS_MASK))
+	if (why == BMC_STAT_FILLS && bmc_fills_held(s))
 		why = BMC_STAT_REFUSED_HELD;
 	bmc_rmb();
-	if (why == BMC_STAT_FILLS && (stamp <= b->t_change || stamp <= BMC_READ_ONCE(s->t_quiet) ||
-				      stamp <= BMC_READ_ONCE(s->no_fill_until)))
+	if (why == BMC_STAT_FILLS && bmc_fill_is_old(s, b, stamp))
 		why = BMC_STAT_REFUSED_STAMP;
 	if (why == BMC_STAT_FILLS && BMC_READ_ONCE(s->off))
 		why = BMC_STAT_REFUSED_OFF;
@@ -243,7 +261,7 @@ __noinline int bmc_fill_publish(struct bmc_work *w, __u32 way, __u64 stamp, __u3
 		b->tag[index] = bmc_tag_of(w->key.hash);
 		b->valid |= 1U << index;
 	}
-	e->seq++;
+	e->seq += !bmc_mutant(BMC_MUT_NO_ODD);
 	bpf_spin_unlock(&b->lock);
 	return why;
 }
@@ -266,7 +284,7 @@ static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct
 	bmc_rmb();
 	if (BMC_READ_ONCE(s->off))
 		return BMC_STAT_REFUSED_OFF;
-	if (BMC_READ_ONCE(s->word) & BMC_WORD_HOLDS_MASK)
+	if (bmc_fills_held(s))
 		return BMC_STAT_REFUSED_HELD;
 	if (bmc_fill_look(w))
 		return BMC_STAT_REFUSED_FLIGHT;

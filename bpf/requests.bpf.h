@@ -17,7 +17,8 @@
 /* A write of one key by the request in w->req. Silent ones have the ordinal of the next answering command. */
 static __always_inline void bmc_conn_write(struct bmc_work *w, struct bmc_conn *conn)
 {
-	int seen = bmc_write_seen(conn, w->req.key.hash, conn->cmd + 1);
+	__u32 ord = conn->cmd + (w->req.silent && bmc_mutant(BMC_MUT_SILENT_AT_ONCE) ? 0 : 1);
+	int seen = bmc_write_seen(conn, w->req.key.hash, ord);
 
 	w->n_writes++;
 	w->n_invalidated += seen & BMC_SEEN_ITEM;
@@ -175,6 +176,8 @@ __noinline int bmc_line_keep(struct bmc_work *w, struct bmc_conn *conn)
 		return 0;
 	at = w->pos;
 	conn->in_len = (__u16)(w->end - w->pos);
+	if (bmc_mutant(BMC_MUT_NO_PARTIAL_LINE))
+		conn->in_len = 0;
 	for (__u32 i = 0; i < BMC_LINE_MAX / 8; i++) {
 		if (i * 8 >= conn->in_len)
 			break;

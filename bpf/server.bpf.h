@@ -80,7 +80,7 @@ __noinline int bmc_quiet(__u32 server, __u32 life)
 {
 	struct bmc_server *s = bmc_server_get(server);
 
-	if (bmc_time_up(&s->t_quiet, bpf_ktime_get_ns())) {
+	if (!bmc_mutant(BMC_MUT_NO_T_QUIET) && bmc_time_up(&s->t_quiet, bpf_ktime_get_ns())) {
 		bmc_server_off(s, BMC_OFF_BUSY);
 		return 0;
 	}
@@ -122,7 +122,8 @@ static __always_inline void bmc_socket_gone(struct bmc_server *s)
 
 	if (bmc_time_up(&s->t_quiet, bpf_ktime_get_ns()))
 		bmc_server_off(s, BMC_OFF_BUSY);
-	bmc_epoch_up(s);
+	if (!bmc_mutant(BMC_MUT_GONE_NO_EPOCH))
+		bmc_epoch_up(s);
 	old = BMC_READ_ONCE(s->word);
 	for (__u32 i = 0; i < BMC_TRIES; i++) {
 		__u64 next = old - (1ULL << BMC_WORD_SOCKETS_SHIFT), seen;

@@ -180,6 +180,10 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 		bmc_conn_lost(conn, BMC_LOST_URGENT);
 		return BMC_TO_STACK;
 	}
+	if (bmc_mutant(BMC_MUT_NO_STREAM_ORDER)) {
+		bmc_conn_parse(skb, w, conn, seg->off);
+		return BMC_TO_STACK;
+	}
 	/* TCP would refuse it now, but judges later: what it then takes would not have been seen */
 	if (bmc_after(seg->seq, tcp.rcv_nxt + 2 * tcp.rcv_wnd) > 0 ||
 	    bmc_after(seg->ack, tcp.write_seq) > 0)

@@ -43,6 +43,8 @@ __noinline int bmc_udp_write_seen(__u32 server, __u64 hash)
 
 	if (!b)
 		return 0;
+	if (bmc_mutant(BMC_MUT_NO_UDP_OUT))
+		return bmc_bucket_forget(b, hash) ? BMC_SEEN_ITEM : 0;
 	place = &b->flight[BMC_FLIGHT_UDP];
 	mine.who = BMC_READ_ONCE(s->udp) >> BMC_UDP_GEN_SHIFT << 32 | BMC_WRITER_UDP;
 	mine.what =

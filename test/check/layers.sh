@@ -8,7 +8,7 @@ failed=0
 
 layer_of() { # FILE
 	case $1 in
-	bmc_abi.h | compat.bpf.h | verdict.bpf.h) echo 0 ;; # the contract; the kernel; outcomes
+	bmc_abi.h | bmc_mutants.h | compat.bpf.h | verdict.bpf.h) echo 0 ;; # the contract; the kernel; outcomes
 	cursor.h) echo 1 ;; # bytes
 	mc_*.h | pkt.bpf.h | segment.bpf.h) echo 2 ;; # protocols
 	config.bpf.h | maps.bpf.h | stats.bpf.h | work.bpf.h | rx.bpf.h) echo 3 ;; # state that has no rules
