@@ -96,6 +96,7 @@ int bmc_sock_release(struct bpf_sock *sk)
 	struct bmc_mark *mark;
 
 	if (conn && BMC_READ_ONCE(conn->ready)) {
+		bmc_old_closed(conn);
 		bmc_conn_closed(conn);
 		return CGROUP_PASS;
 	}
@@ -169,8 +170,11 @@ static __always_inline void bmc_took(struct bpf_sock_addr *ctx)
 	if (!sk)
 		return;
 	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
-	if (mark && BMC_READ_ONCE(mark->ready))
-		bmc_stamp_in(mark->cookie);
+	if (!mark || !BMC_READ_ONCE(mark->ready))
+		return;
+	if (BMC_READ_ONCE(bmc_server_get(mark->server)->off) & BMC_OFF_STARTING)
+		__sync_fetch_and_add(&mark->taken, 1);
+	bmc_stamp_in(mark->cookie);
 }
 
 SEC("cgroup/recvmsg4")
@@ -201,7 +205,10 @@ int bmc_egress(struct __sk_buff *skb)
 		return CGROUP_PASS;
 	conn = bpf_sk_storage_get(&bmc_conns, sk, 0, 0);
 	if (conn && BMC_READ_ONCE(conn->ready)) {
-		bmc_answers_out(skb, conn);
+		__u32 old = BMC_READ_ONCE(conn->old);
+
+		if (!old || !bmc_old_out(skb, conn, old))
+			bmc_answers_out(skb, conn);
 		return CGROUP_PASS;
 	}
 	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);

@@ -96,13 +96,14 @@ struct bmc_mark {
 	__u16 life;
 	__u8 server; /* index */
 	__u8 ready; /* set last */
-	__u32 pad;
+	__u32 taken; /* [word] UDP, while the server is STARTING: datagrams that were taken from it */
 };
 
 /* Why a connection is not followed; bmc_conn.lost. */
 enum bmc_lost {
 	BMC_IN_STEP = 0,
-	BMC_LOST_OLD, /* older than `start` */
+	BMC_LOST_OLD, /* older than `start`, and never quiet */
+	BMC_LOST_OLD_START, /* older than `start`, and its first bytes were not a command's beginning */
 	BMC_LOST_HANDSHAKE_DATA, /* data in the handshake's last segment */
 	BMC_LOST_BINARY, /* binary protocol */
 	BMC_LOST_META, /* a meta command that writes, or may be silent */
@@ -151,7 +152,9 @@ struct bmc_conn {
 	__u8 probe_byte; /* the byte */
 	__u8 probed; /* there is one */
 	__u8 protocol; /* enum bmc_protocol; set with the first byte */
-	__u8 pad0[9];
+	__u8 pad0[1];
+	__u32 old; /* older than `start`: its place in bmc_olds + 1, until the programs have it; else 0 */
+	__u32 pad1;
 	__u32 doubt_meta; /* as `doubt`, for the lines of a silent meta command: NS NF EX HD VA EN */
 	__u32 mn_rep; /* MN lines counted; written at egress */
 	__u64 mn; /* [word] see above; written at ingress */
@@ -184,6 +187,26 @@ struct bmc_conn {
 	__u8 in_line[BMC_LINE_MAX + 16]; /* a command line that is not complete yet */
 	__u8 out_line[BMC_ANSWER_WINDOW +
 		      16]; /* answers: an incomplete line, then what is looked at */
+};
+
+/*
+ * A connection that is older than `start`, which looks whether it is quiet: nothing of it is inside memcached or TCP.
+ * Made CANDIDATE; from then on changed by exchange only.
+ */
+enum bmc_old_state {
+	BMC_OLD_CANDIDATE, /* not known to be quiet; no data were seen since the last look at it */
+	BMC_OLD_TOUCHED, /* the same, but there were data: programs only */
+	BMC_OLD_QUIET, /* `start` only; in step from its next data on */
+	BMC_OLD_TAKEN, /* there were data: what it is now, its conn says; programs only */
+	BMC_OLD_LOST, /* `start` only; holds fills until it is closed */
+	BMC_OLD_CLOSED, /* sock_release only */
+};
+
+struct bmc_old {
+	__u64 word; /* [word] enum bmc_old_state */
+	__u64 received; /* bytes that TCP had received when it became quiet; set before that */
+	__u32 thread; /* of memcached's, that last sent an answer on it; 0: not known */
+	__u32 pad;
 };
 
 /* ---- settings: .rodata, set between open and load ---- */
@@ -246,6 +269,7 @@ struct bmc_config {
 	X(COMMANDS, "commands", "commands seen on TCP connections")                                \
 	X(ANSWERS, "answers", "answers seen on TCP connections")                                   \
 	X(CONNECTIONS, "connections", "TCP connections born")                                      \
+	X(OLD, "old", "TCP connections older than start, taken up at their next command")          \
 	X(LOST, "lost", "TCP connections that could not be followed")                              \
 	X(DROP_AHEAD, "drop_ahead", "segments dropped because they came ahead of their turn")      \
 	X(DROP_REDO, "drop_redo",                                                                  \
@@ -290,6 +314,7 @@ struct bmc_instance {
 _Static_assert(sizeof(struct bmc_server) == 128, "two cache lines");
 _Static_assert(sizeof(struct bmc_writer) == 64, "a cache line");
 _Static_assert(sizeof(struct bmc_mark) == 16, "");
+_Static_assert(sizeof(struct bmc_old) == 24, "");
 _Static_assert(sizeof(struct bmc_conn) == 192 + BMC_LINE_MAX + 16 + BMC_ANSWER_WINDOW + 16,
 	       "three lines and two buffers");
 _Static_assert((BMC_WINDOW & (BMC_WINDOW - 1)) == 0, "a mask");

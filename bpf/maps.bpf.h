@@ -23,6 +23,15 @@ struct {
 	__type(value, struct bmc_conn);
 } bmc_conns SEC(".maps");
 
+/* Mapped by `start`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct bmc_old);
+	__uint(max_entries, 1);
+} bmc_olds SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, __u32);

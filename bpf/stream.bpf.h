@@ -3,6 +3,7 @@
 #ifndef BMC_STREAM_BPF_H
 #define BMC_STREAM_BPF_H
 
+#include "old.bpf.h"
 #include "requests.bpf.h"
 #include "segment.bpf.h"
 #include "verdict.bpf.h"
@@ -245,7 +246,10 @@ static __always_inline enum bmc_verdict bmc_stream_in(struct __sk_buff *skb, str
 	if (bmc_conn_take(&conn->busy)) {
 		verdict = bmc_drop(BMC_STAT_DROP_BUSY);
 	} else {
-		verdict = bmc_conn_segment(skb, w, conn, &seg);
+		int old = conn->old ? bmc_old_in(skb, conn, conn->old) : BMC_OLD_IN_STEP;
+
+		verdict = old == BMC_OLD_IN_STEP ? bmc_conn_segment(skb, w, conn, &seg) :
+						   (enum bmc_verdict)old;
 		bmc_conn_give(&conn->busy);
 	}
 	bmc_work_leave(w);

@@ -18,6 +18,7 @@
 #define KERNEL_LEAST (6U << 8 | 1)
 #define CONNECTIONS_DEFAULT 1024
 #define CONNECTIONS_LEAST 16
+#define OLDS_MORE 1024 /* connections that may come between check and start */
 #define CONNECTIONS_MOST 1000000 /* as --connections */
 #define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
 
@@ -187,12 +188,8 @@ static int all_loopback(const struct bmc_plan *plan)
 
 static int ask(const struct bmc_socket *listener, __u16 port, struct bmc_memcached *ret)
 {
-	const char *addr = listener->addr;
-	int err;
+	int err = bmc_memcached_ask_at(listener, ret);
 
-	if (listener->any)
-		addr = strchr(addr, ':') ? "::1" : "127.0.0.1";
-	err = bmc_memcached_ask(addr, port, ret);
 	if (err == -ETIMEDOUT)
 		return bmc_fail("the server at port %u gives no plain-text answer to 'stats "
 				"settings' within a second: is it stopped, at its maxconns, or "
@@ -203,7 +200,7 @@ static int ask(const struct bmc_socket *listener, __u16 port, struct bmc_memcach
 		return bmc_fail(
 			"the memcached at port %u wants authentication: it cannot be cached", port);
 	if (err)
-		return bmc_fail("cannot ask the memcached at %s port %u: %s", addr, port,
+		return bmc_fail("cannot ask the memcached at %s port %u: %s", listener->addr, port,
 				strerror(-err));
 	if (ret->ssl)
 		return bmc_fail("the memcached at port %u speaks TLS (ssl_enabled): its traffic "
@@ -285,6 +282,7 @@ static int check_listening(const struct bmc_options *options, struct bmc_plan *p
 				port, l->listener->uid, options->user);
 	plan->config.uid[i] = l->listener->uid;
 	plan->config.version[i] = version_number(server.version);
+	plan->threads[i] = server.threads;
 	*connections += server.maxconns;
 	return 0;
 }
@@ -303,6 +301,7 @@ static int check_server(const struct bmc_options *options, struct bmc_plan *plan
 	if (err)
 		return bmc_fail("cannot list the sockets of port %u: %s", port, strerror(-err));
 	l = look_at(&sockets);
+	plan->n_olds += (__u32)sockets.n;
 	if (l.listener)
 		code = check_listening(options, plan, i, &sockets, &l, connections);
 	else if (!options->wait)
@@ -323,6 +322,7 @@ int bmc_check_servers(const struct bmc_options *options, struct bmc_plan *plan)
 	int code;
 
 	plan->config.n_ports = (__u32)options->n_ports;
+	plan->n_olds = 0;
 	for (int i = 0; i < options->n_ports; i++) {
 		code = check_server(options, plan, i, &connections);
 		if (code)
@@ -336,6 +336,7 @@ int bmc_check_servers(const struct bmc_options *options, struct bmc_plan *plan)
 		connections = CONNECTIONS_LEAST;
 	if (connections > CONNECTIONS_MOST)
 		connections = CONNECTIONS_MOST;
+	plan->n_olds = 2 * plan->n_olds + OLDS_MORE;
 	plan->config.n_writers = (__u32)connections * BMC_WRITERS_PER_CONNECTION;
 	return 0;
 }

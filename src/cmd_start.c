@@ -34,6 +34,23 @@ static int open_cgroup(const struct bmc_options *options, char *path, size_t siz
 	return 0;
 }
 
+static void print_connections(const struct bmc_plan *plan, const struct bmc_adopt *a)
+{
+	if (a->old)
+		printf("%s: %d connection%s older than this: %d followed, %d closed, %d not to be "
+		       "followed\n",
+		       plan->name, a->old, a->old == 1 ? "" : "s", a->old - a->closed - a->lost,
+		       a->closed, a->lost);
+	if (!a->lost)
+		return;
+	printf("%s: nothing is cached until %d connection%s closed ('bmcctl reset' closes "
+	       "them):",
+	       plan->name, a->lost, a->lost == 1 ? " is" : "s are");
+	for (int i = 0; i < a->lost && i < BMC_NAMED_MAX; i++)
+		printf("%s %s", i ? "," : "", a->lost_peer[i]);
+	printf("%s\n", a->lost > BMC_NAMED_MAX ? ", ..." : "");
+}
+
 static void print_started(const struct bmc_plan *plan, const struct bmc_report *report,
 			  const char *cgroup)
 {
@@ -70,13 +87,9 @@ static void print_started(const struct bmc_plan *plan, const struct bmc_report *
 			 "tags off before XDP "
 			 "sees them; 'ethtool -K DEVICE rxvlan off' and a new start change that",
 			 vlan);
-	if (!report->sockets)
+	print_connections(plan, &report->adopted);
+	if (!report->adopted.sockets)
 		printf("%s: no memcached yet; it is noticed when it binds its port\n", plan->name);
-	else if (report->old)
-		printf("%s: started; %d connection%s older than this: nothing is cached until %s "
-		       "closed\n",
-		       plan->name, report->old, report->old == 1 ? "" : "s",
-		       report->old == 1 ? "it is" : "they are");
 	else
 		printf("%s: started\n", plan->name);
 }
@@ -98,6 +111,9 @@ int bmc_cmd_start(const struct bmc_options *options)
 	plan.name = options->name;
 	plan.memory = options->memory;
 	plan.config.max_age_ns = options->max_age_ns;
+	plan.strict = options->strict || options->reset;
+	plan.reset = options->reset;
+	plan.progress = bmc_progress_show;
 	code = bmc_check_machine(options);
 	if (!code)
 		code = bmc_check_instances(options, &plan);
@@ -110,6 +126,7 @@ int bmc_cmd_start(const struct bmc_options *options)
 	if (code)
 		return code;
 	err = bmc_lifecycle_start(&plan, &report);
+	bmc_progress_end();
 	close(plan.cgroup_fd);
 	if (err && report.not_taken && *bmc_log_libbpf_end())
 		bmc_note("libbpf's last words ('start --verbose' shows all):\n%s",

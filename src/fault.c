@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+int bmc_fault_asked(const char *name)
+{
+	const char *fault = getenv("BMC_FAULT");
+
+	return fault && !strcmp(fault, name);
+}
+
 void bmc_fault_point(const char *name)
 {
 	const char *fault = getenv("BMC_FAULT");

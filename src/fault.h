@@ -8,4 +8,7 @@
  */
 void bmc_fault_point(const char *name);
 
+/* Whether BMC_FAULT is this name: something that fails on other kernels is to fail here. */
+int bmc_fault_asked(const char *name);
+
 #endif

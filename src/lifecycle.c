@@ -48,6 +48,7 @@ static int size_maps(struct start *s)
 
 	bpf_map__set_max_entries(s->skel->maps.bmc_writers, config->n_writers);
 	bpf_map__set_max_entries(s->skel->maps.bmc_free_writers, config->n_writers);
+	bpf_map__set_max_entries(s->skel->maps.bmc_olds, s->plan->n_olds);
 	err = bmc_memory_divide(s->skel->obj, buckets, s->plan->memory, &config->n_buckets);
 	if (err == -ENOSPC)
 		return because(s, err,
@@ -285,6 +286,11 @@ static const char *why_not_adopted(int err)
 		return "two processes have sockets of one port: give each memcached its own";
 	case -EPROTONOSUPPORT:
 		return "it has sockets that are neither TCP nor UDP: run it without MPTCP";
+	case -ENOSPC:
+		return "too many connections came in the meantime: start again";
+	case -EBUSY:
+		return "it is so busy that nothing tells whether what it got before is carried "
+		       "out: start again when it is less so";
 	default:
 		return strerror(-err);
 	}
@@ -292,16 +298,23 @@ static const char *why_not_adopted(int err)
 
 static int adopt(struct start *s)
 {
-	struct bmc_adopt a = {
+	struct bmc_adopt *a = &s->report->adopted;
+	int err;
+
+	*a = (struct bmc_adopt){
 		.marks_fd = bpf_map__fd(s->skel->maps.bmc_marks),
 		.conns_fd = bpf_map__fd(s->skel->maps.bmc_conns),
+		.stamps_fd = bpf_map__fd(s->skel->maps.bmc_stamps),
+		.olds_fd = bpf_map__fd(s->skel->maps.bmc_olds),
+		.n_olds = s->plan->n_olds,
 		.config = &s->plan->config,
 		.shared = &s->skel->bss->bmc_shared,
+		.strict = s->plan->strict,
+		.reset = s->plan->reset,
+		.progress = s->plan->progress,
 	};
-	int err = bmc_adopt_run(&a);
-
-	s->report->sockets = a.sockets;
-	s->report->old = a.old;
+	memcpy(a->threads, s->plan->threads, sizeof(a->threads));
+	err = bmc_adopt_run(a);
 	if (err)
 		return because(s, err, "cannot watch memcached's sockets: %s",
 			       why_not_adopted(err));

@@ -3,6 +3,7 @@
 #ifndef BMC_LIFECYCLE_H
 #define BMC_LIFECYCLE_H
 
+#include "adopt.h"
 #include "bmc_abi.h"
 
 #define BMC_WHY_MAX 768
@@ -16,13 +17,17 @@ struct bmc_plan {
 	struct bmc_config config; /* without n_buckets, tag, times, netns: lifecycle knows them */
 	struct bmc_iface iface[BMC_IFACES_MAX]; /* ifindex, name, mode wanted; then what was got */
 	int n_ifaces;
+	__u32 n_olds; /* connections older than the start, at the most */
+	__u32 threads[BMC_PORTS_MAX]; /* of each memcached that wait for events; 0: not known */
+	int strict; /* old connections are not followed */
+	int reset; /* nor left */
+	bmc_progress_fn progress; /* may be NULL */
 };
 
 struct bmc_report {
 	int not_taken; /* the kernel refused the maps or programs: libbpf has said more */
 	int mounted; /* bpffs was not */
-	int sockets; /* of memcached, found */
-	int old; /* connections older than this, which hold fills */
+	struct bmc_adopt adopted; /* memcached's sockets and connections */
 	__u64 memory; /* bytes that the maps take */
 	__u32 untagged; /* a VLAN whose tags XDP does not see: its items are not cached; 0: none */
 	char why[BMC_WHY_MAX]; /* of a failure: what was tried, on what, why it failed, what to do */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "memcached.h"
 
+#include "sockets.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
@@ -31,6 +33,8 @@ static void take_line(struct talk *talk, const char *line)
 	if (sscanf(line, "STAT maxconns %llu", &m->maxconns) == 1 ||
 	    sscanf(line, "STAT udpport %llu", &m->udp_port) == 1)
 		return;
+	if (sscanf(line, "STAT num_threads %u", &m->threads) == 1)
+		m->threads++;
 	if (!strcmp(line, "STAT ssl_enabled yes"))
 		m->ssl = 1;
 	if (!strcmp(line, "STAT proxy_enabled yes"))
@@ -121,4 +125,13 @@ int bmc_memcached_ask(const char *addr, __u16 port, struct bmc_memcached *ret)
 		bufferevent_free(bev);
 	event_base_free(talk.base);
 	return err;
+}
+
+int bmc_memcached_ask_at(const struct bmc_socket *listener, struct bmc_memcached *ret)
+{
+	const char *addr = listener->addr;
+
+	if (listener->any)
+		addr = strchr(addr, ':') ? "::1" : "127.0.0.1";
+	return bmc_memcached_ask(addr, listener->port, ret);
 }

@@ -9,11 +9,16 @@ struct bmc_memcached {
 	char version[32];
 	__u64 maxconns;
 	__u64 udp_port; /* 0: off */
+	__u32 threads; /* that wait for events: its workers and the listener; 0: not told */
 	int ssl;
 	int proxy;
 };
 
 /* Asks the server at an address (text) and port. 0; -ETIMEDOUT: no answer in plain text; -ECONNREFUSED and others. */
 int bmc_memcached_ask(const char *addr, __u16 port, struct bmc_memcached *ret);
+
+/* The same, of one of its listeners. */
+struct bmc_socket;
+int bmc_memcached_ask_at(const struct bmc_socket *listener, struct bmc_memcached *ret);
 
 #endif

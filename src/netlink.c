@@ -9,7 +9,7 @@
 
 #define TRIES 10
 
-static int ask(int fd, int type, const void *body, size_t len)
+static int ask(int fd, int type, int flags, const void *body, size_t len)
 {
 	struct {
 		struct nlmsghdr head;
@@ -20,7 +20,7 @@ static int ask(int fd, int type, const void *body, size_t len)
 		return -E2BIG;
 	request.head.nlmsg_len = (__u32)NLMSG_LENGTH(len);
 	request.head.nlmsg_type = (__u16)type;
-	request.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	request.head.nlmsg_flags = (__u16)(NLM_F_REQUEST | flags);
 	memcpy(request.body, body, len);
 	return send(fd, &request, request.head.nlmsg_len, 0) < 0 ? -errno : 0;
 }
@@ -49,8 +49,9 @@ static int each(const struct nlmsghdr *msg, size_t len, bmc_netlink_fn fn, void 
 	return over || *ret_err;
 }
 
-static int dump_once(int family, int type, const void *body, size_t len, bmc_netlink_fn fn,
-		     void *arg)
+/* One request and all of its answer. */
+static int converse(int family, int type, int flags, const void *body, size_t len,
+		    bmc_netlink_fn fn, void *arg)
 {
 	struct timeval patience = { .tv_sec = 2 };
 	char buf[32768] __attribute__((aligned(8)));
@@ -60,7 +61,7 @@ static int dump_once(int family, int type, const void *body, size_t len, bmc_net
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	err = ask(fd, type, body, len);
+	err = ask(fd, type, flags, body, len);
 	while (!err && !over) {
 		ssize_t got = recv(fd, buf, sizeof(buf), MSG_TRUNC);
 
@@ -81,8 +82,20 @@ int bmc_netlink_dump(int family, int type, const void *body, size_t len, bmc_net
 	int err = -EAGAIN;
 
 	for (int i = 0; err == -EAGAIN && i < TRIES; i++)
-		err = dump_once(family, type, body, len, fn, arg);
+		err = converse(family, type, NLM_F_DUMP, body, len, fn, arg);
 	return err;
+}
+
+static int ignore(const struct nlmsghdr *msg, void *arg)
+{
+	(void)msg;
+	(void)arg;
+	return 0;
+}
+
+int bmc_netlink_request(int family, int type, const void *body, size_t len)
+{
+	return converse(family, type, NLM_F_ACK, body, len, ignore, NULL);
 }
 
 const struct rtattr *bmc_netlink_attr(const struct rtattr *attr, size_t len, int type)

@@ -17,6 +17,9 @@ typedef int (*bmc_netlink_fn)(const struct nlmsghdr *msg, void *arg);
 int bmc_netlink_dump(int family, int type, const void *body, size_t len, bmc_netlink_fn fn,
 		     void *arg);
 
+/* Sends one request that is answered by its result. 0 or -errno. */
+int bmc_netlink_request(int family, int type, const void *body, size_t len);
+
 /* The attribute `type` among those at `attr`, or NULL. */
 const struct rtattr *bmc_netlink_attr(const struct rtattr *attr, size_t len, int type);
 

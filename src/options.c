@@ -134,6 +134,20 @@ static int set_wait(struct bmc_options *o, const char *value)
 	return 0;
 }
 
+static int set_strict(struct bmc_options *o, const char *value)
+{
+	(void)value;
+	o->strict = 1;
+	return 0;
+}
+
+static int set_reset(struct bmc_options *o, const char *value)
+{
+	(void)value;
+	o->reset = 1;
+	return 0;
+}
+
 static int set_json(struct bmc_options *o, const char *value)
 {
 	(void)value;
@@ -178,7 +192,10 @@ static const struct row rows[] = {
 	{ 'n', "name", "NAME", set_name, "name of the instance (default)" },
 	{ 'a', "max-age", "TIME", set_max_age,
 	  "how long an item of unknown expiry is served (1s)" },
-	{ 'w', "wait", NULL, set_wait, "do not ask for a memcached that is running; needs --user" },
+	{ 'w', "wait", NULL, set_wait, "memcached need not run yet; needs --user" },
+	{ 's', "strict", NULL, set_strict,
+	  "do not follow connections older than this, idle or not" },
+	{ 'R', "reset-connections", NULL, set_reset, "close connections older than this" },
 	{ 'j', "json", NULL, set_json, "print JSON" },
 	{ 'v', "verbose", NULL, set_verbose, "show what libbpf says" },
 	{ 'h', "help", NULL, set_help, "this text" },

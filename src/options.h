@@ -24,6 +24,8 @@ struct bmc_options {
 	int name_given;
 	__u64 max_age_ns;
 	int wait;
+	int strict;
+	int reset;
 	int json;
 	int verbose;
 	int help;

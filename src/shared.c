@@ -2,10 +2,12 @@
 #include "shared.h"
 
 #include "pins.h"
+#include "util.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 int bmc_shared_open(const char *instance, struct bmc_shared **ret)
@@ -65,6 +67,16 @@ int bmc_shared_holds_add(struct bmc_server *server, __u16 life, int delta)
 	} while (!__atomic_compare_exchange_n(&server->word, &old, old + (__u64)(__s64)delta, 0,
 					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	return 1;
+}
+
+void bmc_shared_quiet_now(struct bmc_server *server)
+{
+	__u64 now = bmc_clock_ns(CLOCK_MONOTONIC);
+	__u64 old = __atomic_load_n(&server->t_quiet, __ATOMIC_SEQ_CST);
+
+	while (old < now && !__atomic_compare_exchange_n(&server->t_quiet, &old, now, 0,
+							 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		;
 }
 
 void bmc_shared_epoch_up(struct bmc_server *server)

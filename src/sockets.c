@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/tcp.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -346,6 +347,21 @@ int bmc_socket_look(int fd, struct bmc_socket *ret)
 		     getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &ret->netns, &len)))
 		err = -errno;
 	return err;
+}
+
+const char *bmc_socket_peer(int fd, char *buf, size_t size)
+{
+	char host[INET6_ADDRSTRLEN], port[8];
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	if (getpeername(fd, (struct sockaddr *)&peer, &len) ||
+	    getnameinfo((struct sockaddr *)&peer, len, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV))
+		snprintf(buf, size, "?");
+	else
+		snprintf(buf, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+	return buf;
 }
 
 const char *bmc_process_name(pid_t pid, char *buf, size_t size)

@@ -69,6 +69,9 @@ int bmc_socket_copy(pid_t pid, int fd);
  */
 int bmc_socket_look(int fd, struct bmc_socket *ret);
 
+/* The peer of a connection of this process as "10.0.0.1:4711"; "?" if it has none. Returns buf. */
+const char *bmc_socket_peer(int fd, char *buf, size_t size);
+
 /* A process's name (comm). Returns buf. */
 const char *bmc_process_name(pid_t pid, char *buf, size_t size);
 

@@ -24,6 +24,7 @@ const char *bmc_lost_text(enum bmc_lost why)
 	static const char *const texts[BMC_LOST_KINDS] = {
 		[BMC_IN_STEP] = "in step",
 		[BMC_LOST_OLD] = "older than start",
+		[BMC_LOST_OLD_START] = "older than start, and what came was no command's beginning",
 		[BMC_LOST_HANDSHAKE_DATA] = "data in its handshake",
 		[BMC_LOST_BINARY] = "binary protocol",
 		[BMC_LOST_META] = "a meta command that writes or may be silent",
@@ -84,6 +85,11 @@ static void read_ifaces(const struct bmc_instance *note, struct bmc_status *s)
 }
 
 /* ---- servers ---- */
+struct maps {
+	int conns;
+	int olds;
+};
+
 static void note_lost(struct bmc_server_status *out, const struct bmc_socket *s, enum bmc_lost why)
 {
 	if (out->lost < BMC_LOST_SHOWN) {
@@ -96,24 +102,37 @@ static void note_lost(struct bmc_server_status *out, const struct bmc_socket *s,
 	out->lost++;
 }
 
-static void read_connection(int conns_fd, const struct bmc_owner *owner, const struct bmc_socket *s,
-			    struct bmc_server_status *out)
+/* What `start` found out of an old one that has not been taken up. */
+static enum bmc_lost old_state(int olds_fd, const struct bmc_conn *conn)
 {
+	__u32 index = conn->old - 1;
+	struct bmc_old old;
+
+	if (!conn->old || bpf_map_lookup_elem(olds_fd, &index, &old))
+		return BMC_IN_STEP;
+	return old.word == BMC_OLD_QUIET || old.word == BMC_OLD_TAKEN ? BMC_IN_STEP : BMC_LOST_OLD;
+}
+
+static void read_connection(const struct maps *maps, const struct bmc_owner *owner,
+			    const struct bmc_socket *s, struct bmc_server_status *out)
+{
+	enum bmc_lost lost;
 	struct bmc_conn conn;
 	int fd = bmc_socket_copy(owner->pid, owner->fd);
 
 	if (fd < 0)
 		return;
-	if (!bpf_map_lookup_elem(conns_fd, &fd, &conn)) {
-		if (conn.lost)
-			note_lost(out, s, (enum bmc_lost)conn.lost);
+	if (!bpf_map_lookup_elem(maps->conns, &fd, &conn)) {
+		lost = conn.lost ? (enum bmc_lost)conn.lost : old_state(maps->olds, &conn);
+		if (lost)
+			note_lost(out, s, lost);
 		else
 			out->in_step++;
 	}
 	close(fd);
 }
 
-static void read_connections(int conns_fd, const struct bmc_socket_list *sockets,
+static void read_connections(const struct maps *maps, const struct bmc_socket_list *sockets,
 			     struct bmc_server_status *out)
 {
 	struct bmc_owner_list owned;
@@ -125,7 +144,7 @@ static void read_connections(int conns_fd, const struct bmc_socket_list *sockets
 		struct bmc_owner owner = { .pid = out->pid, .fd = bmc_owner_fd(&owned, s->inode) };
 
 		if (s->tcp && !s->listener && owner.fd >= 0)
-			read_connection(conns_fd, &owner, s, out);
+			read_connection(maps, &owner, s, out);
 	}
 	free(owned.list);
 }
@@ -167,7 +186,10 @@ static void read_words(const struct bmc_server *words, struct bmc_server_status 
 static void read_servers(const struct bmc_instance *note, const struct bmc_shared *shared,
 			 struct bmc_status *s)
 {
-	int conns_fd = bmc_pins_map(s->name, "bmc_conns");
+	struct maps maps = {
+		.conns = bmc_pins_map(s->name, "bmc_conns"),
+		.olds = bmc_pins_map(s->name, "bmc_olds"),
+	};
 
 	s->n_servers = (int)note->config.n_ports;
 	for (int i = 0; i < s->n_servers; i++) {
@@ -180,12 +202,14 @@ static void read_servers(const struct bmc_instance *note, const struct bmc_share
 		if (bmc_sockets_of_port(out->port, &sockets))
 			continue;
 		read_addresses(&sockets, out);
-		if (conns_fd >= 0)
-			read_connections(conns_fd, &sockets, out);
+		if (maps.conns >= 0 && maps.olds >= 0)
+			read_connections(&maps, &sockets, out);
 		free(sockets.list);
 	}
-	if (conns_fd >= 0)
-		close(conns_fd);
+	if (maps.conns >= 0)
+		close(maps.conns);
+	if (maps.olds >= 0)
+		close(maps.olds);
 }
 
 /* ---- why nothing is cached ---- */

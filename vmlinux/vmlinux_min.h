@@ -9,6 +9,10 @@
 
 struct bpf_flow_keys;
 struct bpf_sock;
+struct io_bitmap;
+struct list_head;
+struct perf_event;
+struct rb_node;
 struct sk_buff;
 
 typedef signed char __s8;
@@ -27,7 +31,15 @@ typedef long long int __s64;
 
 typedef long long unsigned int __u64;
 
+typedef __u8 u8;
+
+typedef __u16 u16;
+
 typedef __u32 u32;
+
+typedef __u64 u64;
+
+typedef int __kernel_pid_t;
 
 typedef __u16 __be16;
 
@@ -35,11 +47,103 @@ typedef __u32 __be32;
 
 typedef __u32 __wsum;
 
+typedef __kernel_pid_t pid_t;
+
 typedef _Bool bool;
 
 typedef struct {
 	int counter;
 } atomic_t;
+
+struct list_head {
+	struct list_head *next;
+	struct list_head *prev;
+};
+
+struct sched_statistics {};
+
+struct qspinlock {
+	union {
+		atomic_t val;
+		struct {
+			u8 locked;
+			u8 pending;
+		};
+		struct {
+			u16 locked_pending;
+			u16 tail;
+		};
+	};
+};
+
+typedef struct qspinlock arch_spinlock_t;
+
+struct raw_spinlock {
+	arch_spinlock_t raw_lock;
+};
+
+struct rb_root {
+	struct rb_node *rb_node;
+};
+
+struct spinlock {
+	union {
+		struct raw_spinlock rlock;
+	};
+};
+
+typedef struct spinlock spinlock_t;
+
+struct desc_struct {
+	u16 limit0;
+	u16 base0;
+	u16 base1: 8;
+	u16 type: 4;
+	u16 s: 1;
+	u16 dpl: 2;
+	u16 p: 1;
+	u16 limit1: 4;
+	u16 avl: 1;
+	u16 l: 1;
+	u16 d: 1;
+	u16 g: 1;
+	u16 base2: 8;
+};
+
+struct thread_struct {
+	struct desc_struct tls_array[3];
+	long unsigned int sp;
+	short unsigned int es;
+	short unsigned int ds;
+	short unsigned int fsindex;
+	short unsigned int gsindex;
+	long unsigned int fsbase;
+	long unsigned int gsbase;
+	struct perf_event *ptrace_bps[4];
+	long unsigned int virtual_dr6;
+	long unsigned int ptrace_dr7;
+	long unsigned int cr2;
+	long unsigned int trap_nr;
+	long unsigned int error_code;
+	struct io_bitmap *io_bitmap;
+	long unsigned int iopl_emul;
+	unsigned int iopl_warn: 1;
+	u32 pkru;
+};
+
+struct task_struct {
+	unsigned int flags;
+	struct sched_statistics stats;
+	pid_t pid;
+	struct thread_struct thread;
+};
+
+struct wait_queue_head {
+	spinlock_t lock;
+	struct list_head head;
+};
+
+typedef struct wait_queue_head wait_queue_head_t;
 
 enum bpf_map_type {
 	BPF_MAP_TYPE_UNSPEC = 0,
@@ -91,6 +195,12 @@ struct in6_addr {
 
 typedef __u64 __be64;
 
+typedef struct {
+	spinlock_t slock;
+	int owned;
+	wait_queue_head_t wq;
+} socket_lock_t;
+
 struct sock {
 	struct {
 		atomic_t rmem_alloc;
@@ -98,6 +208,7 @@ struct sock {
 		struct sk_buff *head;
 		struct sk_buff *tail;
 	} sk_backlog;
+	socket_lock_t sk_lock;
 };
 
 enum xdp_action {
@@ -403,11 +514,14 @@ struct inet_connection_sock {
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	u32 copied_seq;
 	u32 lost;
+	struct rb_root out_of_order_queue;
 	u32 write_seq;
 	u32 rcv_nxt;
 	u32 snd_nxt;
 	u32 rcv_wnd;
+	u64 bytes_received;
 	u32 rcv_wup;
 };
 

@@ -232,7 +232,7 @@ static void status_says_what_runs_and_why_nothing_is_cached(void **state)
 
 	tcp_open(&old, &w->client, WORLD_IP4, WORLD_PORT);
 	tcp_set(&old, "k", "old", 3);
-	world_start_bmc(w, "--max-age 60s");
+	world_start_bmc(w, "--max-age 60s --strict");
 	world_open_clients(w);
 	assert_int_equal(bmcctl(&w->server, "status --name %s", w->instance), 0);
 	assert_non_null(strstr(bmcctl_result.out, w->instance));

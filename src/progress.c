@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "progress.h"
+
+#include "util.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FIRST_NS 700000000ULL
+#define TERMINAL_NS 100000000ULL
+#define LINES_NS 2000000000ULL
+
+static __u64 next; /* when there is something to show again; 0: not begun */
+static int begun; /* a line of a terminal that is not ended */
+
+void bmc_progress_show(const char *what, size_t n, size_t total)
+{
+	__u64 now = bmc_clock_ns(CLOCK_MONOTONIC);
+	int terminal = isatty(STDERR_FILENO);
+
+	if (!next)
+		next = now + FIRST_NS;
+	if (now < next)
+		return;
+	next = now + (terminal ? TERMINAL_NS : LINES_NS);
+	fprintf(stderr, terminal ? "\r\033[Kbmcctl: %s: %zu of %zu" : "bmcctl: %s: %zu of %zu\n",
+		what, n, total);
+	fflush(stderr);
+	begun = terminal;
+}
+
+void bmc_progress_end(void)
+{
+	if (begun)
+		fputs("\r\033[K", stderr);
+	begun = 0;
+	next = 0;
+}
