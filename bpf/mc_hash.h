@@ -37,6 +37,19 @@ struct mc_key {
 		v2 = MC_ROTL(v2, 32);                                                              \
 	} while (0)
 
+/* The last word, which has the length in its high byte, and the finish; the hash is all four xored. */
+#define MC_SIP_END(v0, v1, v2, v3, last)                                                           \
+	do {                                                                                       \
+		__u64 mc_last = (last);                                                            \
+		v3 ^= mc_last;                                                                     \
+		MC_SIP_ROUND(v0, v1, v2, v3);                                                      \
+		v0 ^= mc_last;                                                                     \
+		v2 ^= 0xff;                                                                        \
+		MC_SIP_ROUND(v0, v1, v2, v3);                                                      \
+		MC_SIP_ROUND(v0, v1, v2, v3);                                                      \
+		MC_SIP_ROUND(v0, v1, v2, v3);                                                      \
+	} while (0)
+
 /*
  * The token at `pos`: up to the first byte below 0x21. 0: `key` has place, length (which may be 0) and hash;
  * -1: no such byte within BMC_KEY_MAX + 1 bytes, `key` untouched.
@@ -68,16 +81,44 @@ BMC_STEP int mc_key_scan(const struct bmc_window *win, __u32 pos, const struct m
 	len = at - pos + bmc_first_byte(marks);
 	if (len > BMC_KEY_MAX)
 		return -1;
-	word = bmc_keep_bytes(word, bmc_first_byte(marks)) | len << 56;
-	v3 ^= word;
-	MC_SIP_ROUND(v0, v1, v2, v3);
-	v0 ^= word;
-	v2 ^= 0xff;
-	MC_SIP_ROUND(v0, v1, v2, v3);
-	MC_SIP_ROUND(v0, v1, v2, v3);
-	MC_SIP_ROUND(v0, v1, v2, v3);
+	MC_SIP_END(v0, v1, v2, v3, bmc_keep_bytes(word, bmc_first_byte(marks)) | len << 56);
 	key->pos = pos;
 	key->len = (__u32)len;
+	key->hash = v0 ^ v1 ^ v2 ^ v3;
+	return 0;
+}
+
+/*
+ * A key whose length is known, whatever bytes it has: the same hash as mc_key_scan's. 0: `key` filled; -1: longer than
+ * BMC_KEY_MAX, `key` untouched.
+ */
+BMC_STEP int mc_key_hash(const struct bmc_window *win, __u32 pos, __u32 len,
+			 const struct mc_seed *seed, struct mc_key *key)
+{
+	__u64 v0, v1, v2, v3, at = pos, left = len;
+
+	if (!win || !seed || !key || len > BMC_KEY_MAX)
+		return -1;
+	v0 = seed->k0 ^ 0x736f6d6570736575ULL;
+	v1 = seed->k1 ^ 0x646f72616e646f6dULL;
+	v2 = seed->k0 ^ 0x6c7967656e657261ULL;
+	v3 = seed->k1 ^ 0x7465646279746573ULL;
+	for (__u32 i = 0; i < MC_KEY_WORDS; i++) {
+		__u64 word;
+
+		if (left < 8)
+			break;
+		word = bmc_window64(win, at);
+		v3 ^= word;
+		MC_SIP_ROUND(v0, v1, v2, v3);
+		v0 ^= word;
+		at += 8;
+		left -= 8;
+	}
+	MC_SIP_END(v0, v1, v2, v3,
+		   bmc_keep_bytes(bmc_window64(win, at), (__u32)left) | (__u64)len << 56);
+	key->pos = pos;
+	key->len = len;
 	key->hash = v0 ^ v1 ^ v2 ^ v3;
 	return 0;
 }
