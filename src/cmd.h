@@ -9,6 +9,7 @@ int bmc_cmd_start(const struct bmc_options *options);
 int bmc_cmd_stop(const struct bmc_options *options);
 int bmc_cmd_stats(const struct bmc_options *options);
 int bmc_cmd_status(const struct bmc_options *options);
+int bmc_cmd_reset(const struct bmc_options *options);
 int bmc_cmd_flush(const struct bmc_options *options);
 
 /* Root, and the capabilities that reading or changing instances takes. 0, or the exit code with everything said. */

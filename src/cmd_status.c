@@ -11,23 +11,35 @@
 #include <string.h>
 
 /* ---- text ---- */
-static void print_server(const struct bmc_server_status *v)
+static void print_running(const struct bmc_server_status *v)
 {
-	if (!v->pid) {
-		printf("  server     port %u: not running (user id %u)\n", v->port, v->uid);
-		return;
-	}
 	printf("  server     port %u: %s, pid %d, UDP %s", v->port, v->process, v->pid,
 	       v->has_udp ? "on" : "off");
 	for (int i = 0; i < v->n_addresses; i++)
 		printf("%s%s", i ? ", " : "; ", v->address[i]);
 	printf("\n             connections: %d in step, %d not; holds: %u\n", v->in_step, v->lost,
 	       v->holds);
-	for (int i = 0; i < v->lost && i < BMC_LOST_SHOWN; i++)
-		printf("             not followed: %s (%s)\n", v->lost_list[i].peer,
-		       bmc_lost_text(v->lost_list[i].why));
-	if (v->lost > BMC_LOST_SHOWN)
-		printf("             and %d more\n", v->lost - BMC_LOST_SHOWN);
+	for (int i = 0; i < v->n_keepers; i++)
+		printf("             %s %s: %s\n",
+		       v->keeper[i].keeps == BMC_KEEPS_LOST   ? "not followed" :
+		       v->keeper[i].keeps == BMC_KEEPS_SILENT ? "not confirmed" :
+								"holds fills",
+		       v->keeper[i].peer, v->keeper[i].why);
+	if (v->lost + v->held + v->silent > v->n_keepers)
+		printf("             and %d more\n", v->lost + v->held + v->silent - v->n_keepers);
+}
+
+static void print_server(const struct bmc_server_status *v)
+{
+	if (v->pid)
+		print_running(v);
+	else
+		printf("  server     port %u: not running (user id %u)\n", v->port, v->uid);
+	if (v->foreign)
+		printf("             other users have %u socket%s at this port\n", v->foreign,
+		       v->foreign == 1 ? "" : "s");
+	if (*v->why_not)
+		printf("             not cached: %s\n", v->why_not);
 }
 
 static void print_status(const struct bmc_status *s)
@@ -36,9 +48,12 @@ static void print_status(const struct bmc_status *s)
 
 	printf("instance %s, up %s, %s\n", s->name, bmc_format_uptime(s->uptime, up, sizeof(up)),
 	       bmc_format_size(s->memory, size, sizeof(size)));
-	for (int i = 0; i < s->n_ifaces; i++)
+	for (int i = 0; i < s->n_ifaces; i++) {
 		printf("  interface  %s: XDP program %u in %s mode, TC egress program %u\n",
 		       s->iface[i].name, s->iface[i].xdp_id, s->iface[i].mode, s->iface[i].tc_id);
+		if (*s->iface[i].problem)
+			printf("             not cached: %s\n", s->iface[i].problem);
+	}
 	for (int i = 0; i < s->n_servers; i++)
 		print_server(&s->server[i]);
 	if (s->elsewhere)
@@ -69,13 +84,24 @@ static struct json_object *json_iface(const struct bmc_iface_status *i)
 	add_string(o, "mode", i->mode);
 	add_number(o, "xdp_program", i->xdp_id);
 	add_number(o, "tc_program", i->tc_id);
+	add_string(o, "why_nothing_is_cached", i->problem);
+	return o;
+}
+
+static struct json_object *json_keeper(const struct bmc_keeper *k)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_string(o, "peer", k->peer);
+	add_string(o, "keeps_out", k->keeps == BMC_KEEPS_SILENT ? "some keys" : "everything");
+	add_string(o, "why", k->why);
 	return o;
 }
 
 static struct json_object *json_server(const struct bmc_server_status *v)
 {
 	struct json_object *o = json_object_new_object(), *addresses = json_object_new_array(),
-			   *lost = json_object_new_array();
+			   *keepers = json_object_new_array();
 
 	add_number(o, "port", v->port);
 	add_number(o, "uid", v->uid);
@@ -87,17 +113,17 @@ static struct json_object *json_server(const struct bmc_server_status *v)
 	json_object_object_add(o, "addresses", addresses);
 	add_number(o, "connections_in_step", (__u64)v->in_step);
 	add_number(o, "connections_not_followed", (__u64)v->lost);
-	for (int i = 0; i < v->lost && i < BMC_LOST_SHOWN; i++) {
-		struct json_object *one = json_object_new_object();
-
-		add_string(one, "peer", v->lost_list[i].peer);
-		add_string(one, "why", bmc_lost_text(v->lost_list[i].why));
-		json_object_array_add(lost, one);
-	}
-	json_object_object_add(o, "not_followed", lost);
+	add_number(o, "connections_holding", (__u64)v->held);
+	add_number(o, "connections_not_confirmed", (__u64)v->silent);
+	for (int i = 0; i < v->n_keepers; i++)
+		json_object_array_add(keepers, json_keeper(&v->keeper[i]));
+	json_object_object_add(o, "keepers", keepers);
 	add_number(o, "marked_sockets", v->sockets);
+	add_number(o, "sockets_of_others", v->foreign);
+	add_number(o, "second_pid", (__u64)v->other_pid);
 	add_number(o, "holds", v->holds);
 	add_number(o, "off", v->off);
+	add_string(o, "why_nothing_is_cached", v->why_not);
 	return o;
 }
 

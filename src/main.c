@@ -21,6 +21,7 @@ static const struct bmc_command commands[] = {
 	  "Show instances: interfaces, memory, servers, connections, and why nothing is cached.",
 	  "nj", bmc_cmd_status },
 	{ "flush", "Forget every cached item at once.", "n", bmc_cmd_flush },
+	{ "reset", "Close the connections that cannot be followed.", "n", bmc_cmd_reset },
 	{ "stop", "Remove what an instance attached, and nothing else.", "nv", bmc_cmd_stop },
 };
 

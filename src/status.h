@@ -4,14 +4,18 @@
 #define BMC_STATUS_H
 
 #include "bmc_abi.h"
+#include "connections.h"
 #include "stats.h"
 
 #define BMC_SOCKETS_SHOWN 16
-#define BMC_LOST_SHOWN 8
+#define BMC_KEEPERS_SHOWN 8
+#define BMC_REASON_MAX 320
 
-struct bmc_lost_connection {
+/* A connection that keeps something out of the cache. */
+struct bmc_keeper {
 	char peer[64]; /* address and port */
-	enum bmc_lost why;
+	enum bmc_keeps keeps;
+	const char *why; /* in words */
 };
 
 struct bmc_server_status {
@@ -22,15 +26,23 @@ struct bmc_server_status {
 	int has_udp;
 	int n_addresses;
 	char address[BMC_SOCKETS_SHOWN][64]; /* "tcp 0.0.0.0" */
+	int other_pid; /* another process of its user that has sockets of its port; 0: none */
+	char other_process[32];
+	__u32 foreign; /* sockets of other users at its port */
 	int in_step;
 	int lost;
-	struct bmc_lost_connection lost_list[BMC_LOST_SHOWN];
+	int held; /* of those in step: hold fills until a command is answered */
+	int silent; /* of those in step: keep the keys of silent commands out */
+	int n_keepers;
+	struct bmc_keeper keeper[BMC_KEEPERS_SHOWN]; /* some of the last three */
 	__u32 sockets; /* marked */
 	__u32 holds;
 	__u32 life;
 	__u64 off; /* enum bmc_off */
 	int udp_held; /* an unknown write over UDP */
 	__u64 no_fill_for; /* seconds until a flush_all with a delay has happened */
+	char why_not
+		[BMC_REASON_MAX]; /* why its items are not cached; empty when there is no reason */
 };
 
 struct bmc_iface_status {
@@ -38,6 +50,9 @@ struct bmc_iface_status {
 	const char *mode;
 	__u32 xdp_id; /* 0: not attached any more */
 	__u32 tc_id; /* the same */
+	__u32 in_front; /* priority of an egress filter that comes before ours; 0: there is none */
+	char problem
+		[BMC_REASON_MAX]; /* why nothing is cached over it; empty when there is no reason */
 };
 
 struct bmc_status {
@@ -51,13 +66,18 @@ struct bmc_status {
 	int n_servers;
 	struct bmc_server_status server[BMC_PORTS_MAX];
 	struct bmc_totals totals;
-	char why_not[256]; /* why nothing is cached; empty when there is no reason */
+	char why_not
+		[BMC_REASON_MAX]; /* why nothing at all is cached; empty when there is no reason */
 };
 
 /* 0 or -errno. */
 int bmc_status_read(const char *name, struct bmc_status *ret);
 
-/* Why a connection is not followed, in words. */
-const char *bmc_lost_text(enum bmc_lost why);
+/* Fills what it can of one server; port and uid are set. */
+void bmc_status_read_server(const char *instance, int server, const struct bmc_server *words,
+			    struct bmc_server_status *ret);
+
+/* Fills why_not and problem: of each interface, of each server, of all together. */
+void bmc_status_find_reasons(struct bmc_status *s);
 
 #endif

@@ -16,3 +16,9 @@ int pass_tc(struct __sk_buff *skb)
 {
 	return -1; /* TC_ACT_UNSPEC: the next filter */
 }
+
+SEC("classifier")
+int end_tc(struct __sk_buff *skb)
+{
+	return 0; /* TC_ACT_OK: no further filter */
+}

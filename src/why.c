@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* Why nothing is cached: of an interface, of a server, of all together. */
+#include "status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MONTH_S (31ULL * 86400)
+
+static int __attribute__((format(printf, 2, 3))) say(char *why, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why, BMC_REASON_MAX, fmt, args);
+	va_end(args);
+	return 1;
+}
+
+/* The server is switched off. */
+static int off_reason(const struct bmc_server_status *v, char *why)
+{
+	if (v->off & BMC_OFF_NO_MEMORY)
+		return say(why, "the state of a connection could not be made for lack of memory: "
+				"stop and start");
+	if (v->off & (BMC_OFF_UNSEEN | BMC_OFF_BUSY))
+		return say(why, "a connection could not be followed: stop and start");
+	if (v->off & BMC_OFF_STARTING)
+		return say(why, "start did not get through with it");
+	return 0;
+}
+
+/* What listens there is not what can be watched. */
+static int socket_reason(const struct bmc_server_status *v, char *why)
+{
+	if (!v->pid && v->foreign)
+		return say(why,
+			   "what listens there runs as another user than id %u: stop and start, or "
+			   "run it as that user",
+			   v->uid);
+	if (!v->pid)
+		return say(why, "no memcached listens there");
+	if (off_reason(v, why))
+		return 1;
+	if (v->other_pid)
+		return say(why,
+			   "a second process (%s, pid %d) has sockets of the port: give it one of "
+			   "its own",
+			   v->other_process, v->other_pid);
+	if (!v->has_udp)
+		return say(why, "memcached has no UDP: start it with -U %u", v->port);
+	if (!v->sockets)
+		return say(why, "its sockets are not watched: does it run below --cgroup?");
+	return 0;
+}
+
+/* The first connection that is named and holds all fills. */
+static const struct bmc_keeper *first_holder(const struct bmc_server_status *v)
+{
+	int i = 0;
+
+	while (i + 1 < v->n_keepers && v->keeper[i].keeps == BMC_KEEPS_SILENT)
+		i++;
+	return &v->keeper[i];
+}
+
+/* Its fills are held. */
+static int hold_reason(const struct bmc_server_status *v, char *why)
+{
+	const struct bmc_keeper *first = first_holder(v);
+
+	if (v->lost)
+		return say(why,
+			   "%d connection%s cannot be followed (%s from %s): fills are held until "
+			   "%s closed, as 'bmcctl reset' does",
+			   v->lost, v->lost == 1 ? "" : "s", first->why, first->peer,
+			   v->lost == 1 ? "it is" : "they are");
+	if (v->udp_held)
+		return say(why, "a command over UDP wrote keys that are not known: fills are held "
+				"until memcached restarts");
+	if (v->no_fill_for > MONTH_S)
+		return say(why, "it got a flush_all whose delay cannot be read: fills are held "
+				"until memcached restarts");
+	if (v->no_fill_for)
+		return say(why,
+			   "a flush_all with a delay is under way: fills are held for %llu s more",
+			   (unsigned long long)v->no_fill_for);
+	if (v->held)
+		return say(why, "fills are held by %s: %s", first->peer, first->why);
+	if (v->holds)
+		return say(why, "a write is not answered yet: fills are held");
+	return 0;
+}
+
+static void iface_reason(const struct bmc_status *s, struct bmc_iface_status *i)
+{
+	const __u64 *count = s->totals.count;
+	__u64 judged = count[BMC_STAT_FILLS];
+
+	for (int k = BMC_STAT_REFUSED_FLIGHT; k <= BMC_STAT_REFUSED_PLACE; k++)
+		judged += count[k];
+	if (!i->xdp_id || !i->tc_id)
+		say(i->problem, "%s was taken off: run 'bmcctl stop', then start again",
+		    i->xdp_id ? "the TC filter" : "XDP");
+	else if (i->in_front && count[BMC_STAT_STAMPS] && !judged)
+		say(i->problem,
+		    "the egress filter of priority %u, which comes before ours, ends memcached's "
+		    "replies: move it behind, or let it pass them on",
+		    i->in_front);
+}
+
+/* Nothing is wrong: what has not happened yet? */
+static void traffic_reason(struct bmc_status *s)
+{
+	const __u64 *count = s->totals.count;
+
+	if (!count[BMC_STAT_REQUESTS])
+		say(s->why_not, "no UDP request has come in by an interface of this instance yet");
+	else if (!count[BMC_STAT_STAMPS])
+		say(s->why_not,
+		    "memcached's UDP replies do not leave by an interface of this instance");
+	else if (!count[BMC_STAT_FILLS])
+		say(s->why_not, "no reply was one plain item yet ('bmcctl stats' says why)");
+}
+
+/* Of all together: if every interface has one, or every server, the first one's. */
+static void common_reason(struct bmc_status *s)
+{
+	int ifaces = 0, servers = 0;
+
+	for (int i = 0; i < s->n_ifaces; i++)
+		ifaces += *s->iface[i].problem != 0;
+	for (int i = 0; i < s->n_servers; i++)
+		servers += *s->server[i].why_not != 0;
+	if (s->n_ifaces && ifaces == s->n_ifaces)
+		say(s->why_not, "%s: %.200s", s->iface[0].name, s->iface[0].problem);
+	else if (s->n_servers && servers == s->n_servers)
+		say(s->why_not, "port %u: %.300s", s->server[0].port, s->server[0].why_not);
+	else if (!ifaces && !servers)
+		traffic_reason(s);
+}
+
+void bmc_status_find_reasons(struct bmc_status *s)
+{
+	if (s->elsewhere) {
+		say(s->why_not, "it is in another network namespace: ask there ('nsenter "
+				"--net=/run/netns/NAME bmcctl status')");
+		return;
+	}
+	if (!s->complete) {
+		say(s->why_not, "start did not finish: run 'bmcctl stop', then start again");
+		return;
+	}
+	for (int i = 0; i < s->n_ifaces; i++)
+		iface_reason(s, &s->iface[i]);
+	for (int i = 0; i < s->n_servers; i++) {
+		struct bmc_server_status *v = &s->server[i];
+
+		if (!socket_reason(v, v->why_not))
+			hold_reason(v, v->why_not);
+	}
+	common_reason(s);
+}

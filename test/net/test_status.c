@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* `bmcctl status`: whoever keeps something out of the cache is named, where it belongs. */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "world.h"
+
+static void status(struct world *w, const char *options)
+{
+	if (bmcctl(&w->server, "status --name %s %s", w->instance, options))
+		fail_msg("bmcctl status: exit %d: %s", bmcctl_result.code, bmcctl_result.err);
+}
+
+static void says(struct world *w, const char *text)
+{
+	status(w, "");
+	if (!strstr(bmcctl_result.out, text))
+		fail_msg("status does not say '%s':\n%s", text, bmcctl_result.out);
+}
+
+static void does_not_say(struct world *w, const char *text)
+{
+	status(w, "");
+	if (strstr(bmcctl_result.out, text))
+		fail_msg("status says '%s':\n%s", text, bmcctl_result.out);
+}
+
+static void a_flush_all_without_an_answer_is_named(void **state)
+{
+	struct world *w = *state;
+
+	world_cache(w, "k", "value");
+	tcp_send(&w->tcp, "flush_all noreply\r\n", 19);
+	tcp_wait_sent(&w->tcp);
+	for (int i = 0; i < 3; i++)
+		assert_false(world_get(w, &w->udp, "k"));
+	says(w, "holds fills 10.77.0.2:");
+	says(w, "not cached: fills are held by 10.77.0.2:");
+	says(w, "nothing is cached: port 11211: fills are held by");
+	says(w, "flush_all noreply");
+	tcp_expect(&w->tcp, "get nothing\r\n", "END");
+	world_cache(w, "k", "value");
+	does_not_say(w, "not cached");
+	does_not_say(w, "holds fills");
+}
+
+/* Only their keys are kept out: no reason for the whole server. */
+static void silent_writes_without_an_answer_are_named(void **state)
+{
+	struct world *w = *state;
+
+	world_cache(w, "k", "value");
+	tcp_send(&w->tcp, "set silent 0 0 1 noreply\r\nx\r\n", 29);
+	tcp_wait_sent(&w->tcp);
+	says(w, "not confirmed 10.77.0.2:");
+	does_not_say(w, "not cached");
+	assert_true(world_get(w, &w->udp, "k"));
+	for (int i = 0; i < 3; i++)
+		assert_false(world_get(w, &w->udp, "silent"));
+	tcp_expect(&w->tcp, "get nothing\r\n", "END");
+	does_not_say(w, "not confirmed");
+	world_warm(w, &w->udp, "silent");
+}
+
+/* A reason of one port is not the other's. */
+static void reasons_stand_at_their_port(void **state)
+{
+	struct world *w = *state;
+	struct udp second;
+	struct tcp t;
+
+	memcached_start(&w->plain, &w->server, 11212, NULL);
+	world_start_bmc(w, "--max-age 60s --port 11211 --port 11212");
+	world_open_clients(w);
+	udp_open(&second, &w->client, WORLD_IP4, 11212);
+	tcp_open(&t, &w->client, WORLD_IP4, 11212);
+	tcp_set(&t, "k", "other", 5);
+	tcp_expect(&t, "watch\r\n", "OK");
+	world_cache(w, "k", "value");
+	for (int i = 0; i < 3; i++)
+		assert_false(world_get(w, &second, "k"));
+	says(w, "not cached: 1 connection cannot be followed (watch from 10.77.0.2:");
+	does_not_say(w, "nothing is cached");
+	says(w, "caching");
+	tcp_close(&t);
+	udp_close(&second);
+}
+
+static struct json_object *get(struct json_object *o, const char *key)
+{
+	struct json_object *found = NULL;
+
+	if (!json_object_object_get_ex(o, key, &found))
+		fail_msg("status --json has no \"%s\":\n%s", key, bmcctl_result.out);
+	return found;
+}
+
+static void json_tells_the_same(void **state)
+{
+	struct world *w = *state;
+	struct json_object *all, *server, *keeper;
+
+	tcp_send(&w->tcp, "flush_all noreply\r\n", 19);
+	tcp_wait_sent(&w->tcp);
+	test_sleep(0.05);
+	status(w, "--json");
+	all = json_tokener_parse(bmcctl_result.out);
+	assert_non_null(all);
+	server = json_object_array_get_idx(get(json_object_array_get_idx(all, 0), "servers"), 0);
+	assert_int_equal(json_object_get_int(get(server, "holds")), 1);
+	assert_int_equal(json_object_get_int(get(server, "connections_holding")), 1);
+	assert_int_equal(json_object_get_int(get(server, "connections_in_step")), 1);
+	assert_true(json_object_get_string_len(get(server, "why_nothing_is_cached")) > 0);
+	keeper = json_object_array_get_idx(get(server, "keepers"), 0);
+	assert_non_null(keeper);
+	assert_string_equal(json_object_get_string(get(keeper, "keeps_out")), "everything");
+	assert_memory_equal(json_object_get_string(get(keeper, "peer")), "10.77.0.2:", 10);
+	json_object_put(all);
+}
+
+/* One that ends memcached's replies before ours sees them. */
+static void an_egress_filter_in_front_is_named(void **state)
+{
+	struct world *w = *state;
+
+	child_sh(&w->server, "tc qdisc add dev " WORLD_IF " clsact && tc filter add dev " WORLD_IF
+			     " egress prio 1 bpf direct-action object-file " BMC_PASS_OBJECT
+			     " section classifier");
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	tcp_set(&w->tcp, "k", "value", 5);
+	for (int i = 0; i < 3; i++)
+		assert_false(world_get(w, &w->udp, "k"));
+	says(w, "the egress filter of priority 1");
+	child_sh(&w->server, "tc filter del dev " WORLD_IF " egress prio 1");
+	world_warm(w, &w->udp, "k");
+	does_not_say(w, "egress filter");
+	child_sh(&w->server, "tc qdisc show dev " WORLD_IF " | grep -q clsact");
+}
+
+#define EMPTY_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, world_teardown)
+#define STATUS_TEST(name)                                                                          \
+	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
+
+static const struct CMUnitTest tests[] = {
+	WORLD_TEST(a_flush_all_without_an_answer_is_named),
+	WORLD_TEST(silent_writes_without_an_answer_are_named),
+	STATUS_TEST(reasons_stand_at_their_port),
+	WORLD_TEST(json_tells_the_same),
+	STATUS_TEST(an_egress_filter_in_front_is_named),
+};
+
+TEST_MAIN(tests, NULL, NULL)
