@@ -60,6 +60,8 @@ static int size_maps(struct start *s)
 				       20);
 	if (err)
 		return because(s, err, "--memory is more than one map can have: give less");
+	if (s->plan->buckets && config->n_buckets > s->plan->buckets)
+		config->n_buckets = s->plan->buckets;
 	bpf_map__set_max_entries(buckets, config->n_buckets);
 	return 0;
 }

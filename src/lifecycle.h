@@ -14,6 +14,7 @@ struct bmc_plan {
 	const char *name;
 	int cgroup_fd;
 	__u64 memory; /* bytes of all maps together */
+	__u32 buckets; /* at the most; 0: as many as there is memory for. Set by tests only */
 	struct bmc_config config; /* without n_buckets, tag, times, netns: lifecycle knows them */
 	struct bmc_iface iface[BMC_IFACES_MAX]; /* ifindex, name, mode wanted; then what was got */
 	int n_ifaces;

@@ -10,8 +10,7 @@ const char *const lin_wrong_text[LIN_WRONG_KINDS] = {
 	[LIN_WRITTEN_TWICE] = "a value was written twice",
 	[LIN_READ_EARLY] = "a read ended before the write of its value began",
 	[LIN_OVERLAP] = "two values must both have been there at a time",
-	[LIN_INSIDE] = "a value was there, or a removal happened, while another value was there "
-		       "throughout",
+	[LIN_INSIDE] = "a value or a removal came where another value was there throughout",
 };
 
 /*

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * Many writers and readers of few keys on the real path, with faults: what each saw of a key must be linearizable, and
+ * bmc must have answered its share. BMC_TEST_LONG=1: ten million operations in all. BMC_STRESS_SECONDS: of each.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "bmc_abi.h"
+#include "run.h"
+#include "world.h"
+
+#define SHORT_SECONDS 2.0
+#define LONG_SECONDS 400.0
+#define LONG_OPS 1000000UL /* of each scenario */
+
+#define KEYS(n, which) .keys = (n), .commands = (which), .udp_readers = 2
+
+static const struct scenario scenarios[] = {
+	{ .name = "text",
+	  KEYS(4, CMD_TEXT),
+	  .hits = 30,
+	  .writers = 2,
+	  .loopback_writers = 1,
+	  .ip6_writers = 1,
+	  .constant_readers = 1,
+	  .ip6_readers = 1,
+	  .tcp_readers = 1 },
+	{ .name = "one key",
+	  KEYS(1, CMD_TEXT),
+	  .hits = 30,
+	  .writers = 3,
+	  .loopback_writers = 1,
+	  .tcp_readers = 1 },
+	{ .name = "one bucket, six writers",
+	  KEYS(2, CMD_TEXT),
+	  .hits = 30,
+	  .buckets = 1,
+	  .writers = 4,
+	  .loopback_writers = 2,
+	  .pause_us = 8000 },
+	{ .name = "multi-get",
+	  KEYS(4, CMD_TEXT),
+	  .hits = 30,
+	  .get_keys = 4,
+	  .writers = 2,
+	  .loopback_writers = 1 },
+	{ .name = "frozen",
+	  KEYS(4, CMD_TEXT),
+	  .hits = 30,
+	  .faults = FAULT_FREEZE,
+	  .writers = 3,
+	  .loopback_writers = 1,
+	  .constant_readers = 1 },
+	{ .name = "slow UDP answers",
+	  KEYS(4, CMD_TEXT),
+	  .hits = 30,
+	  .faults = FAULT_SLOW_UDP,
+	  .pause_us = 150000,
+	  .writers = 3,
+	  .loopback_writers = 1 },
+	{ .name = "slow after TCP answers",
+	  KEYS(4, CMD_TEXT),
+	  .hits = 30,
+	  .faults = FAULT_SLOW_TCP,
+	  .writers = 3,
+	  .loopback_writers = 1 },
+	{ .name = "split anywhere",
+	  KEYS(4, CMD_TEXT),
+	  .hits = 30,
+	  .faults = FAULT_SPLIT,
+	  .writers = 3,
+	  .loopback_writers = 1 },
+	{ .name = "thousands in one write",
+	  KEYS(4, CMD_TEXT),
+	  .hits = 30,
+	  .burst = 2000,
+	  .pause_us = 60000,
+	  .writers = 2,
+	  .loopback_writers = 1 },
+	{ .name = "broken connections",
+	  KEYS(4, CMD_TEXT),
+	  .hits = 30,
+	  .faults = FAULT_BREAK | FAULT_SPLIT,
+	  .writers = 3,
+	  .loopback_writers = 1 },
+	{ .name = "flush_all",
+	  KEYS(4, CMD_TEXT | CMD_FLUSH),
+	  .hits = 30,
+	  .faults = FAULT_FREEZE,
+	  .writers = 2,
+	  .loopback_writers = 1 },
+	{ .name = "silent commands that fail",
+	  KEYS(4, CMD_TEXT | CMD_FAILS),
+	  .hits = 30,
+	  .writers = 2,
+	  .loopback_writers = 1,
+	  .pause_us = 20000 },
+	{ .name = "RPS and forgotten neighbours",
+	  KEYS(4, CMD_TEXT),
+	  .hits = 30,
+	  .faults = FAULT_RPS | FAULT_NEIGHBOUR,
+	  .writers = 3,
+	  .tcp_readers = 1 },
+	{ .name = "clients that do not read",
+	  KEYS(4, CMD_TEXT),
+	  .hits = 5,
+	  .writers = 2,
+	  .stuck_writers = 2 },
+	{ .name = "more than maxconns",
+	  KEYS(4, CMD_TEXT),
+	  .hits = 5,
+	  .options = "-t 4 -c 40",
+	  .writers = 2,
+	  .crowd = 1 },
+	{ .name = "restarts",
+	  KEYS(4, CMD_TEXT),
+	  .hits = 30,
+	  .faults = FAULT_RESTART,
+	  .writers = 3,
+	  .loopback_writers = 1 },
+	{ .name = "lost races",
+	  KEYS(4, CMD_TEXT),
+	  .hits = 0,
+	  .test = BMC_TEST_LOSE_RACE,
+	  .writers = 2 },
+};
+
+static void stress(void **state)
+{
+	const struct scenario *s = *state;
+	const char *given = getenv("BMC_STRESS_SECONDS");
+	int is_long = getenv("BMC_TEST_LONG") != NULL;
+	double seconds = given ? strtod(given, NULL) : is_long ? LONG_SECONDS : SHORT_SECONDS;
+	struct result r;
+
+	run_scenario(state, s, seconds, is_long ? LONG_OPS : 0, &r);
+	run_print(s, &r);
+	if (r.sums.violations || r.differs || r.sums.wrong)
+		fail_msg("%s: %zu violations, %d differ, %lu wrong", s->name, r.sums.violations,
+			 r.differs, r.sums.wrong);
+	if (r.share < s->hits)
+		fail_msg("%s: bmc answered %.1f %% of the reads, not %d", s->name, r.share,
+			 s->hits);
+	if (r.lost && !s->loses)
+		fail_msg("%s: bmc lost %lld connections", s->name, r.lost);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[TEST_COUNT(scenarios)];
+	const char *filter = getenv("BMC_TEST_FILTER");
+
+	for (size_t i = 0; i < TEST_COUNT(scenarios); i++)
+		tests[i] = (struct CMUnitTest){ .name = scenarios[i].name,
+						.test_func = stress,
+						.teardown_func = world_teardown,
+						.initial_state = (void *)&scenarios[i] };
+	if (filter)
+		cmocka_set_test_filter(filter);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
