@@ -260,6 +260,8 @@ struct bmc_config {
 	X(REFUSED_OFF, "refused_off", "fills refused: the server is switched off")                 \
 	X(REFUSED_FORM, "refused_form", "replies that are not one plain item")                     \
 	X(REFUSED_BUSY, "refused_busy", "fills refused: another fill has the place")               \
+	X(REFUSED_COLD, "refused_cold",                                                            \
+	  "fills refused: not asked for often enough to push out others")                          \
 	X(REFUSED_PLACE, "refused_place", "fills refused: too large, or too many addresses")       \
 	X(STAMPS, "stamps", "replies stamped with the time of their request")                      \
 	X(WRITES, "writes", "writes of a key seen")                                                \

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The cache: find, fill, invalidate. The only file that knows the layout of a bucket.
+ * The cache: find and invalidate. This file and room.bpf.h, which makes room for a fill, are the only ones that know
+ * the layout of a bucket.
  *
- * A bucket is one map value: a line with the lock, the coherence state and the tags of its ways, a line with the
- * writes in flight, then ways of mixed sizes. A look-up reads the first line, then one way. The bucket is chosen by
- * the key alone, so that a write finds every entry of its key, whatever address it was filled from.
+ * A bucket is one map value: two lines that writes change, then the entries, packed one behind the other in units of 8
+ * bytes, then a line that every look-up reads, then the slots. The bucket and a group of 16 of its slots are chosen by the key alone, so that a
+ * write finds every entry of its key, whatever address it was filled from. A look-up reads the line, the group's
+ * line (tags and places), then the entry.
  *
- * A hit takes no lock: it reads seq (odd while the bytes change), copies, and looks at seq again.
+ * A hit takes no lock: it reads seq (odd while a fill changes bytes or places), copies, and looks at seq again.
  */
 #ifndef BMC_CACHE_BPF_H
 #define BMC_CACHE_BPF_H
@@ -15,9 +17,13 @@
 #include "maps.bpf.h"
 #include "work.bpf.h"
 
-#define BMC_WAYS 20
-#define BMC_WAY_MAX 1536
-#define BMC_WAYS_BYTES (8 * 128 + 6 * 256 + 4 * 512 + 2 * BMC_WAY_MAX)
+#define BMC_GROUPS 4
+#define BMC_GROUP_SLOTS 16
+#define BMC_SLOTS (BMC_GROUPS * BMC_GROUP_SLOTS)
+#define BMC_UNIT 8
+#define BMC_DATA (87 * 64) /* with what follows it 6 KB */
+#define BMC_PAST 4 /* periods of which it is known whether an entry was hit */
+#define BMC_GHOSTS 16 /* keys that are not here, but were asked for */
 #define BMC_FLIGHT_UDP (BMC_FLIGHTS - 1)
 
 /* A write in flight; compared and copied as two words. */
@@ -29,37 +35,72 @@ struct bmc_flight {
 #define BMC_FLIGHT_NEVER 2ULL
 #define BMC_WRITER_UDP 0xffffffffU
 
+struct bmc_slots {
+	__u16 tag[BMC_GROUP_SLOTS];
+	__u16 at[BMC_GROUP_SLOTS]; /* of its entry in `data`, in units */
+};
+
 struct bmc_bucket {
+	/* first: the verifier lets nobody else touch the lock, wherever in the rest a place may be */
 	struct bpf_spin_lock lock;
-	__u32 valid; /* a bit for each way; under the lock */
-	__u32 recent; /* the same: hit since the hand passed (CLOCK) */
-	__u32 hand;
+	__u32 pad0;
 	__u64 t_change; /* under the lock; only grows */
-	__u16 tag[BMC_WAYS];
+	/* keys that are not here, but were asked for; any fill writes it, and what two write at once may be lost */
+	__u16 ghost_tag[BMC_GHOSTS]; /* 0: none */
+	__u8 ghost_seen[BMC_GHOSTS]; /* how often it was asked for */
 	struct bmc_flight flight[BMC_FLIGHTS]; /* under the lock */
-	__u8 ways[BMC_WAYS_BYTES];
+	__u8 data[BMC_DATA];
+	/* the line of every look-up */
+	__u32 seq; /* odd: a fill has the bucket, its bytes and places change */
+	__u8 fills; /* since the last period ended; as the ghosts, and so are recent and past */
+	__u8 ghost_next;
+	__u8 n_order;
+	__u8 pad1;
+	__u64 valid; /* a bit for each slot; under the lock */
+	__u64 recent; /* hit since the last period ended */
+	__u64 past[BMC_PAST]; /* hit in the period before that, and so on, newest first */
+	__u16 used; /* units of `data` up to the end of the last entry, holes counted */
+	__u8 pad2[6];
+	struct bmc_slots group[BMC_GROUPS];
+	/* of the fill that has the bucket; others may look at it, and be wrong (so are n_order and used) */
+	__u8 size[BMC_SLOTS]; /* units that a slot has in `data`; 0: none */
+	__u8 order[BMC_SLOTS]; /* the slots that have units, by place */
 };
 
 struct bmc_entry {
-	__u32 seq; /* odd: its bytes change; even: they are one entry's */
+	__u64 epoch;
+	__u64 until; /* of the coarse clock, which is up to BMC_TICK_NS behind */
 	__u16 text_len; /* without the END\r\n that follows it */
+	__u16 csum; /* one's complement sum of the text, native order */
 	__u8 key_len;
 	__u8 where; /* index into bmc_shared.where */
-	__u16 csum; /* one's complement sum of the text, native order */
 	__u8 server;
-	__u8 pad[5];
-	__u64 until;
-	__u64 epoch;
+	__u8 pad;
 	__u8 text[]; /* VALUE key flags bytes\r\ndata\r\nEND\r\n */
 };
 
-_Static_assert(__builtin_offsetof(struct bmc_bucket, flight) == 64, "tags and lock in one line");
-_Static_assert(__builtin_offsetof(struct bmc_bucket, ways) == 128, "ways begin with a line");
-_Static_assert(sizeof(struct bmc_entry) == 32, "");
+_Static_assert(__builtin_offsetof(struct bmc_bucket, flight) == 64,
+	       "what writes change is two lines");
+_Static_assert(__builtin_offsetof(struct bmc_bucket, data) == 128, "entries begin with a line");
+_Static_assert(__builtin_offsetof(struct bmc_bucket, group) == 128 + BMC_DATA + 64, "one line");
+_Static_assert(sizeof(struct bmc_slots) == 64, "a line");
+_Static_assert(sizeof(struct bmc_bucket) == 6144, "");
+_Static_assert(sizeof(struct bmc_entry) == 24, "");
 
-#define BMC_TAGS_TRIED 4 /* ways of one tag that a look-up tries */
+#define BMC_TICK_NS 10000000ULL /* the coarse clock's step: CONFIG_HZ is 100 at the least */
+#define BMC_TAGS_TRIED 4 /* slots of one tag that a look-up tries */
 #define BMC_TEXT_KEY 6 /* where the key is in a text: behind "VALUE " */
 #define BMC_TEXT_TAIL 5 /* END\r\n */
+
+/*
+ * What is read of an entry has a constant bound for the verifier, and may not leave the bucket: an entry up to SMALL
+ * bytes may be anywhere in `data`, since what follows it there is at least as long; a larger one not at its end.
+ */
+#define BMC_ENTRY_SMALL (sizeof(struct bmc_bucket) - offsetof(struct bmc_bucket, seq))
+#define BMC_ENTRY_MAX (sizeof(struct bmc_entry) + BMC_TEXT_MAX + 8)
+#define BMC_LARGE_AT_MAX                                                                           \
+	(sizeof(struct bmc_bucket) - offsetof(struct bmc_bucket, data) - BMC_ENTRY_MAX)
+#define BMC_TEXT_SMALL (BMC_ENTRY_SMALL - sizeof(struct bmc_entry) - 8)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -80,18 +121,6 @@ struct {
 	__uint(max_entries, BMC_WHERE_MAX);
 } bmc_locals SEC(".maps");
 
-/* Where a way begins. */
-const volatile __u16 bmc_way_at[32] = {
-	0,    128,  256,  384,	512,  640,  768,  896,	1024, 1280,
-	1536, 1792, 2048, 2304, 2560, 3072, 3584, 4096, 4608, 6144
-};
-
-static __always_inline __u32 bmc_way_offset(__u64 way)
-{
-	bmc_hide(way); /* the mask is for the verifier: the compiler must not find it needless */
-	return bmc_way_at[way & 31];
-}
-
 /* ---- places ---- */
 static __always_inline __u32 bmc_bucket_of(__u64 hash)
 {
@@ -103,48 +132,79 @@ static __always_inline __u16 bmc_tag_of(__u64 hash)
 	return (__u16)hash;
 }
 
+static __always_inline __u32 bmc_group_of(__u64 hash)
+{
+	return (__u32)(hash >> 16) % BMC_GROUPS;
+}
+
 static __always_inline struct bmc_bucket *bmc_bucket_get(__u32 index)
 {
 	return bpf_map_lookup_elem(&bmc_buckets, &index);
 }
 
-/* The entry at `at` of a bucket's ways; NULL for a place that is none. */
+/* An entry of up to BMC_ENTRY_SMALL bytes; NULL for a place that is none. */
 static __always_inline struct bmc_entry *bmc_entry_get(struct bmc_bucket *b, __u64 at)
 {
+	at *= BMC_UNIT;
 	bmc_hide(at);
-	if (at > BMC_WAYS_BYTES - BMC_WAY_MAX)
+	if (at > BMC_DATA)
 		return NULL;
-	return (struct bmc_entry *)(b->ways + at);
+	return (struct bmc_entry *)(b->data + at);
 }
 
-/* A bit for each way that has this tag: four tags at a time; exact. */
-static __always_inline __u32 bmc_ways_tagged(const struct bmc_bucket *b, __u16 tag)
+/* One of any length. */
+static __always_inline struct bmc_entry *bmc_entry_large(struct bmc_bucket *b, __u64 at)
+{
+	at *= BMC_UNIT;
+	bmc_hide(at);
+	if (at > BMC_LARGE_AT_MAX)
+		return NULL;
+	return (struct bmc_entry *)(b->data + at);
+}
+
+/* The slot's place in `data`, in units. */
+static __always_inline __u16 bmc_slot_at(const struct bmc_bucket *b, __u64 slot)
+{
+	__u64 group = slot / BMC_GROUP_SLOTS;
+
+	bmc_hide(group);
+	bmc_hide(slot);
+	return BMC_READ_ONCE(b->group[group % BMC_GROUPS].at[slot % BMC_GROUP_SLOTS]);
+}
+
+/* A bit for each slot that has this key's tag, of all the bucket's: four tags at a time; exact. */
+static __always_inline __u64 bmc_slots_tagged(const struct bmc_bucket *b, __u64 hash)
 {
 	const __u64 low = 0x7fff7fff7fff7fffULL, one = 0x0001000100010001ULL;
-	const __u64 *words = (const __u64 *)b->tag;
-	__u32 bits = 0;
+	__u64 group = bmc_group_of(hash), bits = 0;
+	const __u64 *words;
 
+	bmc_hide(group);
+	group %= BMC_GROUPS;
+	words = (const __u64 *)b->group[group].tag;
 #pragma unroll
-	for (__u32 i = 0; i < BMC_WAYS / 4; i++) {
-		__u64 x = words[i] ^ (one * tag);
+	for (__u32 i = 0; i < BMC_GROUP_SLOTS / 4; i++) {
+		__u64 x = words[i] ^ (one * bmc_tag_of(hash));
 
 		x = ~(((x & low) + low) | x | low) >> 15; /* bits 0, 16, 32, 48 */
-		bits |= (__u32)((x * 0x0001000200040008ULL) >> 48 & 0xf) << (4 * i);
+		bits |= ((x * 0x0001000200040008ULL) >> 48 & 0xf) << (4 * i);
 	}
-	return bits;
+	return bits << (group * BMC_GROUP_SLOTS);
 }
 
 /* Index of the lowest bit of what is not 0: a multiplication and a table, no branch for the verifier to follow. */
-const volatile __u8 bmc_bit_index[32] = { 0,  1,  28, 2,  29, 14, 24, 3,  30, 22, 20,
-					  15, 25, 17, 4,  8,  31, 27, 13, 23, 21, 19,
-					  16, 7,  26, 12, 18, 6,  11, 5,  10, 9 };
+const volatile __u8 bmc_bit_index[64] = { 0,  1,  48, 2,  57, 49, 28, 3,  61, 58, 50, 42, 38,
+					  29, 17, 4,  62, 55, 59, 36, 53, 51, 43, 22, 45, 39,
+					  33, 30, 24, 18, 12, 5,  63, 47, 56, 27, 60, 41, 37,
+					  16, 54, 35, 52, 21, 44, 32, 23, 11, 46, 26, 40, 15,
+					  34, 20, 31, 10, 25, 14, 19, 9,  13, 8,  7,  6 };
 
-static __always_inline __u32 bmc_lowest(__u32 bits)
+static __always_inline __u32 bmc_lowest(__u64 bits)
 {
-	__u64 index = ((bits & -bits) * 0x077cb531U) >> 27;
+	__u64 index = ((bits & -bits) * 0x03f79d71b4cb0a89ULL) >> 58;
 
 	bmc_hide(index);
-	return bmc_bit_index[index & 31];
+	return bmc_bit_index[index & 63];
 }
 
 /* ---- find ---- */
@@ -184,8 +244,8 @@ static __always_inline int bmc_entry_is_here(const struct bmc_entry *e, const st
 	return e->server == w->server && there[0] == here[0] && there[1] == here[1];
 }
 
-/* Whether a way has w->got[i].key for w->server and w->addr; then got says where its text is and what seq was. */
-__noinline int bmc_way_has(struct bmc_work *w, __u32 i, __u32 way)
+/* Whether a slot has w->got[i].key for w->server and w->addr; then got says where its text is. */
+__noinline int bmc_slot_has(struct bmc_work *w, __u32 i, __u32 slot)
 {
 	struct bmc_bucket *b;
 	struct bmc_entry *e;
@@ -197,13 +257,9 @@ __noinline int bmc_way_has(struct bmc_work *w, __u32 i, __u32 way)
 	b = bmc_bucket_get(got->bucket);
 	if (!b)
 		return 0;
-	got->at = bmc_way_offset(way);
+	got->at = bmc_slot_at(b, slot);
 	e = bmc_entry_get(b, got->at);
 	if (!e)
-		return 0;
-	got->seq = BMC_READ_ONCE(e->seq);
-	bmc_rmb();
-	if ((got->seq & 1) || !(BMC_READ_ONCE(b->valid) & (1U << (way & 31))))
 		return 0;
 	if (e->key_len != got->key.len)
 		return 0;
@@ -226,7 +282,7 @@ __noinline int bmc_cache_find(struct bmc_work *w, __u32 i)
 {
 	struct bmc_bucket *b;
 	struct bmc_got *got;
-	__u32 bits;
+	__u64 bits;
 
 	if (!w || i >= BMC_KEYS_MAX)
 		return 0;
@@ -235,15 +291,20 @@ __noinline int bmc_cache_find(struct bmc_work *w, __u32 i)
 	b = bmc_bucket_get(got->bucket);
 	if (!b)
 		return 0;
-	bits = bmc_ways_tagged(b, bmc_tag_of(got->key.hash)) & BMC_READ_ONCE(b->valid);
+	got->seq = BMC_READ_ONCE(b->seq);
+	if (got->seq & 1)
+		return 0;
+	bmc_rmb();
+	bits = bmc_slots_tagged(b, got->key.hash) & BMC_READ_ONCE(b->valid);
 	for (__u32 n = 0; n < BMC_TAGS_TRIED; n++) {
-		__u32 way = bmc_lowest(bits);
+		__u32 slot = bmc_lowest(bits);
 
 		if (!bits)
 			return 0;
-		if (bmc_way_has(w, i, way)) {
-			if (!(BMC_READ_ONCE(b->recent) & (1U << (way & 31))))
-				__sync_fetch_and_or(&b->recent, 1U << (way & 31));
+		if (bmc_slot_has(w, i, slot)) {
+			/* the line is written once a period, not at every hit */
+			if (!(BMC_READ_ONCE(b->recent) & (1ULL << (slot & 63))))
+				__sync_fetch_and_or(&b->recent, 1ULL << (slot & 63));
 			return 1;
 		}
 		bits &= bits - 1;
@@ -251,94 +312,21 @@ __noinline int bmc_cache_find(struct bmc_work *w, __u32 i)
 	return 0;
 }
 
-/* The text of what was found; NULL: gone. Its bytes are good only if bmc_cache_same says so afterwards. */
-static __always_inline struct bmc_entry *bmc_cache_text(const struct bmc_got *got)
-{
-	struct bmc_bucket *b = bmc_bucket_get(got->bucket);
-
-	return b ? bmc_entry_get(b, got->at) : NULL;
-}
-
 /* HIT, its last part: whether the bytes read since bmc_cache_find are one entry's. */
-static __always_inline int bmc_cache_same(const struct bmc_entry *e, const struct bmc_got *got)
+static __always_inline int bmc_cache_same(const struct bmc_bucket *b, const struct bmc_got *got)
 {
 	bmc_rmb();
-	return BMC_READ_ONCE(e->seq) == got->seq || bmc_mutant(BMC_MUT_NO_SECOND_SEQ);
-}
-
-/* ---- fill ---- */
-
-/* Whether a way of w->key's bucket was filled from w->server and w->addr. */
-__noinline int bmc_way_is_here(struct bmc_work *w, __u32 way)
-{
-	struct bmc_bucket *b;
-	struct bmc_entry *e;
-
-	if (!w)
-		return 0;
-	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
-	if (!b)
-		return 0;
-	e = bmc_entry_get(b, bmc_way_offset(way));
-	return e && bmc_entry_is_here(e, w);
-}
-
-/*
- * The way for a text of `len` bytes (its tail not counted) of this key: the one that has the key, else an invalid
- * one, else the hand's choice, always among those large enough. -1: none is.
- */
-__noinline int bmc_cache_choose(struct bmc_work *w, __u32 len)
-{
-	__u32 fits = 0, bits, valid, recent, hand;
-	struct bmc_bucket *b;
-
-	if (!w)
-		return -1;
-	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
-	if (!b)
-		return -1;
-	/* the smallest size that is large enough, and all above */
-	fits |= len + 8 + sizeof(struct bmc_entry) <= 128 ? 0x000ff : 0;
-	fits |= len + 8 + sizeof(struct bmc_entry) <= 256 ? 0x03f00 : 0;
-	fits |= len + 8 + sizeof(struct bmc_entry) <= 512 ? 0x3c000 : 0;
-	fits |= len + 8 + sizeof(struct bmc_entry) <= BMC_WAY_MAX ? 0xc0000 : 0;
-	if (!fits)
-		return -1;
-	valid = BMC_READ_ONCE(b->valid);
-	bits = bmc_ways_tagged(b, bmc_tag_of(w->key.hash)) & valid & fits;
-	for (__u32 n = 0; n < BMC_TAGS_TRIED; n++) {
-		if (!bits)
-			break;
-		if (bmc_way_is_here(w, bmc_lowest(bits)))
-			return (int)bmc_lowest(bits);
-		bits &= bits - 1;
-	}
-	bits = fits & ~valid;
-	if (bits)
-		return (int)bmc_lowest(bits);
-	/* CLOCK among the ways of the smallest size that fits: an item does not push out a larger one */
-	fits &= fits & 0xff ? 0xff : fits & 0x3f00 ? 0x3f00 : fits & 0x3c000 ? 0x3c000 : 0xc0000;
-	recent = BMC_READ_ONCE(b->recent);
-	hand = b->hand & 31;
-	bits = fits & ~recent;
-	if (!bits) {
-		__sync_fetch_and_and(&b->recent, ~fits);
-		bits = fits;
-	}
-	if (bits & ~((1U << hand) - 1))
-		bits &= ~((1U << hand) - 1);
-	b->hand = bmc_lowest(bits) + 1;
-	return (int)bmc_lowest(bits);
+	return BMC_READ_ONCE(b->seq) == got->seq || bmc_mutant(BMC_MUT_NO_SECOND_SEQ);
 }
 
 /* ---- invalidate: under the bucket's lock ---- */
-static __always_inline __u32 bmc_cache_forget(struct bmc_bucket *b, __u16 tag)
+static __always_inline int bmc_cache_forget(struct bmc_bucket *b, __u64 hash)
 {
-	__u32 bits = bmc_ways_tagged(b, tag) & b->valid;
+	__u64 bits = bmc_slots_tagged(b, hash) & b->valid;
 
 	if (!bmc_mutant(BMC_MUT_NO_INVAL))
 		b->valid &= ~bits;
-	return bits;
+	return bits != 0;
 }
 
 #endif

@@ -186,7 +186,7 @@ static __always_inline __u32 bmc_bucket_forget(struct bmc_bucket *b, __u64 hash)
 	__u32 gone;
 
 	bpf_spin_lock(&b->lock);
-	gone = bmc_cache_forget(b, bmc_tag_of(hash));
+	gone = bmc_cache_forget(b, hash);
 	bpf_spin_unlock(&b->lock);
 	return gone;
 }
@@ -222,7 +222,7 @@ __noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 			finished |= 1U << i;
 	}
 	bpf_spin_lock(&b->lock);
-	gone = bmc_cache_forget(b, bmc_tag_of(hash));
+	gone = bmc_cache_forget(b, hash);
 	if (word != BMC_WRITER_NONE && word != BMC_WRITER_CLOSED) {
 		__u32 own = BMC_FLIGHTS, empty = BMC_FLIGHTS;
 

@@ -9,6 +9,7 @@
 #include "coherence.bpf.h"
 #include "mc_answer.h"
 #include "pkt.bpf.h"
+#include "room.bpf.h"
 
 #define BMC_STAMP_SHIFT 12
 #define BMC_STAMP_MASK 0xffffffU
@@ -120,29 +121,23 @@ static __always_inline int bmc_where_of(struct bmc_work *w)
 	return (int)index;
 }
 
-/* The way is this fill's alone: its entry is void, its seq odd. 0: another fill has it. */
-static __always_inline int bmc_way_take(struct bmc_bucket *b, struct bmc_entry *e, __u32 way)
+/* A text of the packet and its tail into an entry. 0, or -1: no room, or not to be loaded. */
+static __always_inline int bmc_entry_load(struct __sk_buff *skb, __u32 off, struct bmc_entry *e,
+					  __u64 len, __u64 max)
 {
-	__u32 taken = 0;
-
-	bpf_spin_lock(&b->lock);
-	if (!(e->seq & 1) || bmc_mutant(BMC_MUT_WAY_SHARED)) {
-		e->seq += !bmc_mutant(BMC_MUT_NO_ODD);
-		b->valid &= ~(1U << way);
-		taken = 1;
-	}
-	bpf_spin_unlock(&b->lock);
-	bmc_wmb(); /* seq is odd before a byte changes */
-	return taken;
+	if (!e || !bmc_len_within(&len, max))
+		return -1;
+	*(__u32 *)(e->text + len) = (__u32)MC_WORD4("END\r");
+	e->text[len + 4] = '\n';
+	return (int)bpf_skb_load_bytes(skb, off, e->text, len);
 }
 
-/* The bytes, and all that a reader compares, but for the tag. */
-__noinline int bmc_way_write(struct __sk_buff *skb, struct bmc_work *w, __u32 at, __u32 len,
-			     __u64 until)
+/* The bytes of the entry in w->slot, and all that a reader compares, but for the tag. */
+__noinline int bmc_entry_write(struct __sk_buff *skb, struct bmc_work *w, __u32 len, __u64 until)
 {
 	struct bmc_bucket *b;
 	struct bmc_entry *e;
-	__u64 bytes;
+	__u16 at;
 	int where;
 
 	if (!w)
@@ -150,6 +145,7 @@ __noinline int bmc_way_write(struct __sk_buff *skb, struct bmc_work *w, __u32 at
 	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
 	if (!b)
 		return -1;
+	at = bmc_slot_at(b, w->slot);
 	e = bmc_entry_get(b, at);
 	where = bmc_where_of(w);
 	if (!e || where < 0)
@@ -160,12 +156,10 @@ __noinline int bmc_way_write(struct __sk_buff *skb, struct bmc_work *w, __u32 at
 	e->server = (__u8)w->server;
 	e->csum = (__u16)bmc_work_sum(w, 0, len);
 	e->epoch = w->epoch;
-	e->until = until;
-	bytes = len;
-	if (!bmc_len_within(&bytes, BMC_TEXT_MAX))
-		return -1;
-	*(__u64 *)(e->text + bytes) = MC_WORD5("END\r\n");
-	return (int)bpf_skb_load_bytes(skb, w->off, e->text, bytes);
+	e->until = until > BMC_TICK_NS ? until - BMC_TICK_NS : 0;
+	if (len <= BMC_TEXT_SMALL)
+		return bmc_entry_load(skb, w->off, e, len, BMC_TEXT_SMALL);
+	return bmc_entry_load(skb, w->off, bmc_entry_large(b, at), len, BMC_TEXT_MAX);
 }
 
 /* FILL, its first step: copies the writes in flight and looks at each one's writer. 1: one is not over. */
@@ -211,15 +205,13 @@ static __always_inline int bmc_fill_is_old(const struct bmc_server *s, const str
 
 /*
  * FILL, its last step: the entry becomes valid if no write of the bucket is in flight, the server's fills are not
- * held, and the request is later than all that ended. The way is given back. Returns the counter of what happened.
+ * held, and the request is later than all that ended. The bucket is given back. Returns the counter of what happened.
  */
-__noinline int bmc_fill_publish(struct bmc_work *w, __u32 way, __u64 stamp, __u32 written)
+__noinline int bmc_fill_publish(struct bmc_work *w, __u64 stamp, __u32 written)
 {
 	enum bmc_stat why = BMC_STAT_FILLS;
 	struct bmc_server *s;
 	struct bmc_bucket *b;
-	struct bmc_entry *e;
-	__u64 index = way;
 
 	if (!w)
 		return BMC_STAT_REFUSED_BUSY;
@@ -227,10 +219,6 @@ __noinline int bmc_fill_publish(struct bmc_work *w, __u32 way, __u64 stamp, __u3
 	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
 	if (!b)
 		return BMC_STAT_REFUSED_BUSY;
-	e = bmc_entry_get(b, bmc_way_offset(way));
-	if (!e)
-		return BMC_STAT_REFUSED_BUSY;
-	bmc_hide(index);
 	stamp -= BMC_CLOCK_SKEW_NS;
 	bpf_spin_lock(&b->lock);
 #pragma unroll
@@ -256,14 +244,33 @@ __noinline int bmc_fill_publish(struct bmc_work *w, __u32 way, __u64 stamp, __u3
 		why = BMC_STAT_REFUSED_STAMP;
 	if (why == BMC_STAT_FILLS && BMC_READ_ONCE(s->off))
 		why = BMC_STAT_REFUSED_OFF;
+	if (why == BMC_STAT_FILLS && !written)
+		why = BMC_STAT_REFUSED_PLACE;
 	bmc_wmb(); /* the bytes are there before seq is even */
-	if (why == BMC_STAT_FILLS && written && index < BMC_WAYS) {
-		b->tag[index] = bmc_tag_of(w->key.hash);
-		b->valid |= 1U << index;
-	}
-	e->seq += !bmc_mutant(BMC_MUT_NO_ODD);
+	if (why == BMC_STAT_FILLS)
+		bmc_room_done(w, b);
+	b->seq += !bmc_mutant(BMC_MUT_NO_ODD);
 	bpf_spin_unlock(&b->lock);
 	return why;
+}
+
+/* Makes room for a text of `len` bytes and takes the bucket. BMC_STAT_FILLS; else why not. */
+static __always_inline enum bmc_stat bmc_fill_room(struct bmc_work *w, struct bmc_bucket *b,
+						   __u32 len)
+{
+	int room = bmc_room_plan(w, len);
+	__u64 others;
+
+	if (room == BMC_ROOM_NOT_ADMITTED)
+		return BMC_STAT_REFUSED_COLD;
+	if (room != BMC_ROOM_FOUND)
+		return BMC_STAT_REFUSED_PLACE;
+	others = w->gone & BMC_READ_ONCE(b->valid) & ~bmc_slots_tagged(b, w->key.hash);
+	if (!bmc_room_take(w, b))
+		return BMC_STAT_REFUSED_BUSY;
+	if (others)
+		bmc_stats_add(BMC_STAT_EVICTIONS, (__u64)__builtin_popcountll(others));
+	return BMC_STAT_FILLS;
 }
 
 /*
@@ -275,35 +282,25 @@ static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct
 {
 	struct bmc_server *s = bmc_server_get(w->server);
 	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
-	__u32 evicted = 0, written;
-	struct bmc_entry *e;
 	enum bmc_stat why;
-	int way;
+	__u32 written;
 
 	w->epoch = BMC_READ_ONCE(s->epoch);
 	bmc_rmb();
+	if (!b)
+		return BMC_STAT_REFUSED_PLACE;
 	if (BMC_READ_ONCE(s->off))
 		return BMC_STAT_REFUSED_OFF;
 	if (bmc_fills_held(s))
 		return BMC_STAT_REFUSED_HELD;
 	if (bmc_fill_look(w))
 		return BMC_STAT_REFUSED_FLIGHT;
-	way = bmc_cache_choose(w, len);
-	if (way < 0 || way >= BMC_WAYS || !b)
-		return BMC_STAT_REFUSED_PLACE;
-	e = bmc_entry_get(b, bmc_way_offset((__u32)way));
-	if (!e)
-		return BMC_STAT_REFUSED_PLACE;
-	evicted =
-		BMC_READ_ONCE(b->valid) & ~bmc_ways_tagged(b, bmc_tag_of(w->key.hash)) & 1U << way;
-	if (!bmc_way_take(b, e, (__u32)way))
-		return BMC_STAT_REFUSED_BUSY;
-	written = !bmc_way_write(skb, w, bmc_way_offset((__u32)way), len,
-				 stamp + bmc_config.max_age_ns);
-	why = bmc_fill_publish(w, way, stamp, written);
-	if (evicted)
-		bmc_stats_count(BMC_STAT_EVICTIONS);
-	return why == BMC_STAT_FILLS && !written ? BMC_STAT_REFUSED_PLACE : why;
+	why = bmc_fill_room(w, b, len);
+	if (why != BMC_STAT_FILLS)
+		return why;
+	written =
+		!bmc_room_settle(w) && !bmc_entry_write(skb, w, len, stamp + bmc_config.max_age_ns);
+	return bmc_fill_publish(w, stamp, written);
 }
 
 /* Loads the text of a reply into the window. 0, or -1: not a whole datagram of ours. */

@@ -76,6 +76,15 @@ static __always_inline int bmc_get_parse(struct bmc_work *w, __u32 text)
 
 /* ---- the answer ---- */
 
+/* An entry's text, `len` bytes of it, into the packet. 0 or -1. */
+static __always_inline int bmc_reply_text(struct xdp_md *ctx, __u32 off, struct bmc_entry *e,
+					  __u64 len, __u64 max)
+{
+	if (!e || !bmc_len_within(&len, max))
+		return -1;
+	return (int)bpf_xdp_store_bytes(ctx, off, e->text, len);
+}
+
 /* The texts of all keys, behind the frame. 0: written, and each one an entry's; -1: not. */
 __noinline int bmc_reply_texts(struct xdp_md *ctx, struct bmc_work *w, __u32 payload)
 {
@@ -86,24 +95,25 @@ __noinline int bmc_reply_texts(struct xdp_md *ctx, struct bmc_work *w, __u32 pay
 	last = w->n_got - 1;
 	for (__u32 i = 0; i < BMC_KEYS_MAX; i++) {
 		struct bmc_got *got = &w->got[i];
-		struct bmc_entry *e;
-		__u64 len;
+		struct bmc_bucket *b = bmc_bucket_get(got->bucket);
+		__u32 len = got->text_len;
+		int err;
 
-		e = bmc_cache_text(got);
-		if (!e)
+		if (!b)
 			return -1;
-		len = got->text_len;
 		if (i == last)
 			len += BMC_TEXT_TAIL;
-		if (!bmc_len_within(&len, BMC_TEXT_MAX + BMC_TEXT_TAIL))
-			return -1;
-		if (bpf_xdp_store_bytes(ctx, off, e->text, len))
-			return -1;
-		if (!bmc_cache_same(e, got))
+		if (len <= BMC_TEXT_SMALL)
+			err = bmc_reply_text(ctx, off, bmc_entry_get(b, got->at), len,
+					     BMC_TEXT_SMALL);
+		else
+			err = bmc_reply_text(ctx, off, bmc_entry_large(b, got->at), len,
+					     BMC_TEXT_MAX + BMC_TEXT_TAIL);
+		if (err || !bmc_cache_same(b, got))
 			return -1;
 		if (i == last)
 			return bmc_config.test & BMC_TEST_LOSE_RACE ? -1 : 0;
-		off += (__u32)len;
+		off += len;
 	}
 	return -1;
 }
@@ -287,7 +297,7 @@ static __always_inline enum bmc_verdict bmc_reply_request(struct xdp_md *ctx, st
 	if (bmc_rx_checksum(w, rx, udp))
 		return bmc_pass(stats, BMC_STAT_PASS_CHECKSUM);
 	w->end = rx->payload + rx->len;
-	w->now = bpf_ktime_get_ns();
+	w->now = bpf_ktime_get_coarse_ns(); /* a tenth of the exact clock's cost: see BMC_TICK_NS */
 	w->epoch = BMC_READ_ONCE(bmc_server_get(w->server)->epoch);
 	bmc_rmb();
 	r = bmc_get_parse(w, rx->payload + sizeof(struct mc_udp_frame));

@@ -50,7 +50,7 @@ __noinline int bmc_udp_write_seen(__u32 server, __u64 hash)
 	mine.what =
 		bmc_flight_what(BMC_FLIGHT_NEVER, server, bmc_word_life(BMC_READ_ONCE(s->word)), 0);
 	bpf_spin_lock(&b->lock);
-	gone = bmc_cache_forget(b, bmc_tag_of(hash));
+	gone = bmc_cache_forget(b, hash);
 	if (!place->what || (__u8)(place->what >> 48) == (__u8)server) {
 		*place = mine;
 		placed = 1;

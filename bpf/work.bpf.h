@@ -15,7 +15,7 @@ enum bmc_work_user { BMC_WORK_XDP, BMC_WORK_FILL, BMC_WORK_INGRESS, BMC_WORK_USE
 struct bmc_got {
 	struct mc_key key;
 	__u32 bucket;
-	__u32 at; /* of the entry in its bucket's ways */
+	__u32 at; /* of its entry in the bucket, in units */
 	__u32 seq;
 	__u16 text_len;
 	__u16 csum;
@@ -46,6 +46,12 @@ struct bmc_work {
 	__u64 seen_who[BMC_FLIGHTS];
 	__u64 seen_what[BMC_FLIGHTS];
 	__u64 ended[BMC_FLIGHTS];
+	/* and its place in the bucket: room.bpf.h */
+	__u64 gone; /* slots that make room */
+	__u32 seq; /* the bucket's, when that was decided */
+	__u32 units; /* the entry's size */
+	__u32 slot;
+	__u32 is_reused; /* the slot has units of its own */
 	struct bmc_got got[BMC_KEYS_MAX];
 	struct bmc_window win;
 };

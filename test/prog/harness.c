@@ -12,6 +12,7 @@
 
 #include "bmc.skel.h"
 
+#define HARNESS_ASKED_MOST 8
 #define VERDICT_XDP_PASS 2
 #define VERDICT_XDP_TX 3
 #define VERDICT_TC_UNSPEC 0xffffffffU
@@ -202,9 +203,15 @@ void harness_fill(const struct harness *h, const struct item *item, const struct
 	memcpy(text + len, "END\r\n", 5);
 	p.text = text;
 	p.text_len = len + 5;
+	/* where it would push out others it comes in when it was asked for often enough */
 	harness_stats(h, &before);
-	harness_reply(h, &p, HARNESS_MARK, &run);
-	harness_stats(h, &after);
+	for (int i = 0; i < HARNESS_ASKED_MOST; i++) {
+		harness_reply(h, &p, HARNESS_MARK, &run);
+		harness_stats(h, &after);
+		if (after.count[BMC_STAT_REFUSED_COLD] ==
+		    before.count[BMC_STAT_REFUSED_COLD] + (unsigned int)i)
+			break;
+	}
 	expect(after.count[BMC_STAT_FILLS] == before.count[BMC_STAT_FILLS] + 1,
 	       "no fill of '%.20s'", item->key);
 }

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Room for a fill: which entries go, and where the new one is put. Decided without the lock, from what may change
+ * meanwhile; the bucket is then taken only if its seq is still that of the decision.
+ *
+ * Entries lie one behind the other; what goes leaves a hole until the entries are packed. Which ones go is told by
+ * history: whether an entry was hit in this period and in each of the last four, a bit each, where a period is
+ * BMC_PERIOD fills of the bucket. The coldest go. A key that was not asked for before pushes nobody out: it is noted as
+ * a ghost, and comes in when it was asked for as often as the coldest entry's history demands.
+ */
+#ifndef BMC_ROOM_BPF_H
+#define BMC_ROOM_BPF_H
+
+#include "cache.bpf.h"
+
+#define BMC_UNITS (BMC_DATA / BMC_UNIT)
+#define BMC_PERIOD 48
+#define BMC_GROUP_BITS 0xffffULL
+
+/* Where a fill finds its room; else why there is none. */
+enum bmc_room { BMC_ROOM_FOUND, BMC_ROOM_NONE, BMC_ROOM_NOT_ADMITTED };
+
+static __always_inline __u32 bmc_room_units(__u32 text_len)
+{
+	return (sizeof(struct bmc_entry) + text_len + BMC_TEXT_TAIL + BMC_UNIT - 1) / BMC_UNIT;
+}
+
+/* The units that these slots have: eight slots a step, a byte each. */
+static __always_inline __u32 bmc_room_sum(const struct bmc_bucket *b, __u64 slots)
+{
+	const __u64 *words = (const __u64 *)b->size;
+	__u64 sum = 0;
+
+#pragma unroll
+	for (__u32 i = 0; i < BMC_SLOTS / 8; i++) {
+		/* a bit a slot -> a byte a slot, 0xff or 0 */
+		__u64 mask = ((slots >> (8 * i) & 0xff) * BMC_BYTES(1)) & 0x8040201008040201ULL;
+
+		mask = ((mask + (BMC_HIGH - BMC_BYTES(1))) | mask) & BMC_HIGH;
+		mask = (mask >> 7) * 0xff & words[i];
+		sum += (mask & 0x00ff00ff00ff00ffULL) + (mask >> 8 & 0x00ff00ff00ff00ffULL);
+	}
+	return (__u32)((sum * 0x0001000100010001ULL) >> 48);
+}
+
+/* A period is over after so many fills; bits of two CPUs' may be lost, which only blurs the history. */
+static __always_inline void bmc_room_tick(struct bmc_bucket *b)
+{
+	if (++b->fills < BMC_PERIOD)
+		return;
+	b->fills = 0;
+#pragma unroll
+	for (__u32 i = BMC_PAST - 1; i > 0; i--)
+		b->past[i] = b->past[i - 1];
+	b->past[0] = BMC_READ_ONCE(b->recent);
+	BMC_WRITE_ONCE(b->recent, 0);
+}
+
+/* The coldest of these slots; *ret_heat is their history as a number, the newest period its highest bit. */
+static __always_inline __u64 bmc_room_coldest(const struct bmc_bucket *b, __u64 among,
+					      __u32 *ret_heat)
+{
+	__u64 hit = BMC_READ_ONCE(b->recent), colder;
+	__u32 heat = 0;
+
+#pragma unroll
+	for (__u32 i = 0; i <= BMC_PAST; i++) {
+		colder = among & ~hit;
+		heat = heat << 1 | !colder;
+		among = colder ? colder : among;
+		hit = i < BMC_PAST ? b->past[i] : 0;
+	}
+	*ret_heat = heat;
+	return among;
+}
+
+/* ---- admission ---- */
+static __always_inline __u16 bmc_ghost_tag(__u64 hash)
+{
+	__u16 tag = bmc_tag_of(hash);
+
+	return tag ? tag : 1;
+}
+
+/* The ghost of this tag; BMC_GHOSTS: there is none. */
+static __always_inline __u32 bmc_ghost_find(const struct bmc_bucket *b, __u16 tag)
+{
+	__u32 found = BMC_GHOSTS;
+
+#pragma unroll
+	for (__u32 i = 0; i < BMC_GHOSTS; i++)
+		found = b->ghost_tag[i] == tag ? i : found;
+	return found;
+}
+
+static __always_inline void bmc_ghost_add(struct bmc_bucket *b, __u16 tag)
+{
+	__u64 next = b->ghost_next++;
+
+	bmc_hide(next);
+	next %= BMC_GHOSTS;
+	b->ghost_tag[next] = tag;
+	b->ghost_seen[next] = 1;
+}
+
+/* Whether a key may push out entries of this history. If not, it is noted that it was asked for. */
+static __always_inline int bmc_ghost_admits(struct bmc_bucket *b, __u16 tag, __u32 heat)
+{
+	__u32 asked = heat >= 16 ? 4 : heat >= 8 ? 3 : heat >= 4 ? 2 : 1;
+	__u64 ghost = bmc_ghost_find(b, tag);
+
+	if (ghost == BMC_GHOSTS) {
+		bmc_ghost_add(b, tag);
+		return 0;
+	}
+	bmc_hide(ghost);
+	ghost %= BMC_GHOSTS;
+	if (b->ghost_seen[ghost] < asked) {
+		b->ghost_seen[ghost]++;
+		return 0;
+	}
+	b->ghost_tag[ghost] = 0;
+	return 1;
+}
+
+/* ---- decide ---- */
+
+/* Whether a slot of w->key's tag was filled from w->server and w->addr. */
+__noinline int bmc_slot_is_here(struct bmc_work *w, __u32 slot)
+{
+	struct bmc_bucket *b;
+	struct bmc_entry *e;
+
+	if (!w)
+		return 0;
+	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	if (!b)
+		return 0;
+	e = bmc_entry_get(b, bmc_slot_at(b, slot));
+	return e && bmc_entry_is_here(e, w);
+}
+
+/* The slots that have this key's entry now; it is replaced. */
+__noinline __u64 bmc_room_own(struct bmc_work *w)
+{
+	struct bmc_bucket *b;
+	__u64 bits, own = 0;
+
+	if (!w)
+		return 0;
+	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	if (!b)
+		return 0;
+	bits = bmc_slots_tagged(b, w->key.hash) & BMC_READ_ONCE(b->valid);
+	for (__u32 n = 0; n < BMC_TAGS_TRIED; n++) {
+		if (!bits)
+			break;
+		if (bmc_slot_is_here(w, bmc_lowest(bits)))
+			own |= bits & -bits;
+		bits &= bits - 1;
+	}
+	return own;
+}
+
+static __always_inline __u8 bmc_slot_size(const struct bmc_bucket *b, __u64 slot)
+{
+	bmc_hide(slot);
+	return b->size[slot % BMC_SLOTS];
+}
+
+/* A slot that had this key, whose units suffice and are not many more: the entry goes where it was. */
+static __always_inline int bmc_room_reuse(struct bmc_work *w, struct bmc_bucket *b)
+{
+	__u64 dead = bmc_slots_tagged(b, w->key.hash) & ~(BMC_READ_ONCE(b->valid) & ~w->gone);
+	__u32 slot, size;
+
+	if (!dead)
+		return 0;
+	slot = bmc_lowest(dead);
+	size = bmc_slot_size(b, slot);
+	if (size < w->units || size > w->units + w->units / 4 + 1)
+		return 0;
+	w->slot = slot;
+	w->is_reused = 1;
+	return 1;
+}
+
+/* Whether there is room for w->units once w->gone are gone. */
+static __always_inline int bmc_room_suffices(const struct bmc_work *w, const struct bmc_bucket *b,
+					     __u64 group)
+{
+	__u64 left = BMC_READ_ONCE(b->valid) & ~w->gone;
+	__u32 used = bmc_room_sum(b, left);
+
+	if (w->units > BMC_ENTRY_SMALL / BMC_UNIT && used > BMC_LARGE_AT_MAX / BMC_UNIT)
+		return 0;
+	return used + w->units <= BMC_UNITS && (left & group) != group;
+}
+
+/* One more entry goes: the coldest; a slot of the group, if it has none left. 1: there is room now. */
+__noinline int bmc_room_step(struct bmc_work *w)
+{
+	__u64 group, left, colder, later;
+	struct bmc_bucket *b;
+	__u32 heat;
+
+	if (!w)
+		return 1;
+	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	if (!b)
+		return 1;
+	group = BMC_GROUP_BITS << (bmc_group_of(w->key.hash) * BMC_GROUP_SLOTS);
+	if (bmc_room_suffices(w, b, group))
+		return 1;
+	left = BMC_READ_ONCE(b->valid) & ~w->gone;
+	colder = bmc_room_coldest(b, (left & group) == group ? group : left, &heat);
+	/* of those that are equally cold each in its turn */
+	later = colder & ~((1ULL << (w->seq >> 1 & 63)) - 1);
+	colder = later ? later : colder;
+	w->gone |= colder & -colder;
+	return 0;
+}
+
+static long bmc_room_next(__u32 i, struct bmc_work **w)
+{
+	return bmc_room_step(*w) != 0;
+}
+
+/* Whether w->key may push out others now. */
+static __always_inline int bmc_room_admits(struct bmc_work *w, struct bmc_bucket *b, __u64 group)
+{
+	__u64 left = BMC_READ_ONCE(b->valid) & ~w->gone;
+	__u32 heat;
+
+	bmc_room_coldest(b, (left & group) == group ? group : left, &heat);
+	return bmc_ghost_admits(b, bmc_ghost_tag(w->key.hash), heat);
+}
+
+/* Decides where a text of `len` bytes (its tail not counted) goes, and who goes for it. enum bmc_room. */
+__noinline int bmc_room_plan(struct bmc_work *w, __u32 len)
+{
+	struct bmc_work *loop = w;
+	struct bmc_bucket *b;
+	__u64 group;
+
+	if (!w)
+		return BMC_ROOM_NONE;
+	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	w->units = bmc_room_units(len);
+	if (!b || w->units > BMC_ENTRY_MAX / BMC_UNIT)
+		return BMC_ROOM_NONE;
+	w->seq = BMC_READ_ONCE(b->seq);
+	bmc_rmb();
+	w->is_reused = 0;
+	w->gone = bmc_room_own(w);
+	bmc_room_tick(b);
+	if (bmc_room_reuse(w, b))
+		return BMC_ROOM_FOUND;
+	group = BMC_GROUP_BITS << (bmc_group_of(w->key.hash) * BMC_GROUP_SLOTS);
+	if (bmc_room_suffices(w, b, group))
+		return BMC_ROOM_FOUND;
+	if (!bmc_room_admits(w, b, group))
+		return BMC_ROOM_NOT_ADMITTED;
+	bpf_loop(BMC_SLOTS, bmc_room_next, &loop, 0);
+	return BMC_ROOM_FOUND;
+}
+
+/* ---- the bucket is this fill's ---- */
+
+/* What was decided happens, and seq is odd. 0: another fill has the bucket, or had it since. */
+static __always_inline int bmc_room_take(struct bmc_work *w, struct bmc_bucket *b)
+{
+	__u32 taken = 0;
+
+	bpf_spin_lock(&b->lock);
+	if ((b->seq == w->seq && !(b->seq & 1)) || bmc_mutant(BMC_MUT_WAY_SHARED)) {
+		b->seq += !bmc_mutant(BMC_MUT_NO_ODD);
+		b->valid &= ~w->gone;
+		taken = 1;
+	}
+	bpf_spin_unlock(&b->lock);
+	bmc_wmb(); /* seq is odd before a byte changes */
+	return taken;
+}
+
+/* Moves an entry of so many units down in `data`; the ranges may overlap. */
+__noinline int bmc_room_move(struct bmc_work *w, __u32 from, __u32 to, __u32 units)
+{
+	struct bmc_bucket *b;
+
+	if (!w)
+		return 0;
+	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	if (!b)
+		return 0;
+	for (__u32 i = 0; i < 256; i++) {
+		__u64 source = from + i, target = to + i;
+
+		if (i >= units)
+			break;
+		bmc_hide(source);
+		bmc_hide(target);
+		if (source >= BMC_UNITS || target >= BMC_UNITS)
+			break;
+		*(__u64 *)(b->data + target * BMC_UNIT) = *(__u64 *)(b->data + source * BMC_UNIT);
+	}
+	return 0;
+}
+
+/* The i-th of `order`: its entry moves down, or its units become free. */
+__noinline int bmc_room_pack_one(struct bmc_work *w, __u32 i)
+{
+	__u64 slot = i, next, group;
+	struct bmc_bucket *b;
+	__u16 at;
+
+	if (!w)
+		return 1;
+	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	if (!b || i >= BMC_SLOTS)
+		return 1;
+	slot = b->order[i] % BMC_SLOTS;
+	if (!(BMC_READ_ONCE(b->valid) >> slot & 1)) {
+		b->size[slot] = 0;
+		return 0;
+	}
+	at = bmc_slot_at(b, slot);
+	if (at != b->used) {
+		bmc_room_move(w, at, b->used, b->size[slot]);
+		group = slot / BMC_GROUP_SLOTS;
+		b->group[group].at[slot % BMC_GROUP_SLOTS] = b->used;
+	}
+	b->used += b->size[slot];
+	next = b->n_order++;
+	bmc_hide(next);
+	b->order[next % BMC_SLOTS] = (__u8)slot;
+	return 0;
+}
+
+struct bmc_pack_loop {
+	struct bmc_work *work;
+	__u32 n;
+};
+
+static long bmc_room_pack_next(__u32 i, struct bmc_pack_loop *loop)
+{
+	return i >= loop->n || bmc_room_pack_one(loop->work, i) != 0;
+}
+
+/* Packs the entries: no hole is left between them. Those that a write takes out meanwhile keep their units. */
+static __always_inline void bmc_room_pack(struct bmc_work *w, struct bmc_bucket *b)
+{
+	struct bmc_pack_loop loop = { .work = w, .n = b->n_order };
+
+	b->n_order = 0;
+	b->used = 0;
+	bpf_loop(BMC_SLOTS, bmc_room_pack_next, &loop, 0);
+}
+
+/* A slot of w->key's group without an entry and without units, or BMC_SLOTS. */
+static __always_inline __u32 bmc_room_slot(const struct bmc_work *w, const struct bmc_bucket *b)
+{
+	__u64 group = bmc_group_of(w->key.hash) * BMC_GROUP_SLOTS, valid = BMC_READ_ONCE(b->valid);
+	__u32 slot = BMC_SLOTS;
+
+#pragma unroll
+	for (__u32 i = 0; i < BMC_GROUP_SLOTS; i++) {
+		if (!bmc_slot_size(b, group + i) && !(valid >> (group + i) & 1))
+			slot = (__u32)group + i;
+	}
+	return slot;
+}
+
+static __always_inline int bmc_room_fits(const struct bmc_work *w, const struct bmc_bucket *b)
+{
+	if (w->units > BMC_ENTRY_SMALL / BMC_UNIT && b->used > BMC_LARGE_AT_MAX / BMC_UNIT)
+		return 0;
+	return b->used + w->units <= BMC_UNITS;
+}
+
+/* Gives the entry its slot, w->slot, and its units there. 0; -1: there is no room after all. */
+__noinline int bmc_room_settle(struct bmc_work *w)
+{
+	struct bmc_bucket *b;
+	__u64 slot, next;
+
+	if (!w)
+		return -1;
+	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	if (!b)
+		return -1;
+	if (w->is_reused)
+		return 0;
+	slot = bmc_room_slot(w, b);
+	if (slot == BMC_SLOTS || !bmc_room_fits(w, b)) {
+		bmc_room_pack(w, b);
+		slot = bmc_room_slot(w, b);
+	}
+	if (slot == BMC_SLOTS || !bmc_room_fits(w, b))
+		return -1;
+	w->slot = (__u32)slot;
+	bmc_hide(slot);
+	slot %= BMC_SLOTS;
+	b->group[slot / BMC_GROUP_SLOTS].at[slot % BMC_GROUP_SLOTS] = b->used;
+	b->size[slot] = (__u8)w->units;
+	b->used += (__u16)w->units;
+	next = b->n_order++;
+	bmc_hide(next);
+	b->order[next % BMC_SLOTS] = (__u8)slot;
+	return 0;
+}
+
+/* Under the lock: the entry in w->slot is there, as newly hit. */
+static __always_inline void bmc_room_done(const struct bmc_work *w, struct bmc_bucket *b)
+{
+	__u64 slot = w->slot, bit;
+
+	bmc_hide(slot);
+	slot %= BMC_SLOTS;
+	bit = 1ULL << slot;
+	b->group[slot / BMC_GROUP_SLOTS].tag[slot % BMC_GROUP_SLOTS] = bmc_tag_of(w->key.hash);
+	b->valid |= bit;
+	__sync_fetch_and_and(&b->recent, ~bit);
+	b->past[0] |= bit;
+#pragma unroll
+	for (__u32 i = 1; i < BMC_PAST; i++)
+		b->past[i] &= ~bit;
+}
+
+#endif
