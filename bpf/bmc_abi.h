@@ -106,7 +106,7 @@ enum bmc_lost {
 	BMC_LOST_OLD_START, /* older than `start`, and its first bytes were not a command's beginning */
 	BMC_LOST_HANDSHAKE_DATA, /* data in the handshake's last segment */
 	BMC_LOST_BINARY, /* binary protocol */
-	BMC_LOST_META, /* a meta command that writes, or may be silent */
+	BMC_LOST_META, /* a meta command whose reading is not certain */
 	BMC_LOST_REJECTED, /* a line whose reading is not certain */
 	BMC_LOST_LONG_LINE, /* a command line longer than BMC_LINE_MAX */
 	BMC_LOST_WATCH, /* `watch`: answers without commands */
@@ -152,7 +152,7 @@ struct bmc_conn {
 	__u8 probe_byte; /* the byte */
 	__u8 probed; /* there is one */
 	__u8 protocol; /* enum bmc_protocol; set with the first byte */
-	__u8 pad0[1];
+	__u8 in_cr; /* the block's last byte but one was a \r; known when one is left */
 	__u32 old; /* older than `start`: its place in bmc_olds + 1, until the programs have it; else 0 */
 	__u32 pad1;
 	__u32 doubt_meta; /* as `doubt`, for the lines of a silent meta command: NS NF EX HD VA EN */
@@ -163,10 +163,11 @@ struct bmc_conn {
 	__u32 redo; /* rcv_nxt when a retransmission of parsed bytes was dropped */
 	__u16 in_len; /* bytes in in_line */
 	__u8 fresh; /* no byte of it has been parsed */
-	__u8 in_skip; /* in the middle of a long line that changes nothing */
+	__u8 in_skip; /* in the middle of a long line: up to its end */
 	__u64 redo_at; /* time of `redo`; 0: none */
 	__u64 in_block; /* bytes of a data block, its \r\n included, still to come */
 	__u64 in_whole; /* the same block's whole length */
+	__u64 in_hash; /* hash of the key that the block is for; 0: no block, or its end was not seen */
 	struct {
 		__u32 from;
 		__u32 to;
@@ -183,7 +184,7 @@ struct bmc_conn {
 	__u16 pad2;
 	__u32 out_off; /* within a segment: next byte to load, end of its data */
 	__u32 out_tail;
-	__u64 pad3[3];
+	__u64 pad3[2];
 	__u8 in_line[BMC_LINE_MAX + 16]; /* a command line that is not complete yet */
 	__u8 out_line[BMC_ANSWER_WINDOW +
 		      16]; /* answers: an incomplete line, then what is looked at */

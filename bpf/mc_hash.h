@@ -88,27 +88,22 @@ BMC_STEP int mc_key_scan(const struct bmc_window *win, __u32 pos, const struct m
 	return 0;
 }
 
-/*
- * A key whose length is known, whatever bytes it has: the same hash as mc_key_scan's. 0: `key` filled; -1: longer than
- * BMC_KEY_MAX, `key` untouched.
- */
-BMC_STEP int mc_key_hash(const struct bmc_window *win, __u32 pos, __u32 len,
-			 const struct mc_seed *seed, struct mc_key *key)
+/* The hash of `len` bytes from `at` on, whatever they are; `mask` bounds a position. At most 8 * MC_KEY_WORDS. */
+BMC_INLINE __u64 mc_sip(const __u8 *bytes, __u64 mask, __u64 at, __u32 len,
+			const struct mc_seed *seed)
 {
-	__u64 v0, v1, v2, v3, at = pos, left = len;
+	__u64 v0 = seed->k0 ^ 0x736f6d6570736575ULL;
+	__u64 v1 = seed->k1 ^ 0x646f72616e646f6dULL;
+	__u64 v2 = seed->k0 ^ 0x6c7967656e657261ULL;
+	__u64 v3 = seed->k1 ^ 0x7465646279746573ULL;
+	__u32 left = len;
 
-	if (!win || !seed || !key || len > BMC_KEY_MAX)
-		return -1;
-	v0 = seed->k0 ^ 0x736f6d6570736575ULL;
-	v1 = seed->k1 ^ 0x646f72616e646f6dULL;
-	v2 = seed->k0 ^ 0x6c7967656e657261ULL;
-	v3 = seed->k1 ^ 0x7465646279746573ULL;
 	for (__u32 i = 0; i < MC_KEY_WORDS; i++) {
 		__u64 word;
 
 		if (left < 8)
 			break;
-		word = bmc_window64(win, at);
+		word = bmc_load64(&bytes[at & mask]);
 		v3 ^= word;
 		MC_SIP_ROUND(v0, v1, v2, v3);
 		v0 ^= word;
@@ -116,10 +111,22 @@ BMC_STEP int mc_key_hash(const struct bmc_window *win, __u32 pos, __u32 len,
 		left -= 8;
 	}
 	MC_SIP_END(v0, v1, v2, v3,
-		   bmc_keep_bytes(bmc_window64(win, at), (__u32)left) | (__u64)len << 56);
+		   bmc_keep_bytes(bmc_load64(&bytes[at & mask]), left) | (__u64)len << 56);
+	return v0 ^ v1 ^ v2 ^ v3;
+}
+
+/*
+ * A key whose length is known, whatever bytes it has: the same hash as mc_key_scan's. 0: `key` filled; -1: longer than
+ * BMC_KEY_MAX, `key` untouched.
+ */
+BMC_STEP int mc_key_hash(const struct bmc_window *win, __u32 pos, __u32 len,
+			 const struct mc_seed *seed, struct mc_key *key)
+{
+	if (!win || !seed || !key || len > BMC_KEY_MAX)
+		return -1;
+	key->hash = mc_sip(win->bytes, BMC_WINDOW - 1, pos, len, seed);
 	key->pos = pos;
 	key->len = len;
-	key->hash = v0 ^ v1 ^ v2 ^ v3;
 	return 0;
 }
 

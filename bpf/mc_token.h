@@ -61,30 +61,8 @@ BMC_STEP __u64 mc_token_end(const struct bmc_window *win, __u32 pos)
 	return at;
 }
 
-/*
- * Where a token ends for memcached, whatever control characters it has: at a space, a newline or a NUL. If there is
- * none for long, a position that is none of them.
- */
-BMC_STEP __u64 mc_token_end_exact(const struct bmc_window *win, __u32 pos)
-{
-	__u64 at = pos;
-
-	if (!win)
-		return at;
-	for (__u32 i = 0; i < MC_TOKEN_WORDS; i++) {
-		__u64 word = bmc_window64(win, at);
-		__u64 marks = bmc_equal_bytes(word, ' ') | bmc_equal_bytes(word, '\n') |
-			      bmc_equal_bytes(word, 0);
-
-		if (marks)
-			return at + bmc_first_byte(marks);
-		at += 8;
-	}
-	return at;
-}
-
-/* The position of the newline at or after `pos`, or `end` if there is none. */
-BMC_STEP __u64 mc_newline(const struct bmc_window *win, __u32 pos, __u32 end)
+/* The position of the first `c` at or after `pos`, or `end` if there is none. */
+BMC_STEP __u64 mc_find(const struct bmc_window *win, __u32 pos, __u32 end, __u32 c)
 {
 	__u64 at = pos;
 
@@ -95,7 +73,7 @@ BMC_STEP __u64 mc_newline(const struct bmc_window *win, __u32 pos, __u32 end)
 
 		if (at >= end)
 			break;
-		marks = bmc_equal_bytes(bmc_window64(win, at), '\n');
+		marks = bmc_equal_bytes(bmc_window64(win, at), (__u8)c);
 		if (marks) {
 			at += bmc_first_byte(marks);
 			return at < end ? at : end;
@@ -103,6 +81,11 @@ BMC_STEP __u64 mc_newline(const struct bmc_window *win, __u32 pos, __u32 end)
 		at += 8;
 	}
 	return end;
+}
+
+BMC_INLINE __u64 mc_newline(const struct bmc_window *win, __u32 pos, __u32 end)
+{
+	return mc_find(win, pos, end, '\n');
 }
 
 /* What ends the token before `at`; *ret_used is then the position behind the newline of a line's end. */

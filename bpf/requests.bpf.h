@@ -7,6 +7,7 @@
 #define BMC_REQUESTS_BPF_H
 
 #include "coherence.bpf.h"
+#include "mc_binary.h"
 
 #define BMC_STEPS_MAX (1U << 20) /* of one segment: a command, a block or a load each */
 #define BMC_MORE 0
@@ -14,26 +15,46 @@
 
 /* ---- requests ---- */
 
-/* A write of one key by the request in w->req. Silent ones have the ordinal of the next answering command. */
+/* A write by the request in w->req. Silent ones have the ordinal of the next answering command. */
 static __always_inline void bmc_conn_write(struct bmc_work *w, struct bmc_conn *conn)
 {
-	__u32 ord = conn->cmd + (w->req.silent && bmc_mutant(BMC_MUT_SILENT_AT_ONCE) ? 0 : 1);
-	int seen = bmc_write_seen(conn, w->req.key.hash, ord);
+	int seen;
 
 	w->n_writes++;
+	if (w->req.any) {
+		bmc_unknown(conn, BMC_HOLD_ORD | (conn->cmd + 1));
+		return;
+	}
+	seen = bmc_write_seen(conn, w->req.key.hash, conn->cmd + 1);
 	w->n_invalidated += seen & BMC_SEEN_ITEM;
 	if (seen & BMC_SEEN_HELD)
 		bmc_stats_count(BMC_STAT_OVERFLOWS);
 }
 
-/* One command is over: it answers, or it is silent and an error line could still be its own. */
+/*
+ * One command is over: it answers, or it is silent and an error line could still be its own (of a binary one the
+ * answer itself tells).
+ */
 static __always_inline void bmc_conn_command(struct bmc_work *w, struct bmc_conn *conn)
 {
+	__u32 next = conn->cmd + 1;
+
 	w->n_commands++;
-	if (w->req.silent)
-		BMC_WRITE_ONCE(conn->doubt, conn->cmd + 1);
-	else
-		BMC_WRITE_ONCE(conn->cmd, conn->cmd + 1);
+	if (!w->req.silent) {
+		BMC_WRITE_ONCE(conn->cmd, next);
+	} else if (conn->protocol == BMC_PROTOCOL_TEXT) {
+		BMC_WRITE_ONCE(conn->doubt, next);
+		if (w->req.meta)
+			BMC_WRITE_ONCE(conn->doubt_meta, next);
+	}
+}
+
+/* `mn`: its ordinal is published after it was counted, and before memcached can answer it. */
+static __always_inline void bmc_conn_noop(struct bmc_conn *conn)
+{
+	__u64 count = (conn->mn >> BMC_MN_COUNT_SHIFT) + 1;
+
+	BMC_WRITE_ONCE(conn->mn, count << BMC_MN_COUNT_SHIFT | conn->cmd);
 }
 
 /* When a flush_all with a delay will have happened, 2 s included. Absolute times are the wall clock's. */
@@ -68,10 +89,10 @@ __noinline int bmc_conn_request(struct bmc_work *w, struct bmc_conn *conn)
 	switch (w->req.op) {
 	case MC_OP_STORE:
 	case MC_OP_CHANGE:
-		if (w->req.key.len)
-			bmc_conn_write(w, conn);
+		bmc_conn_write(w, conn);
 		conn->in_block = w->req.block;
 		conn->in_whole = w->req.block;
+		conn->in_hash = w->req.key.hash;
 		break;
 	case MC_OP_FLUSH:
 		bmc_conn_flush(w, conn);
@@ -85,6 +106,8 @@ __noinline int bmc_conn_request(struct bmc_work *w, struct bmc_conn *conn)
 		break;
 	}
 	bmc_conn_command(w, conn);
+	if (w->req.op == MC_OP_MN)
+		bmc_conn_noop(conn);
 	return 0;
 }
 
@@ -115,22 +138,51 @@ __noinline int bmc_conn_touch(struct bmc_work *w, struct bmc_conn *conn)
 
 /* ---- bytes of a segment, through the window ---- */
 
-/* Goes over bytes of a data block: what the window has, then what it has not yet. */
-static __always_inline void bmc_skip_block(struct bmc_work *w, __u64 *block)
+/*
+ * The block of a store is over; `whole`: it ends as memcached wants it, in \r\n (a binary value just ends). Not called
+ * for a block whose last bytes were not looked at.
+ */
+static __always_inline void bmc_block_over(struct bmc_conn *conn, int whole)
 {
-	__u64 here = w->end - w->pos, n = *block;
+	conn->in_hash = 0;
+}
+
+/* `n` bytes of a block were gone over in the window, `left` of it are still to come. */
+static __always_inline void bmc_block_tail(struct bmc_work *w, struct bmc_conn *conn, __u64 n,
+					   __u64 left)
+{
+	__u8 last = bmc_window8(&w->win, (__u64)w->pos - 1);
+
+	if (left == 1)
+		conn->in_cr = last == '\r';
+	if (left)
+		return;
+	if (n >= 2)
+		conn->in_cr = bmc_window8(&w->win, (__u64)w->pos - 2) == '\r';
+	bmc_block_over(conn,
+		       conn->protocol == BMC_PROTOCOL_BINARY || (conn->in_cr && last == '\n'));
+}
+
+/* Goes over bytes of a data block: what the window has, then what it has not yet, but for the block's last two. */
+static __always_inline void bmc_skip_block(struct bmc_work *w, struct bmc_conn *conn)
+{
+	__u64 here = w->end - w->pos, left = conn->in_block, n = left;
 
 	if (n > here)
 		n = here;
-	w->pos += (__u32)n;
-	*block -= n;
-	if (w->pos != w->end || !*block)
-		return;
-	n = *block;
-	if (n > w->tail - w->off)
-		n = w->tail - w->off;
-	w->off += (__u32)n;
-	*block -= n;
+	if (n) {
+		w->pos += (__u32)n;
+		left -= n;
+		bmc_block_tail(w, conn, n, left);
+	}
+	if (w->pos == w->end && left > 2) {
+		n = left - 2;
+		if (n > w->tail - w->off)
+			n = w->tail - w->off;
+		w->off += (__u32)n;
+		left -= n;
+	}
+	conn->in_block = left;
 }
 
 /* Loads what comes next behind `kept` bytes (at most BMC_LINE_MAX) at the window's start. */
@@ -188,23 +240,30 @@ __noinline int bmc_line_keep(struct bmc_work *w, struct bmc_conn *conn)
 }
 
 /*
- * A line that does not end where it is looked at: a get may be long, and changes nothing; of anything else it is not
- * known what it is.
+ * A line that does not end where it is looked at. Up to its end it is gone over, and counted as one that answers: what
+ * changes items is an unknown write, for its key may be anywhere. With a block behind it, the end is not enough.
  */
 static __always_inline int bmc_long_line(struct bmc_work *w, struct bmc_conn *conn)
 {
 	__u64 at = mc_skip_spaces(&w->win, w->pos), word = bmc_window64(&w->win, at);
+	__u32 len = (__u32)(mc_token_end(&w->win, (__u32)at) - at);
+	enum mc_verb verb;
 
-	if (bmc_keep_bytes(word, 4) != MC_WORD4("get ") &&
-	    bmc_keep_bytes(word, 5) != MC_WORD5("gets ")) {
+	if (len < 8)
+		word = bmc_keep_bytes(word, len);
+	verb = mc_verb(word, len, bmc_window8(&w->win, at + 8));
+	if (verb == MC_VERB_CHANGE || verb == MC_VERB_TOUCH_GET || verb == MC_VERB_META_GET ||
+	    verb == MC_VERB_META_CHANGE) {
+		bmc_unknown(conn, BMC_HOLD_ORD | (conn->cmd + 1));
+	} else if (mc_verb_matters(verb) || !len) {
 		bmc_conn_lost(conn, BMC_LOST_LONG_LINE);
-		return 1;
+		return BMC_DONE;
 	}
 	conn->in_skip = 1;
-	return 0;
+	return BMC_MORE;
 }
 
-/* In the middle of a long get: up to its end. */
+/* In the middle of a long line: up to its end. */
 static __always_inline void bmc_skip_line(struct bmc_work *w, struct bmc_conn *conn)
 {
 	__u64 at = mc_newline(&w->win, w->pos, w->end);
@@ -251,7 +310,7 @@ __noinline int bmc_conn_step(struct __sk_buff *skb, struct bmc_work *w, struct b
 	if (w->keys_pos)
 		return bmc_conn_touch(w, conn);
 	if (conn->in_block)
-		bmc_skip_block(w, &conn->in_block);
+		bmc_skip_block(w, conn);
 	if (w->pos >= w->end) {
 		if (w->off >= w->tail)
 			return BMC_DONE;
@@ -259,6 +318,8 @@ __noinline int bmc_conn_step(struct __sk_buff *skb, struct bmc_work *w, struct b
 			bmc_conn_lost(conn, BMC_LOST_UNPARSED);
 			return BMC_DONE;
 		}
+		if (conn->in_block)
+			return BMC_MORE;
 	}
 	if (conn->in_skip) {
 		bmc_skip_line(w, conn);
@@ -266,7 +327,7 @@ __noinline int bmc_conn_step(struct __sk_buff *skb, struct bmc_work *w, struct b
 	}
 	if (conn->fresh) {
 		conn->fresh = 0;
-		if (w->win.bytes[0] == 0x80) {
+		if (w->win.bytes[0] == MC_BINARY_MAGIC) {
 			bmc_conn_lost(conn, BMC_LOST_BINARY);
 			return BMC_DONE;
 		}
@@ -274,11 +335,12 @@ __noinline int bmc_conn_step(struct __sk_buff *skb, struct bmc_work *w, struct b
 	if (mc_text_request(&w->win, w->pos, w->end, (const struct mc_seed *)bmc_shared.seed,
 			    &w->req))
 		return bmc_conn_incomplete(skb, w, conn);
-	if (w->req.op == MC_OP_TOUCH_GET)
+	if (w->req.op == MC_OP_TOUCH_GET) {
 		w->keys_pos = w->pos + w->req.used;
-	else
-		w->pos += w->req.used;
-	return w->req.op == MC_OP_TOUCH_GET ? BMC_MORE : bmc_conn_request(w, conn);
+		return BMC_MORE;
+	}
+	w->pos += w->req.used;
+	return bmc_conn_request(w, conn);
 }
 
 struct bmc_in_loop {
@@ -307,6 +369,7 @@ static __always_inline void bmc_conn_parse(struct __sk_buff *skb, struct bmc_wor
 	w->n_writes = 0;
 	w->n_invalidated = 0;
 	w->keys_pos = 0;
+	w->req.version = bmc_version_of(conn->server, conn->life);
 	if (kept && !conn->in_block && !conn->in_skip) {
 		bmc_line_take(w, conn);
 		conn->in_len = 0;

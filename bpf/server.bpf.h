@@ -23,6 +23,12 @@ static __always_inline __u16 bmc_word_life(__u64 word)
 	return (__u16)(word >> BMC_WORD_LIFE_SHIFT);
 }
 
+/* Version of the server's memcached in this life of it: `start` asked the first one; 0: not known. */
+static __always_inline __u32 bmc_version_of(__u32 server, __u16 life)
+{
+	return life ? 0 : bmc_config.version[server & (BMC_PORTS_MAX - 1)];
+}
+
 static __always_inline void bmc_epoch_up(struct bmc_server *s)
 {
 	__sync_fetch_and_add(&s->epoch, 1);

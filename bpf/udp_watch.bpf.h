@@ -71,11 +71,11 @@ __noinline int bmc_udp_step(struct bmc_work *w)
 		w->keys_pos = w->pos + w->req.used;
 		return 0;
 	}
-	if (w->req.op == MC_OP_LOST || w->req.op == MC_OP_FLUSH)
+	if (w->req.op == MC_OP_LOST || w->req.op == MC_OP_FLUSH || w->req.any)
 		bmc_udp_flush(w);
 	if (w->req.op == MC_OP_LOST)
 		return 1;
-	if ((w->req.op == MC_OP_STORE || w->req.op == MC_OP_CHANGE) && w->req.key.len)
+	if (!w->req.any && (w->req.op == MC_OP_STORE || w->req.op == MC_OP_CHANGE))
 		bmc_udp_key(w);
 	/* behind its block; a block that ends the datagram, or goes beyond it, ends the reading too */
 	if (w->req.block >= w->tail - w->pos - w->req.used)
@@ -112,6 +112,8 @@ static __always_inline int bmc_udp_load(struct __sk_buff *skb, struct bmc_work *
 	if (bpf_skb_load_bytes(skb, (__u32)head, w->win.bytes, n))
 		return -1;
 	bmc_window_end(&w->win, n);
+	w->req.version = bmc_version_of(
+		w->server, bmc_word_life(BMC_READ_ONCE(bmc_server_get(w->server)->word)));
 	w->pos = 0;
 	w->end = (__u32)n;
 	w->keys_pos = 0;

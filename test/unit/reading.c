@@ -65,6 +65,9 @@ void reading_of(const char *text, size_t len, struct reading *ret)
 		to = ret->n;
 	}
 	if (ret->stores || ret->changes || ret->touches)
-		for (size_t i = from; i < to && i < ret->n; i++)
+		for (size_t i = from; i < to && i < ret->n; i++) {
+			if (ret->touches && ret->token[i].len > READING_KEY_MAX)
+				break; /* there gat ends */
 			ret->key[ret->n_keys++] = ret->token[i];
+		}
 }

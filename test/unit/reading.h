@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #define READING_TOKENS 300
+#define READING_KEY_MAX 250
 
 struct token {
 	const char *at;

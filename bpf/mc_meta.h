@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Meta commands (memcached's doc/protocol.txt, "Meta Commands"), of a line that was cut by mc_line.h:
+ *
+ *   "mg" key flag*                 reads; writes with N (vivify) or T (touch)
+ *   "ms" key bytes flag*  data     stores, whatever its mode (M) and invalidation (I)
+ *   ("md" | "ma") key flag*        deletes or invalidates; counts, or creates with N
+ *   "me" key flag*                 reads
+ *   "mn" any*                      is answered MN, at once
+ *   flag := letter [token]         q silences; b: the key is base64
+ *
+ * Flags that are not known are taken for ones that write. Before 1.6.10 or so ms had another form: LOST unless the
+ * version is known not to be that old.
+ */
+#ifndef BMC_MC_META_H
+#define BMC_MC_META_H
+
+#include "mc_line.h"
+
+#define MC_VERSION_MS_BYTES BMC_VERSION_OF(1, 6, 10) /* `ms key bytes`, not `ms key S<bytes>` */
+#define MC_META_TOKENS 18 /* key and flags: what has more is rejected */
+#define MC_META_BYTES_MAX (2 * MC_SIGNED_BIAS - 3)
+
+/* Flags of mg that neither change the item nor make one. R only marks who is to refresh it. */
+#define MC_META_READS                                                                              \
+	(MC_FLAG('b') | MC_FLAG('c') | MC_FLAG('f') | MC_FLAG('h') | MC_FLAG('k') | MC_FLAG('l') | \
+	 MC_FLAG('q') | MC_FLAG('s') | MC_FLAG('t') | MC_FLAG('u') | MC_FLAG('v') | MC_FLAG('L') | \
+	 MC_FLAG('O') | MC_FLAG('P') | MC_FLAG('R'))
+
+/* ---- base64 (RFC 4648, section 4) ---- */
+#define MC_BASE64_GROUPS 63 /* of 4 bytes: a key has 250 */
+#define MC_BASE64_PAD 0x40U
+#define MC_BASE64_NONE 0x80U
+
+/* The six bits of a character; MC_BASE64_PAD for '='; MC_BASE64_NONE. */
+BMC_STEP __u32 mc_base64_value(__u32 c)
+{
+	c &= 0xff;
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '+')
+		return 62;
+	if (c == '/')
+		return 63;
+	return c == '=' ? MC_BASE64_PAD : MC_BASE64_NONE;
+}
+
+/* The token at `pos` into out->decoded. Returns how many bytes; 0: it is not plain base64. */
+BMC_STEP __u32 mc_base64(const struct bmc_window *win, __u32 pos, __u32 len, struct mc_request *out)
+{
+	__u32 bad = 0, pads = 0, want;
+
+	if (!win || !out || !len || len % 4 || len > BMC_KEY_MAX)
+		return 0;
+	want = bmc_window8(win, (__u64)pos + len - 1) == '=';
+	want += want && bmc_window8(win, (__u64)pos + len - 2) == '=';
+	for (__u64 i = 0; i < MC_BASE64_GROUPS; i++) {
+		__u64 word = bmc_window64(win, pos + i * 4);
+		__u32 a, b, c, d, bits;
+
+		if (i * 4 >= len)
+			break;
+		a = mc_base64_value((__u32)word);
+		b = mc_base64_value((__u32)(word >> 8));
+		c = mc_base64_value((__u32)(word >> 16));
+		d = mc_base64_value((__u32)(word >> 24));
+		bad |= (a | b | c | d) & MC_BASE64_NONE;
+		pads += (a >> 6 & 1) + (b >> 6 & 1) + (c >> 6 & 1) + (d >> 6 & 1);
+		bits = (a & 63) << 18 | (b & 63) << 12 | (c & 63) << 6 | (d & 63);
+		out->decoded[i * 3] = (__u8)(bits >> 16);
+		out->decoded[i * 3 + 1] = (__u8)(bits >> 8);
+		out->decoded[i * 3 + 2] = (__u8)bits;
+	}
+	return bad || pads != want ? 0 : len / 4 * 3 - want;
+}
+
+/* The hash of the first `len` decoded bytes, into out->key. */
+BMC_STEP int mc_decoded_hash(struct mc_request *out, __u32 len, const struct mc_seed *seed)
+{
+	if (!out || !seed || len > BMC_KEY_MAX)
+		return -1;
+	out->key.hash = mc_sip(out->decoded, MC_DECODED_MAX - 8, 0, len, seed);
+	out->key.len = len;
+	return 0;
+}
+
+/* ---- commands ---- */
+
+/* The key of a command with these flags, decoded if it has to be; in doubt it may be any. -1: too long, or none. */
+BMC_INLINE int mc_meta_key(const struct bmc_window *win, __u64 flags, const struct mc_seed *seed,
+			   struct mc_request *out)
+{
+	__u32 len;
+
+	if (mc_line_key(win, seed, out))
+		return -1;
+	if (!(flags & MC_FLAG('b')))
+		return 0;
+	len = mc_base64(win, out->rest.pos[0], out->rest.len[0], out);
+	if (!len || mc_decoded_hash(out, len, seed))
+		out->any = 1;
+	return 0;
+}
+
+/* What a plain ms tells: it replaces what was there, until T. */
+BMC_INLINE void mc_meta_plain(const struct bmc_window *win, __u64 flags, struct mc_request *out)
+{
+	__u64 time = MC_SIGNED_BIAS;
+
+	if (out->line.time_len)
+		time = mc_line_signed(win, out->line.time + 1, out->line.time_len - 1);
+	if (time >= MC_NUMBER_UNSURE)
+		return;
+	out->plain = !(flags & (MC_FLAG('C') | MC_FLAG('I') | MC_FLAG('M')));
+	out->exptime = (__s64)time - (__s64)MC_SIGNED_BIAS;
+}
+
+/* key bytes flag*: what is rejected before its flags are looked at is no store, and nothing is swallowed. */
+BMC_INLINE int mc_meta_store(const struct bmc_window *win, const struct mc_seed *seed,
+			     struct mc_request *out)
+{
+	__u64 bytes, flags = out->line.more_flags;
+
+	out->op = MC_OP_OTHER;
+	if (!mc_is_classic(out) || out->version < MC_VERSION_MS_BYTES)
+		return mc_lost(out, BMC_LOST_META);
+	if (out->line.n < 2 || out->line.n > MC_META_TOKENS || mc_meta_key(win, flags, seed, out))
+		return 0;
+	bytes = mc_line_signed(win, out->rest.pos[1], out->rest.len[1]);
+	if (bytes == MC_NUMBER_UNSURE)
+		return mc_lost(out, BMC_LOST_META);
+	if (bytes < MC_SIGNED_BIAS || bytes > MC_META_BYTES_MAX)
+		return 0;
+	mc_meta_plain(win, flags, out);
+	out->block = bytes - MC_SIGNED_BIAS + 2;
+	out->silent = !!(flags & MC_FLAG('q'));
+	out->op = MC_OP_STORE;
+	return 0;
+}
+
+/* A line whose verb is mg, ms, md or ma, cut into tokens. */
+BMC_INLINE int mc_meta_line(const struct bmc_window *win, enum mc_verb verb,
+			    const struct mc_seed *seed, struct mc_request *out)
+{
+	__u64 flags = out->line.flags;
+	int writes = verb == MC_VERB_META_CHANGE || (flags & ~MC_META_READS);
+
+	out->meta = 1;
+	out->plain = 0;
+	if (verb == MC_VERB_META_STORE)
+		return mc_meta_store(win, seed, out);
+	out->silent = !!(flags & MC_FLAG('q'));
+	out->op = MC_OP_OTHER;
+	if (!writes)
+		return 0;
+	if (out->line.odd && !mc_is_classic(out)) {
+		out->op = MC_OP_CHANGE;
+		out->any = 1;
+		out->silent = 0;
+	} else if (!mc_meta_key(win, flags, seed, out)) {
+		out->op = MC_OP_CHANGE;
+	}
+	return 0;
+}
+
+#endif
