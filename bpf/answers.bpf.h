@@ -46,8 +46,6 @@ __noinline int bmc_answers_keep(struct __sk_buff *skb, struct bmc_conn *conn)
 	if (!conn)
 		return -1;
 	left = conn->out_end - conn->out_pos;
-	if (left >= BMC_ANSWER_KEEP) /* only a line of listings is that long */
-		return -1;
 	conn->out_len = (__u16)left;
 	if (!conn->out_pos)
 		return 0;
@@ -57,20 +55,52 @@ __noinline int bmc_answers_keep(struct __sk_buff *skb, struct bmc_conn *conn)
 	return (int)bpf_skb_load_bytes(skb, conn->out_off - (__u32)left, conn->out_line, left);
 }
 
-/* ANSWER, one line; out_rep counts what is new. 1: not to be read. */
-static __always_inline int bmc_answer_count(struct bmc_conn *conn, const struct mc_answer *a)
+/* An MN line: with as many of them as there were `mn` commands, all before the last one is answered. */
+static __always_inline __u32 bmc_answer_mn(struct bmc_conn *conn)
 {
-	__u32 counts = a->kind == MC_ANSWER_ONE;
+	__u32 rep = conn->out_rep, lines = conn->mn_rep + 1;
+	__u64 mn = BMC_READ_ONCE(conn->mn);
 
-	if (a->kind == MC_ANSWER_UNREADABLE)
+	conn->mn_rep = lines;
+	if (lines != (__u32)(mn >> BMC_MN_COUNT_SHIFT))
+		return rep + 1;
+	return bmc_after((__u32)mn, rep) > 0 ? (__u32)mn : rep;
+}
+
+/* Whether a silent command that was seen before answer rep + 1 may have sent this line. */
+static __always_inline int bmc_answer_is_doubtful(const struct bmc_conn *conn, __u32 kind)
+{
+	__u32 rep = conn->out_rep;
+
+	if (bmc_mutant(BMC_MUT_NO_DOUBT))
+		return 0;
+	if (bmc_after(BMC_READ_ONCE(conn->doubt_meta), rep) > 0)
 		return 1;
-	if (a->kind == MC_ANSWER_REFUSED)
-		counts = conn->out_rep != 0; /* the first line is no command's answer */
-	if (a->kind == MC_ANSWER_ERROR)
-		counts = bmc_mutant(BMC_MUT_NO_DOUBT) ||
-			 bmc_after(BMC_READ_ONCE(conn->doubt), conn->out_rep) <= 0;
-	conn->out_rep += counts;
-	return 0;
+	return kind == MC_ANSWER_ERROR && bmc_after(BMC_READ_ONCE(conn->doubt), rep) > 0;
+}
+
+/* ANSWER, one line or packet; out_rep counts what is new. 1: not to be read. */
+static __always_inline int bmc_answer_count(struct bmc_conn *conn, __u32 kind)
+{
+	switch (kind) {
+	case MC_ANSWER_UNREADABLE:
+		return 1;
+	case MC_ANSWER_ONE:
+		conn->out_rep++;
+		return 0;
+	case MC_ANSWER_META:
+	case MC_ANSWER_ERROR:
+		conn->out_rep += !bmc_answer_is_doubtful(conn, kind);
+		return 0;
+	case MC_ANSWER_MN:
+		conn->out_rep = bmc_answer_mn(conn);
+		return 0;
+	case MC_ANSWER_REFUSED:
+		conn->out_rep += conn->out_rep != 0; /* the first line is no command's answer */
+		return 0;
+	default:
+		return 0;
+	}
 }
 
 static __always_inline void bmc_answers_skip(struct bmc_conn *conn)
@@ -90,10 +120,54 @@ static __always_inline void bmc_answers_skip(struct bmc_conn *conn)
 	conn->out_block -= n;
 }
 
+/*
+ * The answer at out_pos goes on behind the window: more of it, if there is more, else it waits in the conn. Of a line
+ * that is longer than what is kept only the end is looked for.
+ */
+__noinline int bmc_answers_more(struct __sk_buff *skb, struct bmc_conn *conn)
+{
+	__u32 kind;
+
+	if (!conn)
+		return -1;
+	if ((__u32)conn->out_end - conn->out_pos < BMC_ANSWER_KEEP)
+		return bmc_answers_keep(skb, conn);
+	kind = mc_answer_long((struct bmc_answer_window *)conn->out_line, conn->out_pos);
+	if (kind == MC_ANSWER_UNREADABLE || conn->protocol == BMC_PROTOCOL_BINARY)
+		return -1;
+	conn->out_long = (__u8)kind;
+	conn->out_pos = conn->out_end;
+	return 0;
+}
+
+/* The answer at out_pos: its kind, out_pos behind it. */
+static __always_inline __u32 bmc_answer_next(struct bmc_conn *conn)
+{
+	struct bmc_answer_window *win = (struct bmc_answer_window *)conn->out_line;
+	struct mc_answer a = {};
+
+	if (conn->out_long) {
+		a.used = (__u32)mc_answer_find(win, conn->out_pos, conn->out_end, '\n') -
+			 conn->out_pos;
+		if (conn->out_pos + a.used < conn->out_end) {
+			a.used++;
+			a.kind = conn->out_long;
+			conn->out_long = 0;
+		}
+	} else if (conn->protocol == BMC_PROTOCOL_BINARY) {
+		mc_answer_binary(win, conn->out_pos, conn->out_end, &a);
+	} else {
+		mc_answer_line(win, conn->out_pos, conn->out_end, &a);
+	}
+	conn->out_pos += (__u16)a.used;
+	conn->out_block = a.block;
+	return a.kind;
+}
+
 /* One step of a segment of answers. BMC_ANSWERS_DONE at its end. */
 __noinline int bmc_answers_step(struct __sk_buff *skb, struct bmc_conn *conn)
 {
-	struct mc_answer a = {};
+	__u32 kind;
 
 	if (!conn)
 		return BMC_ANSWERS_DONE;
@@ -107,10 +181,9 @@ __noinline int bmc_answers_step(struct __sk_buff *skb, struct bmc_conn *conn)
 	}
 	if (conn->out_block)
 		return BMC_ANSWERS_MORE;
-	mc_answer_line((struct bmc_answer_window *)conn->out_line, conn->out_pos, conn->out_end,
-		       &a);
-	if (a.kind == MC_ANSWER_NONE) {
-		if (bmc_answers_keep(skb, conn))
+	kind = bmc_answer_next(conn);
+	if (kind == MC_ANSWER_NONE) {
+		if (conn->out_pos < conn->out_end && bmc_answers_more(skb, conn))
 			goto lost;
 		if (conn->out_off >= conn->out_tail)
 			return BMC_ANSWERS_DONE;
@@ -118,9 +191,7 @@ __noinline int bmc_answers_step(struct __sk_buff *skb, struct bmc_conn *conn)
 			goto lost;
 		return BMC_ANSWERS_MORE;
 	}
-	conn->out_pos += (__u16)a.used;
-	conn->out_block = a.block;
-	if (!bmc_answer_count(conn, &a))
+	if (!bmc_answer_count(conn, kind))
 		return BMC_ANSWERS_MORE;
 lost:
 	bmc_conn_lost(conn, BMC_LOST_ANSWERS);
@@ -135,6 +206,11 @@ struct bmc_out_loop {
 static long bmc_out_next(__u32 i, struct bmc_out_loop *loop)
 {
 	return bmc_answers_step(loop->skb, loop->conn) != BMC_ANSWERS_MORE;
+}
+
+static __always_inline int bmc_answers_left(const struct bmc_conn *conn)
+{
+	return conn->out_pos < conn->out_end || conn->out_off < conn->out_tail;
 }
 
 /* The skb's bytes from `off` to its end are the next ones of the answers. */
@@ -154,7 +230,9 @@ static __always_inline void bmc_answers_parse(struct __sk_buff *skb, struct bmc_
 		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
 		return;
 	}
-	if (bpf_loop(BMC_ANSWER_STEPS_MAX, bmc_out_next, &loop, 0) >= BMC_ANSWER_STEPS_MAX)
+	/* a lone answer is one step: no loop */
+	if (bmc_answers_step(skb, conn) == BMC_ANSWERS_MORE && bmc_answers_left(conn) &&
+	    bpf_loop(BMC_ANSWER_STEPS_MAX, bmc_out_next, &loop, 0) >= BMC_ANSWER_STEPS_MAX)
 		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
 	if (BMC_READ_ONCE(conn->lost) || conn->out_rep == before)
 		return;

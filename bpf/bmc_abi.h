@@ -181,7 +181,8 @@ struct bmc_conn {
 	__u16 out_len; /* bytes of an incomplete line kept in out_line */
 	__u16 out_pos; /* within a segment: next byte, filled bytes of out_line */
 	__u16 out_end;
-	__u16 pad2;
+	__u8 out_long; /* enum mc_answer_kind of a line of which only the end is looked for; 0: none */
+	__u8 pad2;
 	__u32 out_off; /* within a segment: next byte to load, end of its data */
 	__u32 out_tail;
 	__u64 pad3[2];

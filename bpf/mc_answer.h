@@ -1,30 +1,37 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Answers of the text protocol: what one answer is can be told from the answers alone.
+ * Answers: what one answer is can be told from the answers alone. The text protocol:
  *
  *   answer := line
  *           | ( "VALUE" key flags bytes [cas] \r\n data \r\n )* "END" \r\n
  *           | ( ("STAT" | "ITEM" | "PREFIX" | "key=" | "mg ") ... \r\n )* ("END" | "RESET" | "EN") \r\n
  *           | "VA" n flag* \r\n data \r\n
+ *
+ * The binary protocol (protocol_binary.txt, "Response header"): a header of 24 bytes, which has the opcode of its
+ * command, and a body. Stat is answered by several, the last one without key and body.
  */
 #ifndef BMC_MC_ANSWER_H
 #define BMC_MC_ANSWER_H
 
+#include "mc_binary.h"
 #include "mc_text.h"
 
 enum mc_answer_kind {
-	MC_ANSWER_NONE, /* the line is not complete */
+	MC_ANSWER_NONE, /* not complete */
 	MC_ANSWER_PART, /* more of this answer comes */
 	MC_ANSWER_ONE, /* the end of an answer */
-	MC_ANSWER_ERROR, /* the same; a silent command could have sent it */
+	MC_ANSWER_META, /* the same; a silent meta command could have sent it */
+	MC_ANSWER_ERROR, /* the same; any silent command could have sent it */
+	MC_ANSWER_MN, /* the answer to `mn` */
 	MC_ANSWER_REFUSED, /* ERROR Too many open connections: no command's, if it is the first line */
+	MC_ANSWER_SILENT, /* binary: whole, and of a quiet command */
 	MC_ANSWER_UNREADABLE,
 };
 
 struct mc_answer {
 	__u32 kind; /* enum mc_answer_kind */
-	__u32 used; /* bytes of the line, its newline included */
-	__u64 block; /* bytes that follow the line, their \r\n included */
+	__u32 used; /* bytes of the line (binary: of the header), its newline included */
+	__u64 block; /* bytes that follow it, their \r\n included */
 };
 
 BMC_INLINE __u64 mc_answer64(const struct bmc_answer_window *win, __u64 pos)
@@ -88,7 +95,19 @@ BMC_INLINE __u64 mc_answer_bytes(const struct bmc_answer_window *win, __u32 pos,
 	return flags_end < end ? mc_answer_number(win, (__u32)flags_end + 1) : MC_NO_NUMBER;
 }
 
-/* The kind of a line by its first bytes, `word` 8 and `more` the next 8. */
+/* Two capitals and the token's end: a meta command's code (HD VA EN NF NS EX ME, early 1.6: OK ST DE). */
+BMC_INLINE int mc_answer_is_code(__u64 word)
+{
+	__u8 one = (__u8)word, two = (__u8)(word >> 8), stop = (__u8)(word >> 16);
+
+	return one >= 'A' && one <= 'Z' && two >= 'A' && two <= 'Z' &&
+	       (stop == ' ' || stop == '\r' || stop == '\n');
+}
+
+/*
+ * The kind of a line by its first bytes, `word` 8 and `more` the next 8. Not for VALUE, and VA has a block.
+ * All that is asked for can be told without the line's end.
+ */
 BMC_INLINE enum mc_answer_kind mc_answer_kind(__u64 word, __u64 more)
 {
 	__u64 five = bmc_keep_bytes(word, 5);
@@ -98,12 +117,25 @@ BMC_INLINE enum mc_answer_kind mc_answer_kind(__u64 word, __u64 more)
 	    bmc_keep_bytes(word, 4) == MC_WORD4("key=") ||
 	    bmc_keep_bytes(word, 3) == MC_WORD3("mg "))
 		return MC_ANSWER_PART;
+	if (mc_answer_is_code(word))
+		return bmc_keep_bytes(word, 2) == MC_WORD2("MN") ? MC_ANSWER_MN : MC_ANSWER_META;
 	if (word == MC_WORD8("ERROR To") && bmc_keep_bytes(more, 5) == MC_WORD5("o man"))
 		return MC_ANSWER_REFUSED;
 	if (five == MC_WORD5("ERROR") || word == MC_WORD8("CLIENT_E") ||
 	    word == MC_WORD8("SERVER_E"))
 		return MC_ANSWER_ERROR;
 	return MC_ANSWER_ONE;
+}
+
+/* A line that is longer than what is kept of one: its kind, if nothing behind its first bytes matters; else UNREADABLE. */
+BMC_INLINE enum mc_answer_kind mc_answer_long(const struct bmc_answer_window *win, __u32 pos)
+{
+	__u64 word = mc_answer64(win, pos);
+
+	if (bmc_keep_bytes(word, 6) == MC_WORD6("VALUE ") ||
+	    bmc_keep_bytes(word, 3) == MC_WORD3("VA "))
+		return MC_ANSWER_UNREADABLE;
+	return mc_answer_kind(word, mc_answer64(win, (__u64)pos + 8));
 }
 
 /*
@@ -135,11 +167,43 @@ BMC_STEP int mc_answer_line(const struct bmc_answer_window *win, __u32 pos, __u3
 	if (bmc_keep_bytes(word, 3) == MC_WORD3("VA ")) {
 		__u64 bytes = mc_answer_number(win, pos + 3);
 
-		out->kind = bytes == MC_NO_NUMBER ? MC_ANSWER_UNREADABLE : MC_ANSWER_ONE;
+		out->kind = bytes == MC_NO_NUMBER ? MC_ANSWER_UNREADABLE : MC_ANSWER_META;
 		out->block = bytes + 2;
 		return 0;
 	}
 	out->kind = mc_answer_kind(word, mc_answer64(win, (__u64)pos + 8));
+	return 0;
+}
+
+#define MC_BINARY_ANSWER 0x81 /* the first byte of a response */
+
+/* The same for a response of the binary protocol: its header at `pos`, the body is out->block. */
+BMC_STEP int mc_answer_binary(const struct bmc_answer_window *win, __u32 pos, __u32 end,
+			      struct mc_answer *out)
+{
+	__u64 word, more;
+	__u32 opcode;
+
+	if (!win || !out)
+		return -1;
+	out->block = 0;
+	out->used = 0;
+	out->kind = MC_ANSWER_NONE;
+	if ((__u64)pos + MC_BINARY_HEADER > end)
+		return 0;
+	word = mc_answer64(win, pos);
+	more = mc_answer64(win, (__u64)pos + 8);
+	opcode = (__u8)(word >> 8);
+	out->used = MC_BINARY_HEADER;
+	out->block = __builtin_bswap32((__u32)more);
+	if ((__u8)word != MC_BINARY_ANSWER)
+		out->kind = MC_ANSWER_UNREADABLE;
+	else if (mc_binary_is_quiet(opcode))
+		out->kind = MC_ANSWER_SILENT;
+	else if (opcode == MC_BINARY_STAT && !(word >> 48) && ((word >> 16 & 0xffff) || out->block))
+		out->kind = MC_ANSWER_PART; /* no error, and not the empty last one */
+	else
+		out->kind = MC_ANSWER_ONE;
 	return 0;
 }
 
