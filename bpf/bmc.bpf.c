@@ -98,6 +98,7 @@ int bmc_sock_release(struct bpf_sock *sk)
 	if (conn && BMC_READ_ONCE(conn->ready)) {
 		bmc_old_closed(conn);
 		bmc_conn_closed(conn);
+		bmc_stream_closed(conn);
 		return CGROUP_PASS;
 	}
 	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);

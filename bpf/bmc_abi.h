@@ -28,6 +28,8 @@
 	1392 /* text of one datagram of memcached: 1400 less the 8 bytes of its frame */
 #define BMC_WHERE_MAX 256 /* local addresses that items were served from */
 #define BMC_WINDOW 4096 /* bytes that a parser sees at once; a power of two */
+#define BMC_PLACES 64 /* connections that can keep bytes; bits of bmc_shared.places */
+#define BMC_PLACE 65536 /* bytes one of them can keep; a power of two */
 #define BMC_LINE_MAX 512 /* a command line that is still incomplete at the end of a segment */
 #define BMC_ANSWER_WINDOW 1024 /* bytes of answers looked at at once; a power of two */
 #define BMC_ANSWER_KEEP                                                                            \
@@ -78,6 +80,7 @@ struct bmc_shared {
 	__u64 seed[2]; /* key of the hash; random, set before anything is attached */
 	__u64 n_fresh; /* [word] writers that were ever taken from the fresh end of the array */
 	__u64 n_where; /* [word] */
+	__u64 places; /* [word] a bit for each place that is taken */
 	struct bmc_where where[BMC_WHERE_MAX];
 };
 
@@ -128,7 +131,7 @@ enum bmc_lost {
 #define BMC_HOLD_NEVER 2ULL
 #define BMC_HOLD_ORD (1ULL << 32)
 
-#define BMC_AHEAD 3
+#define BMC_KEPT 8 /* ranges of sequence numbers a connection can keep */
 
 /* bmc_conn.protocol */
 enum bmc_protocol { BMC_PROTOCOL_TEXT, BMC_PROTOCOL_BINARY };
@@ -168,10 +171,20 @@ struct bmc_conn {
 	__u64 in_block; /* bytes of a data block, its \r\n included, still to come */
 	__u64 in_whole; /* the same block's whole length */
 	__u64 in_hash; /* hash of the key that the block is for; 0: no block, or its end was not seen */
+	/*
+	 * Sequence numbers that came ahead of their turn, or were parsed but may not be accepted by TCP; empty:
+	 * from == to. Of those with a bit in kept_bytes the bytes are in `place`, the others lie inside a data block.
+	 */
 	struct {
 		__u32 from;
 		__u32 to;
-	} ahead[BMC_AHEAD]; /* sequence numbers that came ahead of their turn, inside the block; empty: from == to */
+	} kept[BMC_KEPT];
+	__u32 place; /* index + 1; 0: none. Taken and given back under `busy` */
+	__u32 fin; /* sequence number of a FIN that came ahead */
+	__u8 kept_bytes;
+	__u8 fin_kept; /* there is one */
+	__u8 n_kept; /* not 0: there may be something kept */
+	__u8 pad4[5];
 	/* egress; under `out_busy` */
 	__u32 out_busy; /* [word] */
 	__u32 out_next; /* sequence number of the next answer byte */
@@ -185,7 +198,7 @@ struct bmc_conn {
 	__u8 pad2;
 	__u32 out_off; /* within a segment: next byte to load, end of its data */
 	__u32 out_tail;
-	__u64 pad3[2];
+	__u64 pad3[3];
 	__u8 in_line[BMC_LINE_MAX + 16]; /* a command line that is not complete yet */
 	__u8 out_line[BMC_ANSWER_WINDOW +
 		      16]; /* answers: an incomplete line, then what is looked at */
@@ -275,7 +288,9 @@ struct bmc_config {
 	X(CONNECTIONS, "connections", "TCP connections born")                                      \
 	X(OLD, "old", "TCP connections older than start, taken up at their next command")          \
 	X(LOST, "lost", "TCP connections that could not be followed")                              \
-	X(DROP_AHEAD, "drop_ahead", "segments dropped because they came ahead of their turn")      \
+	X(KEPT_AHEAD, "kept_ahead", "segments that came ahead of their turn, kept until it is")    \
+	X(DROP_AHEAD, "drop_ahead", "segments ahead of their turn dropped: no room to keep them")  \
+	X(DROP_FORGED, "drop_forged", "segments dropped because TCP would refuse them")            \
 	X(DROP_REDO, "drop_redo",                                                                  \
 	  "retransmissions dropped while their first copy is not accepted")                        \
 	X(DROP_BUSY, "drop_busy", "segments dropped because the connection was in use")            \
@@ -319,8 +334,8 @@ _Static_assert(sizeof(struct bmc_server) == 128, "two cache lines");
 _Static_assert(sizeof(struct bmc_writer) == 64, "a cache line");
 _Static_assert(sizeof(struct bmc_mark) == 16, "");
 _Static_assert(sizeof(struct bmc_old) == 24, "");
-_Static_assert(sizeof(struct bmc_conn) == 192 + BMC_LINE_MAX + 16 + BMC_ANSWER_WINDOW + 16,
-	       "three lines and two buffers");
+_Static_assert(sizeof(struct bmc_conn) == 256 + BMC_LINE_MAX + 16 + BMC_ANSWER_WINDOW + 16,
+	       "four lines and two buffers");
 _Static_assert((BMC_WINDOW & (BMC_WINDOW - 1)) == 0, "a mask");
 _Static_assert((BMC_ANSWER_WINDOW & (BMC_ANSWER_WINDOW - 1)) == 0, "a mask");
 

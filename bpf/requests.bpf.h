@@ -6,6 +6,7 @@
 #ifndef BMC_REQUESTS_BPF_H
 #define BMC_REQUESTS_BPF_H
 
+#include "ahead.bpf.h"
 #include "coherence.bpf.h"
 #include "mc_binary.h"
 
@@ -198,8 +199,13 @@ __noinline int bmc_load_next(struct __sk_buff *skb, struct bmc_work *w, __u32 ke
 	bmc_hide(to);
 	if (to > BMC_LINE_MAX || !bmc_len_within(&n, BMC_WINDOW - BMC_LINE_MAX))
 		return -1;
-	if (bpf_skb_load_bytes(skb, w->off, w->win.bytes + to, n))
+	if (w->place) {
+		n = bmc_place_load(w, to, BMC_WINDOW - BMC_LINE_MAX);
+		if (!n)
+			return -1;
+	} else if (bpf_skb_load_bytes(skb, w->off, w->win.bytes + to, n)) {
 		return -1;
+	}
 	w->off += (__u32)n;
 	w->pos = 0;
 	w->end = (__u32)(to + n);
@@ -349,20 +355,56 @@ struct bmc_in_loop {
 	struct bmc_conn *conn;
 };
 
-static long bmc_in_next(__u32 i, struct bmc_in_loop *loop)
+/* A source begins: an incomplete line goes before its first bytes. -1: the connection is lost. */
+__noinline int bmc_source_begin(struct __sk_buff *skb, struct bmc_work *w, struct bmc_conn *conn)
 {
-	return bmc_conn_step(loop->skb, loop->work, loop->conn) != BMC_MORE;
+	__u32 kept;
+
+	if (!w || !conn)
+		return -1;
+	kept = conn->in_len;
+	if (!kept || conn->in_block || conn->in_skip || w->off >= w->tail)
+		return 0;
+	bmc_line_take(w, conn);
+	conn->in_len = 0;
+	if (!bmc_load_next(skb, w, kept))
+		return 0;
+	bmc_conn_lost(conn, BMC_LOST_UNPARSED);
+	return -1;
 }
 
-/* Parses the skb's bytes from `off` to its end: the next ones of the stream. */
+/* A source ends: what came ahead may be next. BMC_DONE: it is not. */
+__noinline int bmc_source_next(struct __sk_buff *skb, struct bmc_work *w, struct bmc_conn *conn)
+{
+	if (!w || !conn || BMC_READ_ONCE(conn->lost))
+		return BMC_DONE;
+	conn->in_next = w->source_end;
+	if (!bmc_kept_next(w, conn) || bmc_source_begin(skb, w, conn))
+		return BMC_DONE;
+	return BMC_MORE;
+}
+
+static long bmc_in_next(__u32 i, struct bmc_in_loop *loop)
+{
+	if (bmc_conn_step(loop->skb, loop->work, loop->conn) == BMC_MORE)
+		return 0;
+	return !loop->work->more || bmc_source_next(loop->skb, loop->work, loop->conn) != BMC_MORE;
+}
+
+/*
+ * Parses the skb's bytes from `off` to its end: the next ones of the stream, up to sequence number `end`; if `more`,
+ * then what came ahead and is next now.
+ */
 static __always_inline void bmc_conn_parse(struct __sk_buff *skb, struct bmc_work *w,
-					   struct bmc_conn *conn, __u32 off)
+					   struct bmc_conn *conn, __u32 off, __u32 end, __u32 more)
 {
 	struct bmc_in_loop loop = { .skb = skb, .work = w, .conn = conn };
-	__u32 kept = conn->in_len;
 
 	w->pos = 0;
 	w->end = 0;
+	w->place = 0;
+	w->more = more;
+	w->source_end = end;
 	w->off = off;
 	w->tail = skb->len;
 	w->n_commands = 0;
@@ -370,16 +412,12 @@ static __always_inline void bmc_conn_parse(struct __sk_buff *skb, struct bmc_wor
 	w->n_invalidated = 0;
 	w->keys_pos = 0;
 	w->req.version = bmc_version_of(conn->server, conn->life);
-	if (kept && !conn->in_block && !conn->in_skip) {
-		bmc_line_take(w, conn);
-		conn->in_len = 0;
-		if (bmc_load_next(skb, w, kept)) {
-			bmc_conn_lost(conn, BMC_LOST_UNPARSED);
-			return;
-		}
-	}
+	if (conn->in_len && bmc_source_begin(skb, w, conn))
+		return;
 	if (bpf_loop(BMC_STEPS_MAX, bmc_in_next, &loop, 0) >= BMC_STEPS_MAX)
 		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
+	if (!more)
+		conn->in_next = end;
 	bmc_stats_add(BMC_STAT_COMMANDS, w->n_commands);
 	if (w->n_writes) {
 		bmc_stats_add(BMC_STAT_WRITES, w->n_writes);

@@ -8,48 +8,103 @@
 #include "segment.bpf.h"
 #include "verdict.bpf.h"
 
-#define BMC_SPINS 512 /* tries to take a connection that another CPU has */
+#define BMC_SPINS                                                                                  \
+	(1U << 14) /* looks for a connection that another CPU has: some ten microseconds */
 #define BMC_REDO_NS 100000000ULL
 
 /* What TCP knows of the connection when the segment comes. */
 struct bmc_tcp {
 	__u32 rcv_nxt;
 	__u32 rcv_wnd;
-	__u32 write_seq;
-	__u32 backlog;
 	__u32 window; /* bytes from rcv_nxt on that it takes now */
+	__u32 write_seq;
+	__u32 ack_min; /* an older acknowledgment is refused (RFC 5961, section 5) */
+	__u32 backlog;
+	__u32 queued; /* bytes of memory that wait for memcached, the backlog included */
+	__u32 room; /* ... of what there may be */
+	__u32 accepted; /* memcached has it */
 };
 
 static __always_inline int bmc_tcp_read(struct __sk_buff *skb, struct bmc_tcp *ret)
 {
 	struct bpf_sock *sk = skb->sk;
 	struct tcp_sock *tcp;
+	struct sock *s;
 
 	if (!sk)
 		return -1;
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (!tcp)
 		return -1;
+	s = &tcp->inet_conn.icsk_inet.sk;
 	ret->rcv_nxt = tcp->rcv_nxt;
 	ret->rcv_wnd = tcp->rcv_wnd;
 	ret->window = tcp->rcv_wup + tcp->rcv_wnd - tcp->rcv_nxt;
 	ret->write_seq = tcp->write_seq;
-	ret->backlog = (__u32)tcp->inet_conn.icsk_inet.sk.sk_backlog.len;
+	ret->ack_min = tcp->snd_una - tcp->max_window;
+	ret->backlog = (__u32)s->sk_backlog.len;
+	ret->queued = (__u32)s->sk_backlog.rmem_alloc.counter + ret->backlog;
+	ret->room = (__u32)s->sk_rcvbuf;
+	ret->accepted = s->sk_socket != NULL;
 	return 0;
 }
 
-static __always_inline int bmc_conn_take(__u32 *busy)
+/*
+ * Whether TCP may refuse the segment for want of room although it is in order: more than three quarters of the memory
+ * are in use (the rest is for what is on its way on other CPUs), or it ends beyond the window.
+ */
+static __always_inline int bmc_tcp_is_tight(const struct bmc_tcp *tcp, __u32 end, __u32 len)
 {
-	for (__u32 i = 0; i < BMC_SPINS; i++) {
-		if (!BMC_READ_ONCE(*busy) && !__sync_lock_test_and_set(busy, 1))
-			return 0;
-	}
-	return -1;
+	return (__u64)tcp->queued + 2 * (__u64)len > (__u64)tcp->room * 3 / 4 ||
+	       bmc_after(end, tcp->rcv_nxt + tcp->window) > 0;
 }
 
-static __always_inline void bmc_conn_give(__u32 *busy)
+/* ---- `busy` ---- */
+
+static __always_inline int bmc_conn_try(__u32 *busy)
 {
-	(void)__sync_lock_test_and_set(busy, 0);
+	return BMC_READ_ONCE(*busy) || __sync_lock_test_and_set(busy, 1) ? -1 : 0;
+}
+
+struct bmc_spin {
+	__u32 *busy;
+	int taken;
+};
+
+static long bmc_spin_next(__u32 i, struct bmc_spin *spin)
+{
+	spin->taken = !bmc_conn_try(spin->busy);
+	return spin->taken != 0;
+}
+
+static __always_inline int bmc_conn_take(struct bmc_conn *conn)
+{
+	struct bmc_spin spin = { .busy = &conn->busy };
+
+	if (!bmc_conn_try(spin.busy))
+		return 0;
+	bpf_loop(BMC_SPINS, bmc_spin_next, &spin, 0);
+	return spin.taken ? 0 : -1;
+}
+
+/* CLOSE may have come while `busy` was taken: what was kept is then left to who had it. */
+static __always_inline void bmc_conn_give(struct bmc_conn *conn)
+{
+	(void)__sync_lock_test_and_set(&conn->busy, 0);
+	if (conn->place && BMC_READ_ONCE(conn->writer) == BMC_WRITER_CLOSED &&
+	    !bmc_conn_try(&conn->busy)) {
+		bmc_kept_drop(conn);
+		(void)__sync_lock_test_and_set(&conn->busy, 0);
+	}
+}
+
+/* CLOSE, after the writer word says so: nothing is kept from now on. */
+static __always_inline void bmc_stream_closed(struct bmc_conn *conn)
+{
+	if (bmc_conn_try(&conn->busy))
+		return;
+	bmc_kept_drop(conn);
+	(void)__sync_lock_test_and_set(&conn->busy, 0);
 }
 
 static __always_inline enum bmc_verdict bmc_drop(enum bmc_stat why)
@@ -58,72 +113,7 @@ static __always_inline enum bmc_verdict bmc_drop(enum bmc_stat why)
 	return BMC_DROP;
 }
 
-/* ---- bytes ahead of their turn ---- */
-
-/*
- * A segment that comes ahead of its turn and lies wholly inside the data block that contains `next`: what its bytes
- * are does not matter, only that they came. 0: noted; -1: it does not, or there is no room.
- */
-static __always_inline int bmc_ahead_note(struct bmc_conn *conn, __u32 from, __u32 to)
-{
-	__u32 empty = BMC_AHEAD;
-
-	if ((__u64)(__u32)(to - conn->in_next) > conn->in_block)
-		return -1;
-#pragma unroll
-	for (__u32 i = 0; i < BMC_AHEAD; i++) {
-		__u32 f = conn->ahead[i].from, t = conn->ahead[i].to;
-
-		if (f != t && (bmc_after(f, to) > 0 || bmc_after(from, t) > 0))
-			continue;
-		if (f != t) { /* they touch: one range */
-			from = bmc_after(f, from) < 0 ? f : from;
-			to = bmc_after(t, to) > 0 ? t : to;
-		}
-		conn->ahead[i].from = 0;
-		conn->ahead[i].to = 0;
-		empty = i;
-	}
-#pragma unroll
-	for (__u32 i = 0; i < BMC_AHEAD; i++) {
-		if (empty == i) {
-			conn->ahead[i].from = from;
-			conn->ahead[i].to = to;
-			return 0;
-		}
-	}
-	return -1;
-}
-
-/* `next` has reached what came ahead: over it. */
-static __always_inline void bmc_ahead_take(struct bmc_conn *conn)
-{
-	for (__u32 n = 0; n < BMC_AHEAD * BMC_AHEAD; n++) {
-		__u32 i = n % BMC_AHEAD, from = conn->ahead[i].from, to = conn->ahead[i].to;
-		__u32 len = to - conn->in_next;
-
-		if (from == to || bmc_after(from, conn->in_next) > 0)
-			continue;
-		conn->ahead[i].from = 0;
-		conn->ahead[i].to = 0;
-		if (bmc_after(to, conn->in_next) <= 0)
-			continue;
-		if (len > conn->in_block) { /* cannot be: it was inside the block */
-			bmc_conn_lost(conn, BMC_LOST_UNPARSED);
-			return;
-		}
-		conn->in_block -= len;
-		conn->in_next = to;
-	}
-}
-
-/* Whether parsed bytes lie in the block that contains `next`: what they are does not matter. */
-static __always_inline int bmc_inside_block(const struct bmc_conn *conn, __u32 from, __u32 to)
-{
-	__u32 begin = conn->in_next - (__u32)(conn->in_whole - conn->in_block);
-
-	return conn->in_block && bmc_after(from, begin) >= 0 && bmc_after(to, conn->in_next) <= 0;
-}
+/* ---- what does not simply come next ---- */
 
 /*
  * A byte that is sent into a closed window is parsed and refused; it comes again, alone or with more behind it. That
@@ -150,8 +140,9 @@ static __always_inline int bmc_is_probe(struct __sk_buff *skb, const struct bmc_
 }
 
 /*
- * Parsed bytes come again and TCP has not accepted their first copy: refused (a wrong checksum is found after this
- * hook), or still waiting. Dropped, so that what TCP accepts is what was parsed; lost if it never is.
+ * Bytes that were parsed, or kept, come again, not known to be the same, and TCP has not accepted their first copy:
+ * refused (a wrong checksum is found after this hook), or still waiting. Dropped, so that what TCP accepts is what was
+ * seen; lost if it never is.
  */
 static __always_inline enum bmc_verdict bmc_conn_redo(struct bmc_conn *conn,
 						      const struct bmc_tcp *tcp)
@@ -168,13 +159,77 @@ static __always_inline enum bmc_verdict bmc_conn_redo(struct bmc_conn *conn,
 	return bmc_drop(BMC_STAT_DROP_REDO);
 }
 
+/*
+ * Ahead of its turn: kept, and passed, as TCP cannot deliver it before the hole is filled. Not before memcached has
+ * the connection: one that it never accepts has no CLOSE.
+ */
+static __always_inline enum bmc_verdict bmc_conn_ahead(struct __sk_buff *skb, struct bmc_work *w,
+						       struct bmc_conn *conn,
+						       const struct bmc_segment *seg,
+						       const struct bmc_tcp *tcp)
+{
+	if (!tcp->accepted)
+		return bmc_drop(BMC_STAT_DROP_AHEAD);
+	if (seg->len && bmc_kept_add(skb, w, conn, seg->off, seg->seq))
+		return bmc_drop(BMC_STAT_DROP_AHEAD);
+	if (seg->flags & BMC_TCP_FIN) {
+		conn->fin = seg->seq + seg->len;
+		conn->fin_kept = 1;
+		conn->n_kept = 1;
+	}
+	bmc_stats_count(BMC_STAT_KEPT_AHEAD);
+	return BMC_TO_STACK;
+}
+
+/* The rows of the table of COHERENCE.md below "urgent data", but for a segment that is simply in order. */
+static __always_inline enum bmc_verdict bmc_conn_odd(struct __sk_buff *skb, struct bmc_work *w,
+						     struct bmc_conn *conn,
+						     const struct bmc_segment *seg,
+						     const struct bmc_tcp *tcp)
+{
+	__u32 next = conn->in_next, data_end = seg->seq + seg->len, from = seg->seq;
+	__u32 end = data_end + !!(seg->flags & BMC_TCP_FIN), off = seg->off;
+
+	if (BMC_READ_ONCE(conn->writer) == BMC_WRITER_CLOSED)
+		return BMC_TO_STACK;
+	if (conn->n_kept)
+		bmc_kept_trim(conn, tcp->rcv_nxt);
+	if (bmc_after(end, tcp->rcv_nxt) <= 0)
+		return BMC_TO_STACK;
+	if (conn->n_kept && bmc_kept_differs(skb, w, conn, seg->off, seg->seq))
+		return bmc_conn_redo(conn, tcp);
+	if (bmc_after(seg->seq, next) > 0)
+		return bmc_conn_ahead(skb, w, conn, seg, tcp);
+	if (bmc_after(tcp->rcv_nxt, from) > 0)
+		from = tcp->rcv_nxt;
+	if (bmc_after(next, from) > 0 && bmc_after(data_end, from) > 0 &&
+	    !bmc_is_probe(skb, conn, seg) &&
+	    !bmc_kept_covers(w, conn, from, bmc_after(next, data_end) > 0 ? data_end : next))
+		return bmc_conn_redo(conn, tcp);
+	if (bmc_after(end, next) <= 0)
+		return BMC_TO_STACK;
+	off += next - seg->seq;
+	if (seg->seq == next && !tcp->window && seg->len) {
+		/* TCP refuses it, and answers: one byte is a probe that needs the answer (RFC 9293, 3.8.6.1) */
+		if (seg->len > 1)
+			return bmc_drop(BMC_STAT_DROP_FORGED);
+		bmc_probe_note(skb, conn, seg);
+	} else if (bmc_after(data_end, next) > 0 && tcp->accepted &&
+		   bmc_tcp_is_tight(tcp, end, seg->len)) {
+		bmc_kept_add(skb, w, conn, off, next);
+	}
+	if (bmc_after(data_end, next) <= 0)
+		off = skb->len;
+	bmc_conn_parse(skb, w, conn, off, end, 1);
+	return BMC_TO_STACK;
+}
+
 /* The table of COHERENCE.md, "Following a stream"; `busy` is taken. */
 static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, struct bmc_work *w,
 							 struct bmc_conn *conn,
 							 const struct bmc_segment *seg)
 {
-	__u32 next = conn->in_next, fin = !!(seg->flags & BMC_TCP_FIN);
-	__u32 end = seg->seq + seg->len + fin, old;
+	__u32 end = seg->seq + seg->len + !!(seg->flags & BMC_TCP_FIN);
 	struct bmc_tcp tcp = {};
 
 	if (bmc_tcp_read(skb, &tcp)) {
@@ -182,14 +237,14 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 		return BMC_TO_STACK;
 	}
 	if (bmc_mutant(BMC_MUT_NO_STREAM_ORDER)) {
-		bmc_conn_parse(skb, w, conn, seg->off);
+		bmc_conn_parse(skb, w, conn, seg->off, end, 0);
 		return BMC_TO_STACK;
 	}
 	/* TCP would refuse it now, but judges later: what it then takes would not have been seen */
 	if (bmc_after(seg->seq, tcp.rcv_nxt + 2 * tcp.rcv_wnd) > 0 ||
-	    bmc_after(seg->ack, tcp.write_seq) > 0)
-		return bmc_drop(BMC_STAT_DROP_AHEAD);
-	if (bmc_after(tcp.rcv_nxt, next) > 0) {
+	    bmc_after(seg->ack, tcp.write_seq) > 0 || bmc_after(tcp.ack_min, seg->ack) > 0)
+		return bmc_drop(BMC_STAT_DROP_FORGED);
+	if (bmc_after(tcp.rcv_nxt, conn->in_next) > 0) {
 		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
 		return BMC_TO_STACK;
 	}
@@ -197,30 +252,22 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 		bmc_conn_lost(conn, BMC_LOST_URGENT);
 		return BMC_TO_STACK;
 	}
-	if (bmc_after(seg->seq, next) > 0) {
-		if (!fin && !bmc_ahead_note(conn, seg->seq, end))
-			return BMC_TO_STACK;
-		return bmc_drop(BMC_STAT_DROP_AHEAD);
-	}
-	if (bmc_after(end, tcp.rcv_nxt) <= 0)
-		return BMC_TO_STACK;
-	old = next - seg->seq;
-	if (old && tcp.rcv_nxt != next && !bmc_is_probe(skb, conn, seg)) {
-		if (bmc_inside_block(conn, seg->seq, end))
-			return BMC_TO_STACK;
-		return bmc_conn_redo(conn, &tcp);
-	}
-	if (!old && !tcp.window && seg->len) {
-		/* TCP refuses it, and answers: one byte is a probe that needs the answer (RFC 9293, 3.8.6.1) */
-		if (seg->len > 1)
-			return bmc_drop(BMC_STAT_DROP_AHEAD);
-		bmc_probe_note(skb, conn, seg);
-	}
-	if (old < seg->len)
-		bmc_conn_parse(skb, w, conn, seg->off + old);
-	conn->in_next = end;
-	bmc_ahead_take(conn);
+	if (seg->seq != conn->in_next || conn->n_kept || bmc_tcp_is_tight(&tcp, end, seg->len))
+		return bmc_conn_odd(skb, w, conn, seg, &tcp);
+	bmc_conn_parse(skb, w, conn, seg->off, end, 0);
 	return BMC_TO_STACK;
+}
+
+/* A segment without data: TCP may have accepted what was kept. */
+__noinline int bmc_stream_idle(struct __sk_buff *skb, struct bmc_conn *conn)
+{
+	struct bmc_tcp tcp = {};
+
+	if (!conn || bmc_tcp_read(skb, &tcp) || bmc_conn_try(&conn->busy))
+		return 0;
+	bmc_kept_trim(conn, tcp.rcv_nxt);
+	bmc_conn_give(conn);
+	return 0;
 }
 
 /* A segment for memcached, before TCP has it. */
@@ -236,21 +283,24 @@ static __always_inline enum bmc_verdict bmc_stream_in(struct __sk_buff *skb, str
 		bmc_conn_lost(conn, BMC_LOST_URGENT);
 		return BMC_TO_STACK;
 	}
-	if (!bmc_segment_counts(&seg))
+	if (!bmc_segment_counts(&seg)) {
+		if (conn->place)
+			bmc_stream_idle(skb, conn);
 		return BMC_TO_STACK;
+	}
 	if (!(seg.flags & BMC_TCP_ACK)) /* TCP takes no data without it */
 		return BMC_TO_STACK;
 	w = bmc_work_enter(BMC_WORK_INGRESS);
 	if (!w)
 		return bmc_drop(BMC_STAT_DROP_BUSY);
-	if (bmc_conn_take(&conn->busy)) {
+	if (bmc_conn_take(conn)) {
 		verdict = bmc_drop(BMC_STAT_DROP_BUSY);
 	} else {
 		int old = conn->old ? bmc_old_in(skb, conn, conn->old) : BMC_OLD_IN_STEP;
 
 		verdict = old == BMC_OLD_IN_STEP ? bmc_conn_segment(skb, w, conn, &seg) :
 						   (enum bmc_verdict)old;
-		bmc_conn_give(&conn->busy);
+		bmc_conn_give(conn);
 	}
 	bmc_work_leave(w);
 	return verdict;

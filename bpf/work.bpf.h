@@ -21,6 +21,21 @@ struct bmc_got {
 	__u16 csum;
 };
 
+/* Bytes of a segment on their way to, or beside, those in a place. */
+struct bmc_move {
+	__u32 place; /* index + 1 */
+	__u32 seq; /* of the next byte */
+	__u32 off; /* the same one's, in the segment */
+	__u32 left;
+};
+
+/* A range of sequence numbers that is looked for or put in. */
+struct bmc_range_work {
+	__u32 from;
+	__u32 to;
+	__u32 at; /* its index */
+};
+
 struct bmc_work {
 	__u32 in_use;
 	__u32 server;
@@ -28,6 +43,12 @@ struct bmc_work {
 	__u32 end; /* bytes in the window */
 	__u32 off; /* offset in the packet of the next byte to load */
 	__u32 tail; /* offset behind the last byte of the packet's payload */
+	__u32 place; /* where the bytes come from that are parsed: index + 1 of a place; 0: from the packet */
+	__u32 from; /* a place: sequence number of the byte at offset 0 */
+	__u32 source_end; /* sequence number behind the last byte (and FIN) of what is parsed */
+	__u32 more; /* there may be more behind it, that came ahead of its turn */
+	struct bmc_move move;
+	struct bmc_range_work range;
 	__u32 n_commands;
 	__u32 n_writes;
 	__u32 n_invalidated;

@@ -14,6 +14,7 @@ struct list_head;
 struct perf_event;
 struct rb_node;
 struct sk_buff;
+struct socket;
 
 typedef signed char __s8;
 
@@ -208,6 +209,8 @@ struct sock {
 		struct sk_buff *head;
 		struct sk_buff *tail;
 	} sk_backlog;
+	int sk_rcvbuf;
+	struct socket *sk_socket;
 	socket_lock_t sk_lock;
 };
 
@@ -514,12 +517,14 @@ struct inet_connection_sock {
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	u32 max_window;
 	u32 copied_seq;
 	u32 lost;
 	struct rb_root out_of_order_queue;
 	u32 write_seq;
 	u32 rcv_nxt;
 	u32 snd_nxt;
+	u32 snd_una;
 	u32 rcv_wnd;
 	u64 bytes_received;
 	u32 rcv_wup;

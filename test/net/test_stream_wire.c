@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * Writes over a bad wire: segments lost, overtaken, doubled. Whatever is answered is memcached's; no connection is
+ * lost to bmc, and what came ahead of its turn is kept, not dropped.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "bad_wire.h"
+#include "wire.skel.h"
+#include "world.h"
+
+#define KEYS 20
+#define ROUNDS 60
+
+static struct bad_wire bad;
+
+static int setup(void **state)
+{
+	struct world *w;
+
+	world_setup(state);
+	w = *state;
+	/* each segment meets its own fate */
+	child_sh(&w->client, "ip link set " WORLD_CLIENT_IF " gso_max_segs 1");
+	tcp_close(&w->tcp);
+	tcp_open(&w->tcp, &w->client, WORLD_IP4, WORLD_PORT);
+	bad_wire_attach(&bad, &w->client, WORLD_CLIENT_IF);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	bad_wire_close(&bad);
+	return world_teardown(state);
+}
+
+/* Sends all and takes the answers meanwhile: both sides' buffers are small. Then one `mn` ends it. */
+static void send_all(struct tcp *t, struct text *all, struct text *answer)
+{
+	double until = test_now() + 30;
+
+	for (size_t at = 0; at < all->len;) {
+		at += tcp_send_some(t, all->data + at, all->len - at);
+		while (!tcp_receive(t, 0, answer))
+			;
+		assert_true(test_now() < until);
+	}
+	tcp_send(t, "mn\r\n", 4);
+	do
+		assert_int_equal(tcp_receive(t, 20, answer), 0);
+	while (strncmp(answer->data, "MN", 2) != 0);
+}
+
+/* What the writes of a round leave behind; all of one length. */
+static void value_of(char *ret, size_t size, int round, int key)
+{
+	snprintf(ret, size, "value %06d of key %03d", round, key);
+}
+
+/* Pipelined sets and gets over some tens of segments; some data blocks are full of command lines. */
+static void add_round(struct text *all, int round, size_t block)
+{
+	char value[64];
+
+	for (int k = 0; k < KEYS; k++) {
+		size_t begin;
+
+		text_add(all, "set big%d 0 0 %zu\r\n", k, block);
+		begin = all->len;
+		while (all->len - begin + 80 < block)
+			text_add(all, "set k%d 0 0 2\r\nno\r\nflush_all\r\nget k%d\r\n", k, k);
+		while (all->len - begin < block)
+			text_append(all, "x", 1);
+		value_of(value, sizeof(value), round, k);
+		text_add(all, "\r\nset k%d 0 0 %zu%s\r\n%s\r\nget k%d\r\n", k, strlen(value),
+			 k % 3 ? "" : " noreply", value, k);
+	}
+}
+
+static void expect_round(struct world *w, int round)
+{
+	char key[16], value[64];
+
+	for (int k = 0; k < KEYS; k++) {
+		snprintf(key, sizeof(key), "k%d", k);
+		value_of(value, sizeof(value), round, k);
+		world_expect(w, &w->udp, key, value);
+	}
+}
+
+static void assert_followed(struct world *w)
+{
+	world_warm(w, &w->udp, "k7");
+	assert_int_equal(world_stat(w, "lost"), 0);
+}
+
+static void write_rounds(struct world *w, int rounds, size_t block)
+{
+	for (int round = 0; round < rounds; round++) {
+		struct text all = {};
+
+		add_round(&all, round, block);
+		send_all(&w->tcp, &all, &w->text);
+		text_free(&all);
+		if (round % 8 == 0 || round == rounds - 1)
+			expect_round(w, round);
+	}
+	assert_followed(w);
+}
+
+static void say(struct world *w)
+{
+	const struct wire_count *n = &bad.skel->bss->wire.count;
+
+	print_message("segments %llu lost %llu held %llu twice %llu corrupt %llu; kept_ahead %lld "
+		      "drop_ahead %lld drop_redo %lld drop_forged %lld drop_busy %lld\n",
+		      n->segments, n->lost, n->held, n->twice, n->corrupt,
+		      world_stat(w, "kept_ahead"), world_stat(w, "drop_ahead"),
+		      world_stat(w, "drop_redo"), world_stat(w, "drop_forged"),
+		      world_stat(w, "drop_busy"));
+}
+
+static void writes_over_a_wire_that_loses_one_in_a_hundred(void **state)
+{
+	struct world *w = *state;
+
+	bad.skel->bss->wire.set.lose = 10000;
+	write_rounds(w, ROUNDS, 6000);
+	say(w);
+	assert_true(bad.skel->bss->wire.count.lost > 0);
+	assert_true(world_stat(w, "kept_ahead") > 0);
+}
+
+static void writes_over_a_wire_that_reorders(void **state)
+{
+	struct world *w = *state;
+
+	bad.skel->bss->wire.set.hold = 20000;
+	bad.skel->bss->wire.set.behind = 5;
+	write_rounds(w, ROUNDS, 6000);
+	say(w);
+	assert_true(bad.skel->bss->wire.count.held > 0);
+	assert_true(world_stat(w, "kept_ahead") > 0);
+}
+
+static void writes_over_a_wire_that_loses_reorders_and_doubles(void **state)
+{
+	struct world *w = *state;
+
+	bad.skel->bss->wire.set.lose = 5000;
+	bad.skel->bss->wire.set.hold = 20000;
+	bad.skel->bss->wire.set.behind = 3;
+	bad.skel->bss->wire.set.twice = 20000;
+	write_rounds(w, ROUNDS, 6000);
+	say(w);
+	assert_true(bad.skel->bss->wire.count.twice > 0);
+}
+
+#define FAULTY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+static const struct CMUnitTest tests[] = {
+	FAULTY_TEST(writes_over_a_wire_that_loses_one_in_a_hundred),
+	FAULTY_TEST(writes_over_a_wire_that_reorders),
+	FAULTY_TEST(writes_over_a_wire_that_loses_reorders_and_doubles),
+};
+
+TEST_MAIN(tests, NULL, NULL)
