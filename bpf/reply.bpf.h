@@ -118,10 +118,33 @@ __noinline int bmc_reply_texts(struct xdp_md *ctx, struct bmc_work *w, __u32 pay
 	return -1;
 }
 
-static __always_inline void bmc_reply_ipv4(struct bmc_work *w, const struct bmc_rx *rx, __u32 total)
+static __always_inline void bmc_reply_ethernet(struct ethhdr *eth)
 {
-	struct iphdr *ip = bmc_head_at(w, rx->pkt.l3);
-	__u32 *words = (__u32 *)ip, src = ip->saddr, header = rx->pkt.l4 - rx->pkt.l3;
+	__u8 mac[6];
+
+	__builtin_memcpy(mac, eth->h_dest, 6);
+	__builtin_memcpy(eth->h_dest, eth->h_source, 6);
+	__builtin_memcpy(eth->h_source, mac, 6);
+}
+
+/* The room of options stays, as "no operation". Returns their sum. */
+static __always_inline __u64 bmc_reply_options(struct iphdr *ip, void *end, __u32 words)
+{
+	__u32 *option = (__u32 *)(ip + 1);
+	__u64 sum = 0;
+
+	for (__u32 i = 0; i < BMC_IP4_OPTIONS_MAX / 4; i++) {
+		if (i >= words || (void *)(option + i + 1) > end)
+			break;
+		BMC_WRITE_ONCE(option[i], 0x01010101); /* else the compiler makes a memset of it */
+		sum += 0x01010101;
+	}
+	return sum;
+}
+
+static __always_inline void bmc_reply_ipv4(struct iphdr *ip, void *end, __u32 header, __u32 total)
+{
+	__u32 *words = (__u32 *)ip, src = ip->saddr;
 	__u64 sum;
 
 	words[0] = bpf_htonl(0x40000000 | (header / 4) << 24 | total);
@@ -130,19 +153,13 @@ static __always_inline void bmc_reply_ipv4(struct bmc_work *w, const struct bmc_
 	ip->saddr = ip->daddr;
 	ip->daddr = src;
 	sum = (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
-	/* the room of options stays, as "no operation" */
-	for (__u32 i = 5; i < 15; i++) {
-		if (i >= header / 4)
-			break;
-		BMC_WRITE_ONCE(words[i], 0x01010101); /* else the compiler makes a memset of it */
-		sum += 0x01010101;
-	}
+	if (header > sizeof(*ip))
+		sum += bmc_reply_options(ip, end, header / 4 - 5);
 	ip->check = (__u16)~bmc_fold(sum);
 }
 
-static __always_inline void bmc_reply_ipv6(struct bmc_work *w, const struct bmc_rx *rx, __u32 len)
+static __always_inline void bmc_reply_ipv6(struct ipv6hdr *ip, __u32 len)
 {
-	struct ipv6hdr *ip = bmc_head_at(w, rx->pkt.l3);
 	struct in6_addr src = ip->saddr;
 
 	*(__u32 *)ip = bpf_htonl(0x60000000);
@@ -152,9 +169,8 @@ static __always_inline void bmc_reply_ipv6(struct bmc_work *w, const struct bmc_
 	ip->daddr = src;
 }
 
-static __always_inline void bmc_reply_udp(struct bmc_work *w, const struct bmc_rx *rx, __u32 len)
+static __always_inline void bmc_reply_udp(struct bmc_work *w, struct udphdr *udp, __u32 len)
 {
-	struct udphdr *udp = bmc_head_at(w, rx->pkt.l4);
 	struct mc_udp_frame *frame = (struct mc_udp_frame *)(udp + 1);
 	__u16 port = udp->source, check;
 	__u64 sum;
@@ -171,30 +187,28 @@ static __always_inline void bmc_reply_udp(struct bmc_work *w, const struct bmc_r
 	udp->check = check ? check : 0xffff;
 }
 
-/* The headers, from Ethernet to the frame. */
-__noinline int bmc_reply_headers(struct xdp_md *ctx, struct bmc_work *w, struct bmc_rx *rx)
+/* The headers, from Ethernet to the frame, where they are. The texts are there already. */
+static __always_inline void bmc_reply_headers(struct xdp_md *ctx, struct bmc_work *w,
+					      const struct bmc_rx *rx)
 {
-	__u32 len = sizeof(struct udphdr) + sizeof(struct mc_udp_frame);
-	struct ethhdr *eth;
-	__u64 head;
-	__u8 mac[6];
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 len = sizeof(struct udphdr) + sizeof(struct mc_udp_frame) + w->text_len;
+	__u64 l3 = bmc_rx_offset(rx->pkt.l3), l4 = bmc_rx_offset(rx->pkt.l4);
+	void *ip = data + l3;
+	struct {
+		struct udphdr udp;
+		struct mc_udp_frame frame;
+	} *head = data + l4;
 
-	if (!w || !rx)
-		return -1;
-	len += w->text_len;
-	eth = (struct ethhdr *)w->win.bytes;
-	__builtin_memcpy(mac, eth->h_dest, 6);
-	__builtin_memcpy(eth->h_dest, eth->h_source, 6);
-	__builtin_memcpy(eth->h_source, mac, 6);
+	if (data + sizeof(struct ethhdr) > end || ip + sizeof(struct ipv6hdr) > end ||
+	    (void *)(head + 1) > end)
+		return; /* cannot be: they were there, and a text is longer than what IPv6 has more */
+	bmc_reply_ethernet(data);
 	if (rx->pkt.family == 4)
-		bmc_reply_ipv4(w, rx, rx->pkt.l4 - rx->pkt.l3 + len);
+		bmc_reply_ipv4(ip, end, l4 - l3, l4 - l3 + len);
 	else
-		bmc_reply_ipv6(w, rx, len);
-	bmc_reply_udp(w, rx, len);
-	head = rx->payload + sizeof(struct mc_udp_frame);
-	if (!bmc_len_within(&head, BMC_HEAD_MAX))
-		return -1;
-	return (int)bpf_xdp_store_bytes(ctx, 0, w->win.bytes, head);
+		bmc_reply_ipv6(ip, len);
+	bmc_reply_udp(w, &head->udp, len);
 }
 
 /* Whether a packet of `l3_len` bytes may leave by the interface it came from. */
@@ -207,33 +221,60 @@ static __always_inline int bmc_reply_fits(struct xdp_md *ctx, __u32 l3_len, int 
 	return bpf_check_mtu(ctx, 0, &mtu, delta, 0) == 0;
 }
 
-/*
- * Makes room for `delta` more bytes: behind, or, where a driver leaves too little there (veth: what rounding left),
- * in front. 0 with *ret_front set; -1: there is none, nothing is changed.
- */
-static __always_inline int bmc_reply_grow(struct xdp_md *ctx, int delta, int *ret_front)
+/* What the packet begins with, headers and frame, into w->head, and back. 0 or -1. */
+static __always_inline int bmc_reply_head_load(struct xdp_md *ctx, struct bmc_work *w, __u64 len)
 {
-	*ret_front = 0;
-	if (!bpf_xdp_adjust_tail(ctx, delta))
-		return 0;
-	if (delta > BMC_HEADROOM || bpf_xdp_adjust_head(ctx, -delta))
+	if (!bmc_len_within(&len, BMC_HEAD_MAX))
 		return -1;
-	*ret_front = 1;
-	return 0;
+	return (int)bpf_xdp_load_bytes(ctx, 0, w->head, len);
 }
 
-/* Puts the request back as it was. */
-static __always_inline void bmc_reply_undo(struct xdp_md *ctx, struct bmc_work *w,
-					   const struct bmc_rx *rx, int grown, int front)
+static __always_inline int bmc_reply_head_store(struct xdp_md *ctx, struct bmc_work *w, __u64 len)
 {
-	__u64 saved = rx->saved;
+	if (!bmc_len_within(&len, BMC_HEAD_MAX))
+		return -1;
+	return (int)bpf_xdp_store_bytes(ctx, 0, w->head, len);
+}
+
+/*
+ * In front, where a driver leaves too little behind (veth: what rounding left): the `head` bytes of headers move to the
+ * new start.
+ */
+__noinline int bmc_reply_grow_front(struct xdp_md *ctx, struct bmc_work *w, __u32 head, int delta)
+{
+	if (!w || delta > BMC_HEADROOM || bmc_reply_head_load(ctx, w, head) ||
+	    bpf_xdp_adjust_head(ctx, -delta))
+		return -1;
+	return bmc_reply_head_store(ctx, w, head);
+}
+
+__noinline int bmc_reply_shrink_front(struct xdp_md *ctx, struct bmc_work *w, __u32 head, int delta)
+{
+	if (!w || bpf_xdp_adjust_head(ctx, delta))
+		return -1;
+	return bmc_reply_head_store(ctx, w, head);
+}
+
+/* Makes room for `delta` more bytes. 0 with *ret_front set; -1: there is none, nothing is changed. */
+static __always_inline int bmc_reply_grow(struct xdp_md *ctx, struct bmc_work *w, struct bmc_rx *rx,
+					  int delta, int *ret_front)
+{
+	*ret_front = bpf_xdp_adjust_tail(ctx, delta) != 0;
+	return *ret_front ? bmc_reply_grow_front(ctx, w, bmc_rx_head(rx), delta) : 0;
+}
+
+/* Puts the request back as it was: its headers have not been changed yet. */
+static __always_inline void bmc_reply_undo(struct xdp_md *ctx, struct bmc_work *w,
+					   struct bmc_rx *rx, int grown, int front)
+{
+	__u64 rest = rx->rest;
 
 	if (grown && front)
-		bpf_xdp_adjust_head(ctx, grown);
+		bmc_reply_shrink_front(ctx, w, bmc_rx_head(rx), grown);
 	else if (grown)
 		bpf_xdp_adjust_tail(ctx, -grown);
-	if (bmc_len_within(&saved, BMC_WINDOW))
-		bpf_xdp_store_bytes(ctx, 0, w->win.bytes, saved);
+	if (bmc_len_within(&rest, BMC_WINDOW))
+		bpf_xdp_store_bytes(ctx, rx->payload, w->win.bytes, rest);
 }
 
 static __always_inline void bmc_reply_count(struct bmc_stats *stats, const struct bmc_work *w)
@@ -260,11 +301,11 @@ static __always_inline enum bmc_verdict bmc_reply_write(struct xdp_md *ctx, stru
 	w->csum += bmc_sum_at(bmc_fold(0x4e45 + 0x0d44 + 0x0a), w->text_len);
 	w->text_len += BMC_TEXT_TAIL;
 	whole = rx->payload + sizeof(struct mc_udp_frame) + w->text_len;
-	delta = (int)whole - (int)rx->saved;
+	delta = (int)(sizeof(struct mc_udp_frame) + w->text_len) - (int)rx->rest;
 	if (w->text_len > BMC_TEXT_MAX || !bmc_reply_fits(ctx, whole - rx->pkt.l3, delta))
 		return bmc_pass(stats, BMC_STAT_PASS_LARGE);
 	grown = delta > 0 ? delta : 0;
-	if (grown && bmc_reply_grow(ctx, grown, &front))
+	if (grown && bmc_reply_grow(ctx, w, rx, grown, &front))
 		return bmc_pass(stats, BMC_STAT_PASS_LARGE);
 	if (bmc_reply_texts(ctx, w, rx->payload)) {
 		bmc_reply_undo(ctx, w, rx, grown, front);
@@ -287,20 +328,18 @@ static __always_inline enum bmc_verdict bmc_reply_request(struct xdp_md *ctx, st
 {
 	int r;
 
-	if (bmc_rx_load(ctx, w, rx))
-		return bmc_pass(stats, BMC_STAT_PASS_FORM);
-	r = rx->pkt.family == 4 ? bmc_rx_ipv4(w, &rx->pkt) : bmc_rx_ipv6(w, &rx->pkt);
+	r = rx->pkt.family == 4 ? bmc_rx_ipv4(ctx, w, &rx->pkt) : bmc_rx_ipv6(ctx, w, &rx->pkt);
 	if (r == BMC_RX_CHECKSUM)
 		return bmc_pass(stats, BMC_STAT_PASS_CHECKSUM);
-	if (r)
+	if (r || bmc_rx_load(ctx, w, rx))
 		return bmc_pass(stats, BMC_STAT_PASS_FORM);
 	if (bmc_rx_checksum(w, rx, udp))
 		return bmc_pass(stats, BMC_STAT_PASS_CHECKSUM);
-	w->end = rx->payload + rx->len;
+	w->end = rx->len;
 	w->now = bpf_ktime_get_coarse_ns(); /* a tenth of the exact clock's cost: see BMC_TICK_NS */
 	w->epoch = BMC_READ_ONCE(bmc_server_get(w->server)->epoch);
 	bmc_rmb();
-	r = bmc_get_parse(w, rx->payload + sizeof(struct mc_udp_frame));
+	r = bmc_get_parse(w, sizeof(struct mc_udp_frame));
 	if (r == BMC_KEY_FORM || (r == BMC_KEY_LAST && !w->n_got))
 		return bmc_pass(stats, BMC_STAT_PASS_FORM);
 	bmc_stats_plus(stats, BMC_STAT_GETS, 1);

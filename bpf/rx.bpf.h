@@ -10,7 +10,6 @@
 #define BMC_FRAME_MIN (sizeof(struct mc_udp_frame) + 6) /* a frame and "get k\n" */
 #define BMC_IP4_OPTIONS_MAX 40
 #define BMC_RX_CHECKSUM (-2)
-#define BMC_HEAD_MAX 104 /* Ethernet, two tags, the longest IPv4 header, UDP, frame: 98 */
 
 /* ---- one's complement arithmetic (RFC 1071), native order ---- */
 static __always_inline __u32 bmc_fold(__u64 sum)
@@ -34,41 +33,55 @@ struct bmc_rx {
 	struct bmc_pkt pkt;
 	__u32 payload; /* offset of the memcached frame */
 	__u32 len; /* its bytes, the frame included */
-	__u32 saved; /* bytes of the whole packet: it is kept in the window, to be parsed and to be put back */
+	__u32 rest; /* bytes from the frame to the packet's end: kept in the window, to be parsed and to be put back */
 };
 
-/*
- * A header that is in the window; `off` is below BMC_HEAD_MAX. Replies are built there too, and then stored at once.
- */
-static __always_inline void *bmc_head_at(struct bmc_work *w, __u64 off)
+/* Of headers and frame. */
+static __always_inline __u32 bmc_rx_head(const struct bmc_rx *rx)
 {
-	bmc_hide(off);
-	return &w->win.bytes[off & 127];
+	return rx->payload + sizeof(struct mc_udp_frame);
 }
 
-/* Options that have to do with the route are the stack's. Returns their sum; -1. */
-static __always_inline int bmc_rx_options(struct bmc_work *w, __u32 at, __u32 len)
+/* An offset of a header, bounded anew for the verifier, which forgets it in between. */
+static __always_inline __u64 bmc_rx_offset(__u64 offset)
 {
+	bmc_hide(offset);
+	return offset & 127;
+}
+
+/* Options that have to do with the route are the stack's. Returns the sum of all; -1. */
+__noinline int bmc_rx_options(struct xdp_md *ctx, struct bmc_work *w, __u32 at, __u32 len)
+{
+	__u64 n = len;
+
+	if (!w || !bmc_len_within(&n, BMC_IP4_OPTIONS_MAX) ||
+	    bpf_xdp_load_bytes(ctx, at, w->win.bytes, n))
+		return -1;
 	for (__u32 i = 0; i < BMC_IP4_OPTIONS_MAX; i++) {
-		__u8 byte = bmc_window8(&w->win, at + i);
+		__u8 byte = bmc_window8(&w->win, i);
 
 		if (i >= len)
 			break;
 		if (byte == 131 || byte == 137) /* loose and strict source route, RFC 791 */
 			return -1;
 	}
-	return (int)bmc_work_sum(w, at, len);
+	return (int)bmc_work_sum(w, 0, len);
 }
 
 /* The addresses, and the header's checksum. -1: not to be answered; BMC_RX_CHECKSUM. */
-static __always_inline int bmc_rx_ipv4(struct bmc_work *w, const struct bmc_pkt *pkt)
+static __always_inline int bmc_rx_ipv4(struct xdp_md *ctx, struct bmc_work *w,
+				       const struct bmc_pkt *pkt)
 {
-	struct iphdr *ip = bmc_head_at(w, pkt->l3);
-	__u32 *words = (__u32 *)ip, options = pkt->l4 - pkt->l3 - sizeof(*ip);
-	__u8 first = *(__u8 *)&ip->saddr;
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 options = pkt->l4 - pkt->l3 - sizeof(struct iphdr), *words, first;
+	struct iphdr *ip = data + bmc_rx_offset(pkt->l3);
 	int more = 0;
 	__u64 sum;
 
+	if ((void *)(ip + 1) > end)
+		return -1;
+	words = (__u32 *)ip;
+	first = ip->saddr & 0xff;
 	if (first == 0 || first == 127 || first >= 224 || ip->saddr == ip->daddr)
 		return -1;
 	sum = (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
@@ -76,18 +89,24 @@ static __always_inline int bmc_rx_ipv4(struct bmc_work *w, const struct bmc_pkt 
 	*(__u64 *)(w->addr + 8) = 0xffff0000 | (__u64)ip->daddr << 32;
 	w->ip_sum = bmc_fold((__u64)ip->saddr + ip->daddr + bpf_htons(IPPROTO_UDP));
 	if (options)
-		more = bmc_rx_options(w, pkt->l3 + sizeof(*ip), options);
+		more = bmc_rx_options(ctx, w, pkt->l3 + sizeof(*ip), options);
 	if (more < 0)
 		return -1;
 	return bmc_fold(sum + (__u32)more) == 0xffff ? 0 : BMC_RX_CHECKSUM;
 }
 
-static __always_inline int bmc_rx_ipv6(struct bmc_work *w, const struct bmc_pkt *pkt)
+static __always_inline int bmc_rx_ipv6(struct xdp_md *ctx, struct bmc_work *w,
+				       const struct bmc_pkt *pkt)
 {
-	struct ipv6hdr *ip = bmc_head_at(w, pkt->l3);
-	__u64 *src = (__u64 *)&ip->saddr, *dst = (__u64 *)&ip->daddr, sum;
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct ipv6hdr *ip = data + bmc_rx_offset(pkt->l3);
+	__u64 src[2], dst[2], sum;
 
-	if (*(__u8 *)src == 0xff || (!src[0] && (!src[1] || src[1] == bpf_cpu_to_be64(1))))
+	if ((void *)(ip + 1) > end)
+		return -1;
+	__builtin_memcpy(src, &ip->saddr, 16);
+	__builtin_memcpy(dst, &ip->daddr, 16);
+	if ((src[0] & 0xff) == 0xff || (!src[0] && (!src[1] || src[1] == bpf_cpu_to_be64(1))))
 		return -1;
 	if (src[0] == dst[0] && src[1] == dst[1])
 		return -1;
@@ -100,15 +119,15 @@ static __always_inline int bmc_rx_ipv6(struct bmc_work *w, const struct bmc_pkt 
 	return 0;
 }
 
-/* The window gets the packet. */
+/* The window gets the packet from its frame on. */
 static __always_inline int bmc_rx_load(struct xdp_md *ctx, struct bmc_work *w,
 				       const struct bmc_rx *rx)
 {
-	__u64 saved = rx->saved;
+	__u64 rest = rx->rest;
 
-	if (!bmc_len_within(&saved, BMC_WINDOW))
+	if (!bmc_len_within(&rest, BMC_WINDOW))
 		return -1;
-	return (int)bpf_xdp_load_bytes(ctx, 0, w->win.bytes, saved);
+	return (int)bpf_xdp_load_bytes(ctx, rx->payload, w->win.bytes, rest);
 }
 
 /*
@@ -126,7 +145,7 @@ static __always_inline int bmc_rx_checksum(struct bmc_work *w, const struct bmc_
 	if (udp->check == bmc_fold((__u64)w->ip_sum + udp->len))
 		return 0;
 	sum = (__u64)w->ip_sum + udp->len + udp->len + udp->source + udp->dest + udp->check;
-	sum += bmc_work_sum(w, rx->payload, rx->len);
+	sum += bmc_work_sum(w, 0, rx->len);
 	return bmc_fold(sum) == 0xffff ? 0 : -1;
 }
 
@@ -165,10 +184,10 @@ static __always_inline int bmc_rx_parse(struct xdp_md *ctx, struct bmc_rx *rx, s
 	rx->len = bpf_ntohs(udp->len) - sizeof(*udp);
 	whole = (__u64)(end - data);
 	bmc_hide(whole); /* else the compiler subtracts pointers in 32 bits, which is refused */
-	rx->saved = (__u32)whole;
+	rx->rest = (__u32)whole - rx->payload;
 	if (bpf_ntohs(udp->len) != rx->pkt.l4_len || rx->pkt.l4_len < sizeof(*udp) + BMC_FRAME_MIN)
 		return -1;
-	if (rx->payload + rx->len > rx->saved || !udp->source || head->frame.total != bpf_htons(1))
+	if (rx->len > rx->rest || !udp->source || head->frame.total != bpf_htons(1))
 		return -1;
 	if (head->text[0] != 'g' && head->text[0] != ' ')
 		return -1;

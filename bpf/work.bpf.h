@@ -11,6 +11,8 @@ enum bmc_work_user { BMC_WORK_XDP, BMC_WORK_FILL, BMC_WORK_INGRESS, BMC_WORK_USE
 
 #define BMC_FLIGHTS 4 /* writes in flight that a bucket knows; the last one for UDP writes */
 
+#define BMC_HEAD_MAX 104 /* Ethernet, two tags, the longest IPv4 header, UDP, frame: 98 */
+
 /* A key that was asked for, and what was found. */
 struct bmc_got {
 	struct mc_key key;
@@ -61,6 +63,7 @@ struct bmc_work {
 	__u64 now;
 	__u64 epoch;
 	__u8 addr[16]; /* the local address */
+	__u8 head[BMC_HEAD_MAX]; /* of a packet that grew to the front: what it began with */
 	struct mc_request req;
 	struct mc_key key;
 	/* a fill: the bucket's writes in flight as they were looked at */

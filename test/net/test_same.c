@@ -179,6 +179,21 @@ static void same_answers_for_values_of_1300_bytes(void **state)
 	same_all_commands(*state, 1300);
 }
 
+/* Up to what veth leaves room for: behind the packet, then in front of it; beyond, memcached answers. */
+static void same_answers_whatever_way_a_packet_grows(void **state)
+{
+	struct pair *p = *state;
+	long long before = world_stat(p->w, "hits"), large = world_stat(p->w, "pass_large");
+
+	for (size_t len = 0; len <= 400; len += 8) {
+		same_value(p, len, (unsigned char)('a' + len % 26));
+		same_store(p, "set", "");
+		same_get(p, "get k\r\n");
+	}
+	assert_true(world_stat(p->w, "hits") - before > 51);
+	assert_true(world_stat(p->w, "pass_large") > large);
+}
+
 static void same_answers_for_append_and_prepend(void **state)
 {
 	struct pair *p = *state;
@@ -287,6 +302,7 @@ static const struct CMUnitTest tests[] = {
 	SAME_TEST(same_answers_for_values_of_100_bytes),
 	SAME_TEST(same_answers_for_values_of_1000_bytes),
 	SAME_TEST(same_answers_for_values_of_1300_bytes),
+	SAME_TEST(same_answers_whatever_way_a_packet_grows),
 	SAME_TEST(same_answers_for_append_and_prepend),
 	SAME_TEST(same_answers_for_incr_and_decr),
 	SAME_TEST(same_answers_for_requests_of_every_form),
