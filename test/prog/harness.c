@@ -17,6 +17,8 @@
 #define VERDICT_XDP_TX 3
 #define VERDICT_TC_UNSPEC 0xffffffffU
 
+uint64_t harness_mutants;
+
 int harness_configure(struct bmc_bpf *skel, uint64_t max_age_ns, uint32_t test, uint32_t n_buckets)
 {
 	struct bmc_config *config = (struct bmc_config *)&skel->rodata->bmc_config;
@@ -32,6 +34,7 @@ int harness_configure(struct bmc_bpf *skel, uint64_t max_age_ns, uint32_t test, 
 	config->max_age_ns = max_age_ns;
 	config->tag = HARNESS_TAG;
 	config->test = test;
+	config->mutants = harness_mutants;
 	err = bpf_map__set_max_entries(skel->maps.bmc_buckets, n_buckets);
 
 	if (!err)

@@ -40,6 +40,9 @@ struct run {
 	uint32_t mark;
 };
 
+/* enum bmc_mutant, a bit each, for what is opened from now on; 0 unless a test says so. */
+extern uint64_t harness_mutants;
+
 /* What `start` sets between open and load. 0 or -errno. */
 int harness_configure(struct bmc_bpf *skel, uint64_t max_age_ns, uint32_t test, uint32_t n_buckets);
 
