@@ -8,12 +8,13 @@
 #include "mc_hash.h"
 
 #define MET_MAX 8
+#define MET_BITS                                                                                   \
+	0x3ffffU /* of the hash: tag and group of slots, all that a bucket compares beside the key */
 
 static struct harness h;
 static char keys[MET_MAX][16]; /* all of one tag */
 
-/* The bits of the hash that a bucket compares. */
-static uint16_t tag_of(const char *key)
+static uint32_t tag_of(const char *key)
 {
 	const uint64_t words[2] = HARNESS_SEED;
 	const struct mc_seed seed = { words[0], words[1] };
@@ -21,18 +22,18 @@ static uint16_t tag_of(const char *key)
 	struct mc_key found;
 
 	snprintf((char *)win.bytes, 64, "%s ", key);
-	return mc_key_scan(&win, 0, &seed, &found) ? 0 : (uint16_t)found.hash;
+	return mc_key_scan(&win, 0, &seed, &found) ? 0 : (uint32_t)found.hash & MET_BITS;
 }
 
 /* Keys of one tag; all the others begin with the first one. */
 static int find_keys(void)
 {
-	uint16_t tag;
+	uint32_t tag;
 	int n = 1;
 
 	snprintf(keys[0], sizeof(keys[0]), "p");
 	tag = tag_of(keys[0]);
-	for (unsigned int i = 0; n < MET_MAX && i < 65536 * MET_MAX * 4; i++) {
+	for (unsigned int i = 0; n < MET_MAX && i < MET_BITS * MET_MAX * 4; i++) {
 		snprintf(keys[n], sizeof(keys[n]), "p%07u", i);
 		if (tag_of(keys[n]) == tag)
 			n++;

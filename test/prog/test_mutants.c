@@ -14,6 +14,7 @@
 
 #define RACE_SECONDS 10.0
 #define RACE_RIGHT_SECONDS 1.0
+#define MET_BITS 0x3ffffU /* of the hash: tag and group of slots */
 #define AGE_NS 20000000ULL
 
 static struct harness h;
@@ -95,7 +96,7 @@ static int filled_from_gets(int guarded)
 	return is_cached("unique", &at);
 }
 
-static uint16_t tag_of(const char *key)
+static uint32_t tag_of(const char *key)
 {
 	const uint64_t words[2] = HARNESS_SEED;
 	const struct mc_seed seed = { words[0], words[1] };
@@ -103,10 +104,10 @@ static uint16_t tag_of(const char *key)
 	struct mc_key found;
 
 	snprintf((char *)win.bytes, 64, "%s ", key);
-	return mc_key_scan(&win, 0, &seed, &found) ? 0 : (uint16_t)found.hash;
+	return mc_key_scan(&win, 0, &seed, &found) ? 0 : (uint32_t)found.hash & MET_BITS;
 }
 
-/* One bucket has two keys of one length and tag. */
+/* One bucket has two keys of one length, tag and group. */
 static int another_keys_item(int guarded)
 {
 	const struct pkt at = { .family = 4 };
@@ -116,7 +117,7 @@ static int another_keys_item(int guarded)
 	harness_close(&h);
 	assert_int_equal(harness_open_buckets(&h, 1), 0);
 	fill("p0000000");
-	for (unsigned int i = 1; i < 1U << 20; i++) {
+	for (unsigned int i = 1; i < 16 * MET_BITS; i++) {
 		snprintf(key, sizeof(key), "p%07u", i);
 		if (tag_of(key) == tag_of("p0000000"))
 			return is_cached(key, &at);
