@@ -19,14 +19,15 @@
 /* A write by the request in w->req. Silent ones have the ordinal of the next answering command. */
 static __always_inline void bmc_conn_write(struct bmc_work *w, struct bmc_conn *conn)
 {
+	__u32 ord = conn->cmd + (w->req.silent && bmc_mutant(BMC_MUT_SILENT_AT_ONCE) ? 0 : 1);
 	int seen;
 
 	w->n_writes++;
 	if (w->req.any) {
-		bmc_unknown(conn, BMC_HOLD_ORD | (conn->cmd + 1));
+		bmc_unknown(conn, BMC_HOLD_ORD | ord);
 		return;
 	}
-	seen = bmc_write_seen(conn, w->req.key.hash, conn->cmd + 1);
+	seen = bmc_write_seen(conn, w->req.key.hash, ord);
 	w->n_invalidated += seen & BMC_SEEN_ITEM;
 	if (seen & BMC_SEEN_HELD)
 		bmc_stats_count(BMC_STAT_OVERFLOWS);

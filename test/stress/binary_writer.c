@@ -40,7 +40,7 @@ struct request {
 struct binary {
 	struct link link;
 	struct text out;
-	struct request sent[BINARY_BURST + 2];
+	struct request sent[BINARY_BURST + 2]; /* and a flush, and a no-op */
 	int n;
 };
 
@@ -112,8 +112,6 @@ static void binary_burst(struct binary *b)
 		binary_add(b, OP_FLUSH);
 	for (int i = 0; i < n; i++)
 		binary_add(b, opcodes[roll(a, sizeof(opcodes))]);
-	if (b->n > BINARY_BURST)
-		b->n = BINARY_BURST;
 	binary_add(b, OP_NOOP);
 }
 
