@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The benchmark's frame. A measure compares its arms (with and without bmc, say) in its cases (one connection, sixty-four…),
+ * and gives some metrics of each. The runner takes the arms in turn, round after round; what comes out are the
+ * values of all rounds, and the measure's targets say what they should be.
+ *
+ * Functions return 0, or -1 with everything said on stderr, unless they say otherwise.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stddef.h>
+
+#define BENCH_METRICS_MAX 8
+#define BENCH_CASES_MAX 32
+#define BENCH_ARMS_MAX 8
+#define BENCH_ROUNDS_MAX 99
+#define BENCH_COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+struct bench_place;
+
+struct bench_options {
+	int rounds;
+	double seconds; /* of one case in one arm */
+};
+
+struct bench_metric {
+	const char *name;
+	const char *unit;
+};
+
+enum bench_bound { BENCH_AT_MOST, BENCH_AT_LEAST };
+
+/* What the median over the rounds of `metric` of `arm`, or of its ratio to another arm's, should be. */
+struct bench_target {
+	const char *cases; /* the names of the cases, as by glob(7) */
+	const char *metric;
+	const char *arm;
+	const char *over; /* the other arm; NULL: the figure itself */
+	enum bench_bound bound;
+	double limit;
+	const char *over_case; /* NULL: the same case */
+	const char *why; /* for people: what the target is about */
+};
+
+/* What a measure's functions are given. */
+struct bench_run {
+	const struct bench_options *options;
+	struct bench_place *place;
+	void *state; /* the measure's own, from setup() to teardown() */
+	int arm, at; /* the case's index */
+};
+
+struct bench_measure {
+	const char *name;
+	const char *what;
+	const char *arms[BENCH_ARMS_MAX + 1]; /* NULL ends the lists */
+	const char *cases[BENCH_CASES_MAX + 1];
+	struct bench_metric metrics[BENCH_METRICS_MAX + 1];
+	const struct bench_target *targets; /* the last one has no metric */
+	/* Once; teardown() also after a setup() that failed half-way. NULL: nothing to do. */
+	int (*setup)(struct bench_run *run);
+	void (*teardown)(struct bench_run *run);
+	/* Once in each round for each arm; leave() also after an enter() that failed. NULL: nothing to do. */
+	int (*enter)(struct bench_run *run);
+	int (*leave)(struct bench_run *run);
+	/* One case of the arm: fills a value for each metric; NAN: there is none. */
+	int (*run)(struct bench_run *run, double *ret_values);
+};
+
+/* The registry: all measures, a NULL at the end. */
+extern const struct bench_measure *const bench_measures[];
+
+/* "bmc-bench: ..." on stderr. -> -1 */
+int bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Set by SIGINT and SIGTERM: loads end, everything is taken down. */
+extern volatile int bench_interrupted;
+
+#endif

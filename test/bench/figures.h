@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* The outcome of a measure: one model, from which text, JSON and pictures are made. */
+#ifndef BENCH_FIGURES_H
+#define BENCH_FIGURES_H
+
+#include "bench.h"
+
+struct bench_summary {
+	int n; /* values; 0: there are none, and the rest is NAN */
+	double median, low, high; /* low and high: the quartiles */
+};
+
+/* The values of a measure's rounds: cases x arms x metrics x rounds. */
+struct bench_figures {
+	const struct bench_measure *measure;
+	int n_arms, n_cases, n_metrics, n_rounds;
+	double *values; /* NAN where there is none */
+};
+
+struct bench_verdict {
+	const struct bench_target *target;
+	int at; /* the case */
+	struct bench_summary summary; /* of the figure or the ratio */
+	int is_met; /* 1, 0; -1: there is no figure */
+};
+
+int bench_figures_init(struct bench_figures *f, const struct bench_measure *measure, int rounds);
+void bench_figures_free(struct bench_figures *f);
+double *bench_figures_at(const struct bench_figures *f, int at, int arm, int metric, int round);
+
+void bench_summarize(const double *values, int n, struct bench_summary *ret);
+void bench_figures_summary(const struct bench_figures *f, int at, int arm, int metric,
+			   struct bench_summary *ret);
+
+/* Calls fn for each target and each case that it names; ratios are taken within each round. */
+void bench_figures_judge(const struct bench_figures *f,
+			 void (*fn)(const struct bench_verdict *verdict, void *arg), void *arg);
+
+#endif

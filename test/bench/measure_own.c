@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* The watch's own time for a command, by the kernel's statistics; only memcached's sockets are watched. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "measures.h"
+#include "place.h"
+#include "prog_time.h"
+#include "server.h"
+#include "watch.h"
+
+#define MEMCACHED_OPTIONS "-t 1 -m 256 -c 1024"
+
+struct own {
+	struct bench_server server;
+	struct bench_prog_time time;
+	int is_up;
+};
+
+static int own_setup(struct bench_run *run)
+{
+	struct own *o = calloc(1, sizeof(*o));
+
+	run->state = o;
+	if (!o)
+		return bench_fail("no memory");
+	o->time = (struct bench_prog_time){ .stats = -1, .ingress = -1, .egress = -1 };
+	if (bench_server_start(&o->server, run->place, NULL, MEMCACHED_OPTIONS))
+		return -1;
+	o->is_up = 1;
+	if (bench_bmc_start(run->place, run->place->server_cgroup, "--mode skb --memory 64M"))
+		return -1;
+	return bench_prog_time_start(&o->time, run->place->server_cgroup);
+}
+
+static void own_teardown(struct bench_run *run)
+{
+	struct own *o = run->state;
+
+	if (!o)
+		return;
+	bench_prog_time_stop(&o->time);
+	if (o->is_up)
+		bench_bmc_stop(run->place);
+	bench_server_stop(&o->server);
+	free(o);
+}
+
+static int own_run(struct bench_run *run, double *ret_values)
+{
+	struct own *o = run->state;
+	struct bench_prog_raw before, after;
+	struct bench_prog_counts counts;
+	struct bench_tcp_job job;
+	struct bench_load load;
+
+	bench_watch_case(run->at, &job);
+	job.net = run->place->server;
+	job.address = "127.0.0.1";
+	job.seconds = run->options->seconds;
+	job.server = o->server.pid;
+	if (bench_prog_time_read(&o->time, &before) || bench_tcp_load(run->place, &job, &load) ||
+	    bench_prog_time_read(&o->time, &after))
+		return -1;
+	bench_prog_time_between(&before, &after, &counts);
+	ret_values[0] = counts.ingress.ns / load.all_ops;
+	ret_values[1] = counts.egress.ns / load.all_ops;
+	ret_values[2] = ret_values[0] + ret_values[1];
+	ret_values[3] = counts.ingress.runs / load.all_ops;
+	ret_values[4] = counts.egress.runs / load.all_ops;
+	ret_values[5] = counts.empty_ns;
+	return 0;
+}
+
+static const struct bench_target targets[] = {
+	{ "?et 32 B*", "both", "bmc", NULL, BENCH_AT_MOST, 400, .why = "a lone command" },
+	{ "50 sets*", "both", "bmc", NULL, BENCH_AT_MOST, 200, .why = "a pipelined command" },
+	{},
+};
+
+const struct bench_measure bench_watch_own = {
+	.name = "watch-own",
+	.what = "the watch's own time for a command, over loopback, by the kernel's statistics",
+	.arms = { "bmc" },
+	.cases = BENCH_WATCH_CASES,
+	.metrics = { { "ingress", "ns/op" },
+		     { "egress", "ns/op" },
+		     { "both", "ns/op" },
+		     { "in", "runs/op" },
+		     { "out", "runs/op" },
+		     { "empty", "ns/run" } },
+	.targets = targets,
+	.setup = own_setup,
+	.teardown = own_teardown,
+	.run = own_run,
+};

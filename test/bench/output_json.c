@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include <json-c/json.h>
+#include <math.h>
+#include <string.h>
+
+#include "output.h"
+
+static void put(struct json_object *o, const char *name, struct json_object *value)
+{
+	json_object_object_add(o, name, value);
+}
+
+static void put_text(struct json_object *o, const char *name, const char *text)
+{
+	put(o, name, text ? json_object_new_string(text) : NULL);
+}
+
+/* JSON has no NAN: null. */
+static struct json_object *number(double value)
+{
+	return isnan(value) ? NULL : json_object_new_double(value);
+}
+
+static void put_summary(struct json_object *o, const struct bench_summary *s)
+{
+	put(o, "median", number(s->median));
+	put(o, "low", number(s->low));
+	put(o, "high", number(s->high));
+}
+
+static struct json_object *figure(const struct bench_figures *f, int at, int arm, int metric)
+{
+	struct json_object *o = json_object_new_object(), *rounds = json_object_new_array();
+	struct bench_summary s;
+
+	bench_figures_summary(f, at, arm, metric, &s);
+	put_text(o, "case", f->measure->cases[at]);
+	put_text(o, "arm", f->measure->arms[arm]);
+	put_text(o, "metric", f->measure->metrics[metric].name);
+	put_text(o, "unit", f->measure->metrics[metric].unit);
+	put_summary(o, &s);
+	for (int i = 0; i < f->n_rounds; i++)
+		json_object_array_add(rounds, number(*bench_figures_at(f, at, arm, metric, i)));
+	put(o, "rounds", rounds);
+	return o;
+}
+
+struct judging {
+	const struct bench_figures *f;
+	struct json_object *list;
+};
+
+static void add_verdict(const struct bench_verdict *v, void *arg)
+{
+	struct judging *j = arg;
+	struct json_object *o = json_object_new_object();
+
+	put_text(o, "case", j->f->measure->cases[v->at]);
+	put_text(o, "metric", v->target->metric);
+	put_text(o, "arm", v->target->arm);
+	put_text(o, "over", v->target->over);
+	put_text(o, "over_case", v->target->over_case);
+	put_text(o, "why", v->target->why);
+	put_text(o, "bound", v->target->bound == BENCH_AT_MOST ? "at most" : "at least");
+	put(o, "limit", number(v->target->limit));
+	put_summary(o, &v->summary);
+	put(o, "met", v->is_met < 0 ? NULL : json_object_new_boolean(v->is_met));
+	json_object_array_add(j->list, o);
+}
+
+struct json_object *bench_figures_json(const struct bench_figures *f)
+{
+	struct json_object *o = json_object_new_object(), *figures = json_object_new_array();
+	struct judging j = { .f = f, .list = json_object_new_array() };
+
+	put_text(o, "measure", f->measure->name);
+	put_text(o, "what", f->measure->what);
+	for (int at = 0; at < f->n_cases; at++) {
+		for (int arm = 0; arm < f->n_arms; arm++) {
+			for (int m = 0; m < f->n_metrics; m++)
+				json_object_array_add(figures, figure(f, at, arm, m));
+		}
+	}
+	put(o, "figures", figures);
+	bench_figures_judge(f, add_verdict, &j);
+	put(o, "targets", j.list);
+	return o;
+}

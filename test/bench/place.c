@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "child.h"
+
+#define SH_SECONDS 20
+
+/* A new namespace without a name, with its loopback up. -> fd, or -1 */
+static int make_net(const struct bench_place *p)
+{
+	struct bench_where where = BENCH_HERE;
+	int fd;
+
+	if (unshare(CLONE_NEWNET))
+		return bench_fail("cannot make a network namespace: %s", strerror(errno));
+	fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (setns(p->home, CLONE_NEWNET) || fd < 0)
+		return bench_fail("cannot leave the network namespace: %s", strerror(errno));
+	where.net = fd;
+	if (bench_child_sh(&where, SH_SECONDS, "ip link set lo up")) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int make_wire(const struct bench_place *p)
+{
+	struct bench_where server = BENCH_HERE, client = BENCH_HERE;
+
+	server.net = p->server;
+	client.net = p->client;
+	if (bench_child_sh(&server, SH_SECONDS,
+			   "ip link add %s type veth peer name %s && ip link set %s netns "
+			   "/proc/%d/fd/%d && "
+			   "ip addr add %s/24 dev %s && ip link set %s up",
+			   BENCH_SERVER_IF, BENCH_CLIENT_IF, BENCH_CLIENT_IF, getpid(), p->client,
+			   BENCH_SERVER_IP, BENCH_SERVER_IF, BENCH_SERVER_IF))
+		return -1;
+	return bench_child_sh(&client, SH_SECONDS, "ip addr add %s/24 dev %s && ip link set %s up",
+			      BENCH_CLIENT_IP, BENCH_CLIENT_IF, BENCH_CLIENT_IF);
+}
+
+/* ---- cgroups ---- */
+
+int bench_cgroup_enter(const char *cgroup)
+{
+	char path[PATH_MAX + 16];
+	int fd, err;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = write(fd, "0", 1) == 1 ? 0 : -errno;
+	close(fd);
+	return err;
+}
+
+/* Where cgroup2 is mounted: a line of /proc/self/mountinfo, see proc(5). */
+static int find_cgroup2(char *ret, size_t size)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	char line[4096], mount[256];
+	int err = -1;
+
+	while (file && err && fgets(line, sizeof(line), file)) {
+		if (!strstr(line, " - cgroup2 ") ||
+		    sscanf(line, "%*d %*d %*s %*s %255s", mount) != 1)
+			continue;
+		snprintf(ret, size, "%s", mount);
+		err = 0;
+	}
+	if (file)
+		fclose(file);
+	return err ? bench_fail("cgroup2 is mounted nowhere") : 0;
+}
+
+/* This process's folder below `root`. */
+static void find_own_cgroup(const char *root, char *ret, size_t size)
+{
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[PATH_MAX];
+
+	snprintf(ret, size, "%s", root);
+	while (file && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = 0;
+		if (!strncmp(line, "0::", 3))
+			snprintf(ret, size, "%.2000s%.2000s", root, line + 3);
+	}
+	if (file)
+		fclose(file);
+}
+
+static int make_cgroups(struct bench_place *p)
+{
+	char root[256];
+	int err;
+
+	if (find_cgroup2(root, sizeof(root)))
+		return -1;
+	find_own_cgroup(root, p->home_cgroup, sizeof(p->home_cgroup));
+	snprintf(p->cgroup, sizeof(p->cgroup), "%s/bmc-bench-%d", root, getpid());
+	snprintf(p->server_cgroup, sizeof(p->server_cgroup), "%.2000s/server", p->cgroup);
+	snprintf(p->client_cgroup, sizeof(p->client_cgroup), "%.2000s/client", p->cgroup);
+	if (mkdir(p->cgroup, 0755) || mkdir(p->server_cgroup, 0755) ||
+	    mkdir(p->client_cgroup, 0755))
+		return bench_fail("cannot make cgroups in '%s': %s", p->cgroup, strerror(errno));
+	err = bench_cgroup_enter(p->client_cgroup);
+	return err ? bench_fail("cannot enter '%s': %s", p->client_cgroup, strerror(-err)) : 0;
+}
+
+static void remove_cgroups(struct bench_place *p)
+{
+	int err = p->home_cgroup[0] ? bench_cgroup_enter(p->home_cgroup) : 0;
+
+	if (err)
+		bench_fail("cannot go back to '%s': %s", p->home_cgroup, strerror(-err));
+	if (p->cgroup[0]) {
+		rmdir(p->server_cgroup);
+		rmdir(p->client_cgroup);
+		if (rmdir(p->cgroup) && errno != ENOENT)
+			bench_fail("cannot remove '%s': %s", p->cgroup, strerror(errno));
+	}
+}
+
+/* ---- all of it ---- */
+
+int bench_place_make(struct bench_place *p)
+{
+	*p = (struct bench_place){ .home = -1, .server = -1, .client = -1 };
+	p->home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (p->home < 0)
+		return bench_fail("cannot open /proc/self/ns/net: %s", strerror(errno));
+	p->server = make_net(p);
+	p->client = p->server < 0 ? -1 : make_net(p);
+	if (p->client < 0 || make_wire(p))
+		return -1;
+	return make_cgroups(p);
+}
+
+void bench_place_remove(struct bench_place *p)
+{
+	const int fds[] = { p->client, p->server, p->home };
+
+	bench_pin(-1);
+	remove_cgroups(p);
+	for (size_t i = 0; i < BENCH_COUNT(fds); i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+}
+
+int bench_place_socket(const struct bench_place *p, int net, int family, int type)
+{
+	int fd, err;
+
+	if (setns(net, CLONE_NEWNET))
+		return bench_fail("cannot enter the network namespace: %s", strerror(errno));
+	fd = socket(family, type | SOCK_CLOEXEC, 0);
+	err = errno;
+	if (setns(p->home, CLONE_NEWNET))
+		abort(); /* nothing that follows would be where it should */
+	return fd < 0 ? bench_fail("cannot make a socket: %s", strerror(err)) : fd;
+}

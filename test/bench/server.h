@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* The peers: memcached in the server's namespace, cgroup and CPU, and bmc beside it. */
+#ifndef BENCH_SERVER_H
+#define BENCH_SERVER_H
+
+#include <sys/types.h>
+
+struct bench_place;
+
+#define BENCH_PORT 11211
+
+struct bench_server {
+	pid_t pid; /* 0: not running */
+};
+
+/* `program -p -U <options>`, options by words; returns when it answers. NULL: memcached. */
+int bench_server_start(struct bench_server *s, const struct bench_place *p, const char *program,
+		       const char *options);
+void bench_server_stop(struct bench_server *s);
+
+/* The name of the benchmark's own instance of bmc. */
+const char *bench_bmc_name(void);
+/* bmcctl start on the server's interface, watching `cgroup`, with more options; and stop. */
+int bench_bmc_start(const struct bench_place *p, const char *cgroup, const char *options);
+int bench_bmc_stop(const struct bench_place *p);
+
+#endif

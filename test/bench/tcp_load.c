@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "tcp_load.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "child.h"
+#include "place.h"
+#include "server.h"
+
+#define KEY_LEN 16
+#define LINE_MAX_LEN 64 /* a command or answer line of ours */
+#define ANSWER_SECONDS 2
+#define EVENTS 64
+#define RECEIVE 65536
+
+struct connection {
+	int fd;
+	char *request;
+	size_t request_len;
+	char *answer; /* that must come */
+	size_t answer_len;
+	size_t got; /* bytes of it */
+};
+
+struct loop {
+	const struct bench_tcp_job *job;
+	struct connection *connections;
+	int epoll;
+	char *buffer;
+	double ops;
+};
+
+/* ---- what is sent, and what must come ---- */
+
+static size_t add_value(char *to, const struct bench_tcp_job *job)
+{
+	memset(to, 'v', job->value);
+	memcpy(to + job->value, "\r\n", 2);
+	return job->value + 2;
+}
+
+static size_t add_set(char *to, const char *key, const struct bench_tcp_job *job)
+{
+	size_t n = (size_t)sprintf(to, "set %s 0 0 %zu\r\n", key, job->value);
+
+	return n + add_value(to + n, job);
+}
+
+static size_t add_hit(char *to, const char *key, const struct bench_tcp_job *job)
+{
+	size_t n = (size_t)sprintf(to, "VALUE %s 0 %zu\r\n", key, job->value);
+
+	n += add_value(to + n, job);
+	return n + (size_t)sprintf(to + n, "END\r\n");
+}
+
+static int make_texts(struct connection *c, int index, const struct bench_tcp_job *job)
+{
+	size_t room = (size_t)job->depth * (job->value + 2 * LINE_MAX_LEN);
+
+	c->request = malloc(room);
+	c->answer = malloc(room);
+	if (!c->request || !c->answer)
+		return bench_fail("no memory for a connection");
+	for (int i = 0; i < job->depth; i++) {
+		char key[2 * KEY_LEN];
+
+		snprintf(key, sizeof(key), "key-%06d-%05d", index, i);
+		if (job->op == BENCH_SET) {
+			c->request_len += add_set(c->request + c->request_len, key, job);
+			c->answer_len += (size_t)sprintf(c->answer + c->answer_len, "STORED\r\n");
+		} else {
+			c->request_len +=
+				(size_t)sprintf(c->request + c->request_len, "get %s\r\n", key);
+			c->answer_len += add_hit(c->answer + c->answer_len, key, job);
+		}
+	}
+	return 0;
+}
+
+/* ---- connections ---- */
+
+static int send_all(const struct connection *c, const char *bytes, size_t len)
+{
+	while (len) {
+		ssize_t n = send(c->fd, bytes, len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return bench_fail("sending to memcached: %s", strerror(errno));
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* The items that the gets ask for are there. */
+static int store_values(const struct connection *c, int index, const struct bench_tcp_job *job)
+{
+	struct bench_tcp_job set = *job;
+	struct connection copy = { .fd = c->fd };
+	char line[16];
+	int err;
+
+	if (job->op == BENCH_SET)
+		return 0;
+	set.op = BENCH_SET;
+	err = make_texts(&copy, index, &set);
+	if (!err)
+		err = send_all(&copy, copy.request, copy.request_len);
+	for (int i = 0; !err && i < job->depth; i++) {
+		if (recv(c->fd, line, 8, MSG_WAITALL) != 8 || memcmp(line, "STORED\r\n", 8))
+			err = bench_fail("memcached does not store the values");
+	}
+	free(copy.request);
+	free(copy.answer);
+	return err;
+}
+
+static int open_connection(const struct bench_place *p, struct loop *l, int index)
+{
+	const struct timeval limit = { .tv_sec = ANSWER_SECONDS };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(BENCH_PORT) };
+	struct connection *c = &l->connections[index];
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
+	const int one = 1;
+
+	c->fd = bench_place_socket(p, l->job->net, AF_INET, SOCK_STREAM);
+	if (c->fd < 0)
+		return -1;
+	inet_pton(AF_INET, l->job->address, &to.sin_addr);
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	if (connect(c->fd, (struct sockaddr *)&to, sizeof(to)))
+		return bench_fail("cannot connect to %s: %s", l->job->address, strerror(errno));
+	if (store_values(c, index, l->job) || make_texts(c, index, l->job))
+		return -1;
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &event))
+		return bench_fail("epoll: %s", strerror(errno));
+	return send_all(c, c->request, c->request_len);
+}
+
+static int loop_open(const struct bench_place *p, struct loop *l)
+{
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	l->buffer = malloc(RECEIVE);
+	l->connections = calloc((size_t)l->job->connections, sizeof(*l->connections));
+	if (l->epoll < 0 || !l->buffer || !l->connections)
+		return bench_fail("no memory for %d connections", l->job->connections);
+	for (int i = 0; i < l->job->connections; i++)
+		l->connections[i].fd = -1;
+	for (int i = 0; i < l->job->connections; i++) {
+		if (open_connection(p, l, i))
+			return -1;
+	}
+	return 0;
+}
+
+static void loop_close(struct loop *l)
+{
+	for (int i = 0; l->connections && i < l->job->connections; i++) {
+		if (l->connections[i].fd >= 0)
+			close(l->connections[i].fd);
+		free(l->connections[i].request);
+		free(l->connections[i].answer);
+	}
+	free(l->connections);
+	free(l->buffer);
+	if (l->epoll >= 0)
+		close(l->epoll);
+}
+
+/* ---- the loop ---- */
+
+static int connection_ready(struct loop *l, struct connection *c)
+{
+	ssize_t n = recv(c->fd, l->buffer, RECEIVE, MSG_DONTWAIT);
+
+	if (n <= 0)
+		return n < 0 && errno == EAGAIN ? 0 : bench_fail("memcached closed a connection");
+	if ((size_t)n > c->answer_len - c->got ||
+	    memcmp(l->buffer, c->answer + c->got, (size_t)n) != 0)
+		return bench_fail("a wrong answer of memcached's: %.*s", n < 60 ? (int)n : 60,
+				  l->buffer);
+	c->got += (size_t)n;
+	if (c->got < c->answer_len)
+		return 0;
+	c->got = 0;
+	l->ops += l->job->depth;
+	return send_all(c, c->request, c->request_len);
+}
+
+static int loop_run(struct loop *l, double until)
+{
+	struct epoll_event events[EVENTS];
+
+	while (bench_now() < until && !bench_interrupted) {
+		int n = epoll_wait(l->epoll, events, EVENTS, ANSWER_SECONDS * 1000);
+
+		if (!n)
+			return bench_fail("no answer of memcached's in %d s", ANSWER_SECONDS);
+		if (n < 0 && errno != EINTR)
+			return bench_fail("epoll: %s", strerror(errno));
+		for (int i = 0; i < n; i++) {
+			if (connection_ready(l, events[i].data.ptr))
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static void note(const struct loop *l, struct bench_load *ret, double sign)
+{
+	ret->seconds += sign * bench_now();
+	ret->ops += sign * l->ops;
+	ret->client_cpu += sign * bench_cpu_here();
+	ret->server_cpu += sign * bench_cpu_seconds(l->job->server);
+}
+
+int bench_tcp_load(const struct bench_place *p, const struct bench_tcp_job *job,
+		   struct bench_load *ret)
+{
+	struct loop l = { .job = job, .epoll = -1 };
+	int err;
+
+	*ret = (struct bench_load){};
+	err = loop_open(p, &l);
+	if (!err)
+		err = loop_run(&l, bench_now() + job->seconds / 10);
+	note(&l, ret, -1);
+	if (!err)
+		err = loop_run(&l, bench_now() + job->seconds);
+	note(&l, ret, 1);
+	ret->all_ops = l.ops;
+	loop_close(&l);
+	if (!err && ret->ops <= 0)
+		err = bench_fail("not one operation in %g s", job->seconds);
+	return err;
+}
