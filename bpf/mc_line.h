@@ -273,11 +273,15 @@ BMC_STEP int mc_line_touch_key(const struct bmc_window *win, __u32 pos, const st
 }
 
 /* A line that writes one key: what it is when nothing else is known of it. */
-BMC_INLINE int mc_line_keyed(const struct bmc_window *win, enum mc_verb verb,
-			     const struct mc_seed *seed, struct mc_request *out)
+BMC_STEP int mc_line_keyed(const struct bmc_window *win, const struct mc_seed *seed,
+			   struct mc_request *out)
 {
-	int classic = mc_is_classic(out), store = verb != MC_VERB_CHANGE;
+	int classic, store;
 
+	if (!win || !seed || !out)
+		return -1;
+	classic = mc_is_classic(out);
+	store = out->line.verb != MC_VERB_CHANGE;
 	if (store && !classic)
 		return mc_lost(out, BMC_LOST_REJECTED);
 	if (!classic && out->line.odd) {
@@ -287,7 +291,7 @@ BMC_INLINE int mc_line_keyed(const struct bmc_window *win, enum mc_verb verb,
 	}
 	out->op = mc_line_key(win, seed, out) ? MC_OP_OTHER : MC_OP_CHANGE;
 	if (store)
-		return mc_line_store(win, out, verb == MC_VERB_CAS);
+		return mc_line_store(win, out, out->line.verb == MC_VERB_CAS);
 	out->silent = (__u8)mc_line_noreply(win, out);
 	return 0;
 }

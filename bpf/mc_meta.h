@@ -143,15 +143,19 @@ BMC_INLINE int mc_meta_store(const struct bmc_window *win, const struct mc_seed 
 }
 
 /* A line whose verb is mg, ms, md or ma, cut into tokens. */
-BMC_INLINE int mc_meta_line(const struct bmc_window *win, enum mc_verb verb,
-			    const struct mc_seed *seed, struct mc_request *out)
+BMC_STEP int mc_meta_line(const struct bmc_window *win, const struct mc_seed *seed,
+			  struct mc_request *out)
 {
-	__u64 flags = out->line.flags;
-	int writes = verb == MC_VERB_META_CHANGE || (flags & ~MC_META_READS);
+	__u64 flags;
+	int writes;
 
+	if (!win || !seed || !out)
+		return -1;
+	flags = out->line.flags;
+	writes = out->line.verb == MC_VERB_META_CHANGE || (flags & ~MC_META_READS);
 	out->meta = 1;
 	out->plain = 0;
-	if (verb == MC_VERB_META_STORE)
+	if (out->line.verb == MC_VERB_META_STORE)
 		return mc_meta_store(win, seed, out);
 	out->silent = !!(flags & MC_FLAG('q'));
 	out->op = MC_OP_OTHER;

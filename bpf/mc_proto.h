@@ -47,6 +47,8 @@ struct mc_line {
 	__u32 last_len;
 	__u32 time; /* place and length of the meta flag T; length 0: none */
 	__u32 time_len;
+	__u32 verb; /* enum mc_verb */
+	__u32 pad;
 	__u64 flags; /* meta: first bytes of the tokens behind the key, a bit each (MC_FLAG) */
 	__u64 more_flags; /* the same, behind the token after the key */
 };

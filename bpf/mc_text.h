@@ -18,6 +18,7 @@
 #include "mc_meta.h"
 
 #define MC_ODD 1 /* not a form that is read here */
+#define MC_CUT 2 /* cut into tokens, to be read by its verb */
 
 /* A line that only needs its end to be known. 0, or -1: its end is not there yet. */
 BMC_INLINE int mc_whole_line(const struct bmc_window *win, __u32 pos, __u32 end, enum mc_op op,
@@ -178,14 +179,14 @@ BMC_INLINE int mc_verb_matters(enum mc_verb verb)
 	return verb != MC_VERB_OTHER && verb != MC_VERB_GET && verb != MC_VERB_QUIT;
 }
 
-/* Any line, cut exactly: as mc_text_request. */
+/* Any line, cut exactly: as mc_text_request; MC_CUT: it is, and what it says is out->line.verb's to read. */
 BMC_STEP int mc_text_line(const struct bmc_window *win, __u32 pos, __u32 end,
-			  const struct mc_seed *seed, struct mc_request *out)
+			  struct mc_request *out)
 {
 	__u64 start, at;
 	enum mc_verb verb;
 
-	if (!win || !seed || !out)
+	if (!win || !out)
 		return -1;
 	mc_text_clear(out);
 	if (mc_line_find(win, pos, end, out))
@@ -213,9 +214,38 @@ BMC_STEP int mc_text_line(const struct bmc_window *win, __u32 pos, __u32 end,
 		return mc_text_flush(win, out);
 	if (verb == MC_VERB_TOUCH_GET)
 		return mc_line_touch(pos, out);
-	if (verb == MC_VERB_META_GET || verb == MC_VERB_META_STORE || verb == MC_VERB_META_CHANGE)
-		return mc_meta_line(win, verb, seed, out);
-	return mc_line_keyed(win, verb, seed, out);
+	out->line.verb = verb;
+	return MC_CUT;
+}
+
+/* A line of a plain form: as mc_text_request; MC_ODD: it has another. */
+BMC_STEP int mc_text_plain(const struct bmc_window *win, __u32 pos, __u32 end,
+			   const struct mc_seed *seed, struct mc_request *out)
+{
+	enum mc_verb verb;
+	enum mc_end stop;
+	__u32 used = 0;
+	__u64 at;
+
+	if (!win || !seed || !out)
+		return -1;
+	mc_text_clear(out);
+	if (bmc_window8(win, pos) == ' ')
+		return MC_ODD;
+	at = mc_token_end(win, pos);
+	stop = mc_end_at(win, at, end, &used);
+	if (stop == MC_END_OPEN)
+		return -1;
+	verb = mc_text_verb(win, pos, (__u32)(at - pos), out);
+	if (stop == MC_END_LINE)
+		return mc_text_lone(verb, used - pos, out);
+	if (stop != MC_END_SPACE)
+		return MC_ODD;
+	if (verb == MC_VERB_STORE || verb == MC_VERB_CAS || verb == MC_VERB_CHANGE)
+		return mc_text_keyed(win, (__u32)at, end, pos, verb, seed, out);
+	if (mc_verb_matters(verb))
+		return MC_ODD;
+	return mc_whole_line(win, pos, end, verb == MC_VERB_GET ? MC_OP_GET : MC_OP_OTHER, out);
 }
 
 /*
@@ -223,40 +253,23 @@ BMC_STEP int mc_text_line(const struct bmc_window *win, __u32 pos, __u32 end,
  * MC_OP_NONE while its line is not complete; out->used the bytes of its line (a data block, out->block, comes on top).
  * Positions in `out` are the window's. Returns 0; -1 with MC_OP_NONE.
  */
-BMC_STEP int mc_text_request(const struct bmc_window *win, __u32 pos, __u32 end,
-			     const struct mc_seed *seed, struct mc_request *out)
+BMC_INLINE int mc_text_request(const struct bmc_window *win, __u32 pos, __u32 end,
+			       const struct mc_seed *seed, struct mc_request *out)
 {
-	__u64 start, at;
-	__u32 used = 0;
-	enum mc_verb verb;
-	enum mc_end stop;
-	int err = MC_ODD;
+	int err = mc_text_plain(win, pos, end, seed, out);
 
-	if (!win || !seed || !out)
-		return -1;
-	mc_text_clear(out);
-	start = pos;
-	if (bmc_window8(win, start) == ' ') /* then it is read exactly */
-		return mc_text_line(win, pos, end, seed, out);
-	at = mc_token_end(win, (__u32)start);
-	stop = mc_end_at(win, at, end, &used);
-	if (stop == MC_END_OPEN)
-		return -1;
-	verb = mc_text_verb(win, start, (__u32)(at - start), out);
-	if (stop == MC_END_LINE)
-		return mc_text_lone(verb, used - pos, out);
-	if (stop == MC_END_SPACE) {
-		if (verb == MC_VERB_STORE || verb == MC_VERB_CAS || verb == MC_VERB_CHANGE)
-			err = mc_text_keyed(win, (__u32)at, end, pos, verb, seed, out);
-		else if (!mc_verb_matters(verb))
-			err = mc_whole_line(win, pos, end,
-					    verb == MC_VERB_GET ? MC_OP_GET : MC_OP_OTHER, out);
-	}
 	if (err == MC_ODD)
-		return mc_text_line(win, pos, end, seed, out);
-	if (err)
-		out->op = MC_OP_NONE;
-	return err;
+		err = mc_text_line(win, pos, end, out);
+	if (err != MC_CUT)
+		return err;
+	switch (out->line.verb) {
+	case MC_VERB_META_GET:
+	case MC_VERB_META_STORE:
+	case MC_VERB_META_CHANGE:
+		return mc_meta_line(win, seed, out);
+	default:
+		return mc_line_keyed(win, seed, out);
+	}
 }
 
 /* The next key of a gat's line: mc_line_touch_key. */
