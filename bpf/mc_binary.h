@@ -203,6 +203,8 @@ BMC_STEP int mc_binary_request(const struct bmc_window *win, __u32 pos, __u32 en
 		return -1;
 	out->op = MC_OP_NONE;
 	out->silent = 0;
+	out->any = 0;
+	out->meta = 0;
 	out->plain = 0;
 	out->block = 0;
 	out->delay = 0;

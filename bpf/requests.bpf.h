@@ -59,6 +59,27 @@ static __always_inline void bmc_conn_noop(struct bmc_conn *conn)
 	BMC_WRITE_ONCE(conn->mn, count << BMC_MN_COUNT_SHIFT | conn->cmd);
 }
 
+/*
+ * The block of a store is over; `whole`: it ends as memcached wants it, in \r\n (a binary value just ends). Not called
+ * for a block whose last bytes were not looked at.
+ */
+static __always_inline void bmc_block_over(struct bmc_conn *conn, int whole)
+{
+	conn->in_hash = 0;
+}
+
+/* The data block of the request in w->req begins. */
+static __always_inline void bmc_conn_block(struct bmc_work *w, struct bmc_conn *conn)
+{
+	conn->in_block = w->req.block;
+	conn->in_whole = w->req.block;
+	if (w->req.op != MC_OP_STORE)
+		return;
+	conn->in_hash = w->req.key.hash;
+	if (!w->req.block)
+		bmc_block_over(conn, 1);
+}
+
 /* When a flush_all with a delay will have happened, 2 s included. Absolute times are the wall clock's. */
 static __always_inline __u64 bmc_flush_time(__u64 delay)
 {
@@ -92,9 +113,6 @@ __noinline int bmc_conn_request(struct bmc_work *w, struct bmc_conn *conn)
 	case MC_OP_STORE:
 	case MC_OP_CHANGE:
 		bmc_conn_write(w, conn);
-		conn->in_block = w->req.block;
-		conn->in_whole = w->req.block;
-		conn->in_hash = w->req.key.hash;
 		break;
 	case MC_OP_FLUSH:
 		bmc_conn_flush(w, conn);
@@ -108,6 +126,7 @@ __noinline int bmc_conn_request(struct bmc_work *w, struct bmc_conn *conn)
 		break;
 	}
 	bmc_conn_command(w, conn);
+	bmc_conn_block(w, conn);
 	if (w->req.op == MC_OP_MN)
 		bmc_conn_noop(conn);
 	return 0;
@@ -139,15 +158,6 @@ __noinline int bmc_conn_touch(struct bmc_work *w, struct bmc_conn *conn)
 }
 
 /* ---- bytes of a segment, through the window ---- */
-
-/*
- * The block of a store is over; `whole`: it ends as memcached wants it, in \r\n (a binary value just ends). Not called
- * for a block whose last bytes were not looked at.
- */
-static __always_inline void bmc_block_over(struct bmc_conn *conn, int whole)
-{
-	conn->in_hash = 0;
-}
 
 /* `n` bytes of a block were gone over in the window, `left` of it are still to come. */
 static __always_inline void bmc_block_tail(struct bmc_work *w, struct bmc_conn *conn, __u64 n,
@@ -309,6 +319,21 @@ __noinline int bmc_conn_incomplete(struct __sk_buff *skb, struct bmc_work *w, st
 	return BMC_MORE;
 }
 
+/* The request at w->pos, in the connection's protocol, which its first byte chooses. -1: not complete. */
+static __always_inline int bmc_conn_read(struct bmc_work *w, struct bmc_conn *conn)
+{
+	const struct mc_seed *seed = (const struct mc_seed *)bmc_shared.seed;
+
+	if (conn->fresh) {
+		conn->fresh = 0;
+		if (bmc_window8(&w->win, w->pos) == MC_BINARY_MAGIC)
+			conn->protocol = BMC_PROTOCOL_BINARY;
+	}
+	if (conn->protocol == BMC_PROTOCOL_BINARY)
+		return mc_binary_request(&w->win, w->pos, w->end, seed, &w->req);
+	return mc_text_request(&w->win, w->pos, w->end, seed, &w->req);
+}
+
 /* One step of a segment: over a block, a load, a command. BMC_DONE at its end. */
 __noinline int bmc_conn_step(struct __sk_buff *skb, struct bmc_work *w, struct bmc_conn *conn)
 {
@@ -332,15 +357,7 @@ __noinline int bmc_conn_step(struct __sk_buff *skb, struct bmc_work *w, struct b
 		bmc_skip_line(w, conn);
 		return BMC_MORE;
 	}
-	if (conn->fresh) {
-		conn->fresh = 0;
-		if (w->win.bytes[0] == MC_BINARY_MAGIC) {
-			bmc_conn_lost(conn, BMC_LOST_BINARY);
-			return BMC_DONE;
-		}
-	}
-	if (mc_text_request(&w->win, w->pos, w->end, (const struct mc_seed *)bmc_shared.seed,
-			    &w->req))
+	if (bmc_conn_read(w, conn))
 		return bmc_conn_incomplete(skb, w, conn);
 	if (w->req.op == MC_OP_TOUCH_GET) {
 		w->keys_pos = w->pos + w->req.used;
