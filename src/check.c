@@ -282,6 +282,7 @@ static int check_listening(const struct bmc_options *options, struct bmc_plan *p
 				port, l->listener->uid, options->user);
 	plan->config.uid[i] = l->listener->uid;
 	plan->config.version[i] = version_number(server.version);
+	plan->udp_each[i] = bmc_sockets_udp_each(sockets, l->listener->uid);
 	plan->threads[i] = server.threads;
 	*connections += server.maxconns;
 	return 0;

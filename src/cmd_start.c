@@ -34,6 +34,15 @@ static int open_cgroup(const struct bmc_options *options, char *path, size_t siz
 	return 0;
 }
 
+static void print_workers(const struct bmc_plan *plan)
+{
+	for (__u32 i = 0; i < plan->config.n_ports; i++) {
+		if (plan->udp_each[i] > 1)
+			printf("%s: port %u is served by memcached-sr: %d UDP sockets an address\n",
+			       plan->name, ntohs(plan->config.port[i]), plan->udp_each[i]);
+	}
+}
+
 static void print_connections(const struct bmc_plan *plan, const struct bmc_adopt *a)
 {
 	if (a->old)
@@ -69,6 +78,7 @@ static void print_started(const struct bmc_plan *plan, const struct bmc_report *
 	printf("%s: %s for %u buckets, %u writers\n", plan->name,
 	       bmc_format_size(report->memory, size, sizeof(size)), plan->config.n_buckets,
 	       plan->config.n_writers);
+	print_workers(plan);
 	for (int i = 0; i < plan->n_ifaces; i++) {
 		if (!bmc_iface_is_veth(plan->iface[i].ifindex))
 			continue;

@@ -15,6 +15,8 @@ static void print_running(const struct bmc_server_status *v)
 {
 	printf("  server     port %u: %s, pid %d, UDP %s", v->port, v->process, v->pid,
 	       v->has_udp ? "on" : "off");
+	if (v->udp_each > 1)
+		printf(" (memcached-sr: %d sockets an address)", v->udp_each);
 	for (int i = 0; i < v->n_addresses; i++)
 		printf("%s%s", i ? ", " : "; ", v->address[i]);
 	printf("\n             connections: %d in step, %d not; holds: %u\n", v->in_step, v->lost,
@@ -108,6 +110,7 @@ static struct json_object *json_server(const struct bmc_server_status *v)
 	add_number(o, "pid", (__u64)v->pid);
 	add_string(o, "process", v->process);
 	json_object_object_add(o, "udp", json_object_new_boolean(v->has_udp));
+	add_number(o, "udp_sockets_per_address", (__u64)v->udp_each);
 	for (int i = 0; i < v->n_addresses; i++)
 		json_object_array_add(addresses, json_object_new_string(v->address[i]));
 	json_object_object_add(o, "addresses", addresses);

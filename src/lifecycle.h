@@ -19,6 +19,8 @@ struct bmc_plan {
 	struct bmc_iface iface[BMC_IFACES_MAX]; /* ifindex, name, mode wanted; then what was got */
 	int n_ifaces;
 	__u32 n_olds; /* connections older than the start, at the most */
+	int udp_each
+		[BMC_PORTS_MAX]; /* UDP sockets that share an address: more than one are memcached-sr's */
 	__u32 threads[BMC_PORTS_MAX]; /* of each memcached that wait for events; 0: not known */
 	int strict; /* old connections are not followed */
 	int reset; /* nor left */

@@ -122,7 +122,11 @@ static int by_tuple(const void *a, const void *b)
 		order = x->peer_port - y->peer_port;
 	if (!order)
 		order = memcmp(x->peer, y->peer, sizeof(x->peer));
-	return order ? order : memcmp(x->addr, y->addr, sizeof(x->addr));
+	if (!order)
+		order = memcmp(x->addr, y->addr, sizeof(x->addr));
+	if (!order && !x->tcp) /* by SO_REUSEPORT an address can have several */
+		order = (x->inode > y->inode) - (x->inode < y->inode);
+	return order;
 }
 
 /* The kernel's listing may show a socket twice (or not at all) while others come and go. */
@@ -146,6 +150,23 @@ const struct bmc_socket *bmc_socket_find(const struct bmc_socket_list *list,
 					 const struct bmc_socket *like)
 {
 	return list->n ? bsearch(like, list->list, list->n, sizeof(*like), by_tuple) : NULL;
+}
+
+int bmc_sockets_udp_each(const struct bmc_socket_list *list, __u32 uid)
+{
+	const struct bmc_socket *first = NULL;
+	int n = 0, most = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct bmc_socket *s = &list->list[i];
+
+		if (s->tcp || s->uid != uid)
+			continue;
+		n = first && !memcmp(first->addr, s->addr, sizeof(s->addr)) ? n + 1 : 1;
+		first = s;
+		most = n > most ? n : most;
+	}
+	return most;
 }
 
 /* /proc rather than sock_diag: that takes modules which a kernel may not be able to load. */

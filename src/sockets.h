@@ -51,6 +51,9 @@ int bmc_sockets_of_port(__u16 port, struct bmc_socket_list *ret);
 const struct bmc_socket *bmc_socket_find(const struct bmc_socket_list *list,
 					 const struct bmc_socket *like);
 
+/* How many UDP sockets of this user share an address, at the most: more than one are memcached-sr's. */
+int bmc_sockets_udp_each(const struct bmc_socket_list *list, __u32 uid);
+
 /* All sockets of a process, by inode. Free with free(ret->list). 0 or -errno. */
 int bmc_sockets_of_process(pid_t pid, struct bmc_owner_list *ret);
 

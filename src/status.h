@@ -24,6 +24,7 @@ struct bmc_server_status {
 	int pid; /* 0: not running */
 	char process[32];
 	int has_udp;
+	int udp_each; /* UDP sockets that share an address: more than one are memcached-sr's */
 	int n_addresses;
 	char address[BMC_SOCKETS_SHOWN][64]; /* "tcp 0.0.0.0" */
 	int other_pid; /* another process of its user that has sockets of its port; 0: none */

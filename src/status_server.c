@@ -65,6 +65,18 @@ static void count_connection(int fd, const struct bmc_connection *c, void *arg)
 
 /* ---- its sockets and words ---- */
 
+/* Sockets that share an address are side by side. */
+static void add_address(const struct bmc_socket *s, struct bmc_server_status *v)
+{
+	char text[sizeof(v->address[0])];
+
+	snprintf(text, sizeof(text), "%s %s", s->tcp ? "tcp" : "udp", s->addr);
+	if (v->n_addresses && !strcmp(v->address[v->n_addresses - 1], text))
+		return;
+	if (v->n_addresses < BMC_SOCKETS_SHOWN)
+		strcpy(v->address[v->n_addresses++], text);
+}
+
 static void read_addresses(const struct bmc_server_sockets *sockets, struct bmc_server_status *v)
 {
 	for (size_t i = 0; i < sockets->all.n; i++) {
@@ -77,10 +89,9 @@ static void read_addresses(const struct bmc_server_sockets *sockets, struct bmc_
 			continue;
 		}
 		v->has_udp |= !s->tcp;
-		if (v->n_addresses < BMC_SOCKETS_SHOWN)
-			snprintf(v->address[v->n_addresses++], sizeof(v->address[0]), "%s %s",
-				 s->tcp ? "tcp" : "udp", s->addr);
+		add_address(s, v);
 	}
+	v->udp_each = bmc_sockets_udp_each(&sockets->all, v->uid);
 	v->pid = sockets->pid;
 	v->other_pid = sockets->other;
 	if (v->pid)

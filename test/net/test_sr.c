@@ -275,6 +275,9 @@ static void with_bmc_in_front(void **state)
 
 	memcached_start_sr(&w->memcached, &w->server, WORLD_PORT, "-t 4");
 	world_start_bmc(w, "--max-age 60s");
+	assert_non_null(strstr(bmcctl_result.out, "memcached-sr: 4 UDP sockets an address"));
+	bmcctl(&w->server, "status --name %s", w->instance);
+	assert_non_null(strstr(bmcctl_result.out, "memcached-sr: 4 sockets an address"));
 	world_open_clients(w);
 	for (int i = 0; i < 20; i++) {
 		struct udp other;
