@@ -110,13 +110,12 @@ int bmc_sock_release(struct bpf_sock *sk)
 /* ---- what memcached gets ---- */
 
 /* No conn: a datagram for one of its UDP sockets, a segment for its listener, or one of a child that is not known. */
-static __always_inline enum bmc_verdict bmc_marked_in(struct __sk_buff *skb, struct bpf_sock *sk,
-						      const struct bmc_mark *mark)
+static __always_inline enum bmc_verdict bmc_marked_in(struct __sk_buff *skb,
+						      const struct bmc_mark *mark, __u32 state)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	struct bmc_segment seg = {};
 	struct bmc_pkt pkt = {};
-	struct bmc_conn *conn;
 
 	if (mark->cookie == bpf_get_socket_cookie(skb)) {
 		if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt) ||
@@ -126,18 +125,12 @@ static __always_inline enum bmc_verdict bmc_marked_in(struct __sk_buff *skb, str
 	}
 	if (bmc_segment_read(skb, &seg) || !bmc_segment_counts(&seg))
 		return BMC_TO_STACK;
-	if (sk->state == BPF_TCP_SYN_RECV) {
+	if (state == BPF_TCP_SYN_RECV) {
 		bmc_stats_count(BMC_STAT_DROP_EARLY);
 		return BMC_DROP;
 	}
-	if (sk->state != BPF_TCP_ESTABLISHED)
-		return BMC_TO_STACK;
-	/* BORN may have come in between, on another CPU: it is over once the state is ESTABLISHED */
-	bmc_rmb();
-	conn = bpf_sk_storage_get(&bmc_conns, sk, 0, 0);
-	if (conn && BMC_READ_ONCE(conn->ready))
-		return bmc_stream_in(skb, conn);
-	bmc_server_off(bmc_server_get(mark->server), BMC_OFF_UNSEEN);
+	if (state == BPF_TCP_ESTABLISHED)
+		bmc_server_off(bmc_server_get(mark->server), BMC_OFF_UNSEEN);
 	return BMC_TO_STACK;
 }
 
@@ -147,19 +140,25 @@ int bmc_ingress(struct __sk_buff *skb)
 	struct bpf_sock *sk = skb->sk;
 	enum bmc_verdict verdict;
 	struct bmc_conn *conn;
-	struct bmc_mark *mark;
 
 	if (!sk)
 		return CGROUP_PASS;
 	conn = bpf_sk_storage_get(&bmc_conns, sk, 0, 0);
-	if (conn && BMC_READ_ONCE(conn->ready)) {
-		verdict = bmc_stream_in(skb, conn);
-		return verdict == BMC_DROP ? CGROUP_DROP : CGROUP_PASS;
+	if (!conn || !BMC_READ_ONCE(conn->ready)) {
+		struct bmc_mark *mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
+		__u32 state = sk->state;
+
+		if (!mark || !BMC_READ_ONCE(mark->ready))
+			return CGROUP_PASS;
+		/* BORN may have come in between, on another CPU: it is over once the state is ESTABLISHED */
+		bmc_rmb();
+		conn = bpf_sk_storage_get(&bmc_conns, sk, 0, 0);
+		if (!conn || !BMC_READ_ONCE(conn->ready)) {
+			verdict = bmc_marked_in(skb, mark, state);
+			return verdict == BMC_DROP ? CGROUP_DROP : CGROUP_PASS;
+		}
 	}
-	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
-	if (!mark || !BMC_READ_ONCE(mark->ready))
-		return CGROUP_PASS;
-	verdict = bmc_marked_in(skb, sk, mark);
+	verdict = bmc_stream_in(skb, conn);
 	return verdict == BMC_DROP ? CGROUP_DROP : CGROUP_PASS;
 }
 

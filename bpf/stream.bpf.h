@@ -11,19 +11,7 @@
 #define BMC_SPINS                                                                                  \
 	(1U << 14) /* looks for a connection that another CPU has: some ten microseconds */
 #define BMC_REDO_NS 100000000ULL
-
-/* What TCP knows of the connection when the segment comes. */
-struct bmc_tcp {
-	__u32 rcv_nxt;
-	__u32 rcv_wnd;
-	__u32 window; /* bytes from rcv_nxt on that it takes now */
-	__u32 write_seq;
-	__u32 ack_min; /* an older acknowledgment is refused (RFC 5961, section 5) */
-	__u32 backlog;
-	__u32 queued; /* bytes of memory that wait for memcached, the backlog included */
-	__u32 room; /* ... of what there may be */
-	__u32 accepted; /* memcached has it */
-};
+#define BMC_ODD_PARSE (-1) /* what bmc_conn_odd returns beside the verdicts */
 
 static __always_inline int bmc_tcp_read(struct __sk_buff *skb, struct bmc_tcp *ret)
 {
@@ -77,12 +65,13 @@ static long bmc_spin_next(__u32 i, struct bmc_spin *spin)
 	return spin->taken != 0;
 }
 
-static __always_inline int bmc_conn_take(struct bmc_conn *conn)
+__noinline int bmc_conn_take(struct bmc_conn *conn)
 {
-	struct bmc_spin spin = { .busy = &conn->busy };
+	struct bmc_spin spin = {};
 
-	if (!bmc_conn_try(spin.busy))
-		return 0;
+	if (!conn)
+		return -1;
+	spin.busy = &conn->busy;
 	bpf_loop(BMC_SPINS, bmc_spin_next, &spin, 0);
 	return spin.taken ? 0 : -1;
 }
@@ -181,15 +170,25 @@ static __always_inline enum bmc_verdict bmc_conn_ahead(struct __sk_buff *skb, st
 	return BMC_TO_STACK;
 }
 
-/* The rows of the table of COHERENCE.md below "urgent data", but for a segment that is simply in order. */
-static __always_inline enum bmc_verdict bmc_conn_odd(struct __sk_buff *skb, struct bmc_work *w,
-						     struct bmc_conn *conn,
-						     const struct bmc_segment *seg,
-						     const struct bmc_tcp *tcp)
+/*
+ * The rows of the table of COHERENCE.md below "urgent data", but for a segment that is simply in order: w->seg and w->tcp
+ * say what it is. A verdict, or BMC_ODD_PARSE: its bytes are parsed from w->seg.off on.
+ */
+__noinline int bmc_conn_odd(struct __sk_buff *skb, struct bmc_work *w, struct bmc_conn *conn)
 {
-	__u32 next = conn->in_next, data_end = seg->seq + seg->len, from = seg->seq;
-	__u32 end = data_end + !!(seg->flags & BMC_TCP_FIN), off = seg->off;
+	struct bmc_segment *seg;
+	__u32 next, data_end, from, end, off;
+	struct bmc_tcp *tcp;
 
+	if (!w || !conn)
+		return BMC_TO_STACK;
+	seg = &w->seg;
+	tcp = &w->tcp;
+	next = conn->in_next;
+	from = seg->seq;
+	data_end = from + seg->len;
+	end = data_end + !!(seg->flags & BMC_TCP_FIN);
+	off = seg->off;
 	if (BMC_READ_ONCE(conn->writer) == BMC_WRITER_CLOSED)
 		return BMC_TO_STACK;
 	if (conn->n_kept)
@@ -220,8 +219,8 @@ static __always_inline enum bmc_verdict bmc_conn_odd(struct __sk_buff *skb, stru
 	}
 	if (bmc_after(data_end, next) <= 0)
 		off = skb->len;
-	bmc_conn_parse(skb, w, conn, off, end, 1);
-	return BMC_TO_STACK;
+	seg->off = off;
+	return BMC_ODD_PARSE;
 }
 
 /* The table of COHERENCE.md, "Following a stream"; `busy` is taken. */
@@ -230,21 +229,20 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 							 const struct bmc_segment *seg)
 {
 	__u32 end = seg->seq + seg->len + !!(seg->flags & BMC_TCP_FIN);
-	struct bmc_tcp tcp = {};
+	__u32 off = seg->off, more = 0;
+	struct bmc_tcp *tcp = &w->tcp;
 
-	if (bmc_tcp_read(skb, &tcp)) {
+	if (bmc_tcp_read(skb, tcp)) {
 		bmc_conn_lost(conn, BMC_LOST_URGENT);
 		return BMC_TO_STACK;
 	}
-	if (bmc_mutant(BMC_MUT_NO_STREAM_ORDER)) {
-		bmc_conn_parse(skb, w, conn, seg->off, end, 0);
-		return BMC_TO_STACK;
-	}
+	if (bmc_mutant(BMC_MUT_NO_STREAM_ORDER))
+		goto parse;
 	/* TCP would refuse it now, but judges later: what it then takes would not have been seen */
-	if (bmc_after(seg->seq, tcp.rcv_nxt + 2 * tcp.rcv_wnd) > 0 ||
-	    bmc_after(seg->ack, tcp.write_seq) > 0 || bmc_after(tcp.ack_min, seg->ack) > 0)
+	if (bmc_after(seg->seq, tcp->rcv_nxt + 2 * tcp->rcv_wnd) > 0 ||
+	    bmc_after(seg->ack, tcp->write_seq) > 0 || bmc_after(tcp->ack_min, seg->ack) > 0)
 		return bmc_drop(BMC_STAT_DROP_FORGED);
-	if (bmc_after(tcp.rcv_nxt, conn->in_next) > 0) {
+	if (bmc_after(tcp->rcv_nxt, conn->in_next) > 0) {
 		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
 		return BMC_TO_STACK;
 	}
@@ -252,9 +250,18 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 		bmc_conn_lost(conn, BMC_LOST_URGENT);
 		return BMC_TO_STACK;
 	}
-	if (seg->seq != conn->in_next || conn->n_kept || bmc_tcp_is_tight(&tcp, end, seg->len))
-		return bmc_conn_odd(skb, w, conn, seg, &tcp);
-	bmc_conn_parse(skb, w, conn, seg->off, end, 0);
+	if (seg->seq != conn->in_next || conn->n_kept || bmc_tcp_is_tight(tcp, end, seg->len)) {
+		int verdict;
+
+		w->seg = *seg;
+		verdict = bmc_conn_odd(skb, w, conn);
+		if (verdict != BMC_ODD_PARSE)
+			return (enum bmc_verdict)verdict;
+		more = 1;
+		off = w->seg.off;
+	}
+parse:
+	bmc_conn_parse(skb, w, conn, off, end, more);
 	return BMC_TO_STACK;
 }
 
@@ -293,7 +300,7 @@ static __always_inline enum bmc_verdict bmc_stream_in(struct __sk_buff *skb, str
 	w = bmc_work_enter(BMC_WORK_INGRESS);
 	if (!w)
 		return bmc_drop(BMC_STAT_DROP_BUSY);
-	if (bmc_conn_take(conn)) {
+	if (bmc_conn_try(&conn->busy) && bmc_conn_take(conn)) {
 		verdict = bmc_drop(BMC_STAT_DROP_BUSY);
 	} else {
 		int old = conn->old ? bmc_old_in(skb, conn, conn->old) : BMC_OLD_IN_STEP;

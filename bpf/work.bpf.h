@@ -5,6 +5,7 @@
 
 #include "compat.bpf.h"
 #include "mc_text.h"
+#include "segment.bpf.h"
 #include "stats.bpf.h"
 
 enum bmc_work_user { BMC_WORK_XDP, BMC_WORK_FILL, BMC_WORK_INGRESS, BMC_WORK_USERS };
@@ -21,6 +22,19 @@ struct bmc_got {
 	__u32 seq;
 	__u16 text_len;
 	__u16 csum;
+};
+
+/* What TCP knows of a connection when a segment comes. */
+struct bmc_tcp {
+	__u32 rcv_nxt;
+	__u32 rcv_wnd;
+	__u32 window; /* bytes from rcv_nxt on that it takes now */
+	__u32 write_seq;
+	__u32 ack_min; /* an older acknowledgment is refused (RFC 5961, section 5) */
+	__u32 backlog;
+	__u32 queued; /* bytes of memory that wait for memcached, the backlog included */
+	__u32 room; /* ... of what there may be */
+	__u32 accepted; /* memcached has it */
 };
 
 /* Bytes of a segment on their way to, or beside, those in a place. */
@@ -49,6 +63,8 @@ struct bmc_work {
 	__u32 from; /* a place: sequence number of the byte at offset 0 */
 	__u32 source_end; /* sequence number behind the last byte (and FIN) of what is parsed */
 	__u32 more; /* there may be more behind it, that came ahead of its turn */
+	struct bmc_segment seg;
+	struct bmc_tcp tcp;
 	struct bmc_move move;
 	struct bmc_range_work range;
 	__u32 n_commands;

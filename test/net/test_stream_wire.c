@@ -157,12 +157,64 @@ static void writes_over_a_wire_that_loses_reorders_and_doubles(void **state)
 	assert_true(bad.skel->bss->wire.count.twice > 0);
 }
 
+/* ---- TCP's memory ---- */
+
+static int setup_little_memory(void **state)
+{
+	struct world *w;
+
+	world_setup_empty(state);
+	w = *state;
+	child_sh(&w->server, "sysctl -q net.ipv4.tcp_rmem='4096 8192 8192'");
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, NULL);
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	return 0;
+}
+
+/*
+ * Segments of a few bytes take more of TCP's memory than of its window: it has to make room, and may refuse those that
+ * are in order. They come again until memcached reads: no reason to lose the connection.
+ */
+static void tiny_segments_for_a_memcached_that_stands_still(void **state)
+{
+	struct world *w = *state;
+	struct text all = {};
+	struct tcp local;
+	size_t at = 0;
+	double until;
+
+	/* on loopback a segment keeps the memory that it was made of */
+	tcp_open(&local, &w->server, "127.0.0.1", WORLD_PORT);
+	world_cache(w, "k", "old");
+	for (int i = 0; i < 4000; i++)
+		text_add(&all, "set k 0 0 8 noreply\r\n%08d\r\n", i);
+	memcached_freeze(&w->memcached);
+	for (until = test_now() + 1.2; test_now() < until;) {
+		size_t len = all.len - at < 17 ? all.len - at : 17;
+		size_t n = tcp_send_some(&local, all.data + at, len);
+
+		at += n;
+		if (!n)
+			test_sleep(0.01);
+	}
+	memcached_thaw(&w->memcached);
+	tcp_send(&local, all.data + at, all.len - at);
+	tcp_expect(&local, "mn\r\n", "MN");
+	world_expect(w, &w->udp, "k", "00003999");
+	assert_followed(w);
+	tcp_close(&local);
+	text_free(&all);
+}
+
 #define FAULTY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
 	FAULTY_TEST(writes_over_a_wire_that_loses_one_in_a_hundred),
 	FAULTY_TEST(writes_over_a_wire_that_reorders),
 	FAULTY_TEST(writes_over_a_wire_that_loses_reorders_and_doubles),
+	cmocka_unit_test_setup_teardown(tiny_segments_for_a_memcached_that_stands_still,
+					setup_little_memory, world_teardown),
 };
 
 TEST_MAIN(tests, NULL, NULL)
