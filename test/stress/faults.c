@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "faults.h"
 
+#include "bad_wire.h"
+#include "wire.skel.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define STEP_S 0.004
 #define SLOW_MS "20"
@@ -30,8 +34,16 @@ void faults_memcached(struct world *w, const struct scenario *s)
 	memcached_start(&w->memcached, &w->server, WORLD_PORT, options);
 }
 
+static struct bad_wire wire; /* while it is bad */
+
 void faults_prepare(struct world *w, const struct scenario *s)
 {
+	if (s->faults & FAULT_WIRE) {
+		bad_wire_attach(&wire, &w->client, WORLD_CLIENT_IF);
+		wire.skel->bss->wire.set = (struct wire_set){
+			.lose = 10000, .hold = 30000, .behind = 3, .twice = 10000
+		};
+	}
 	/* sysfs shows the namespace of who mounts it */
 	if (s->faults & FAULT_RPS)
 		child_sh(NULL,
@@ -74,4 +86,13 @@ void faults_run(struct world *w, struct load *load, double seconds,
 		}
 		test_sleep(STEP_S);
 	}
+}
+
+void faults_end(void)
+{
+	if (wire.skel) {
+		memset(&wire.skel->bss->wire.set, 0, sizeof(wire.skel->bss->wire.set));
+		bad_wire_close(&wire);
+	}
+	memset(&wire, 0, sizeof(wire));
 }

@@ -13,5 +13,7 @@ void faults_prepare(struct world *w, const struct scenario *s);
 /* Injects the scenario's faults until `seconds` have passed or `enough` says so. memcached runs when it returns. */
 void faults_run(struct world *w, struct load *load, double seconds,
 		int (*enough)(const struct load *load));
+/* The wire is good again. Works twice. */
+void faults_end(void);
 
 #endif

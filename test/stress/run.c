@@ -28,6 +28,7 @@ static int run_enough(const struct load *l)
 static void run_end_load(void)
 {
 	load_stop(&load);
+	faults_end();
 	load_free(&load);
 }
 
@@ -93,6 +94,7 @@ void run_scenario(void **state, const struct scenario *s, double seconds, unsign
 	assert_int_equal(load_start(&load, s, w), 0);
 	faults_run(w, &load, seconds, run_enough);
 	load_stop(&load);
+	faults_end();
 	ret->seconds = test_now() - begin;
 	ret->hits = world_stat(w, "hits");
 	ret->lost = world_stat(w, "lost");

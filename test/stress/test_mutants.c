@@ -40,6 +40,8 @@ static const struct scenario scenarios[] = {
 	  .pause_us = 15000, .burst = 1 },
 	{ WITHOUT(NO_RECOMPARE), KEYS(1, CMD_SET), .writers = 3, .pause_us = 200, .burst = 1 },
 	{ WITHOUT(NO_HIT_EPOCH), KEYS(4, CMD_SET | CMD_FLUSH), .writers = 2 },
+	{ WITHOUT(NO_STREAM_ORDER), KEYS(4, CMD_TEXT), .faults = FAULT_WIRE | FAULT_SPLIT,
+	  .writers = 3 },
 	{ WITHOUT(NO_PARTIAL_LINE), KEYS(4, CMD_TEXT), .faults = FAULT_SPLIT, .writers = 2 },
 };
 

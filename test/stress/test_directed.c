@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * Guards of the rules that load alone does not need soon enough (bmc_mutants.h): a schedule for each, which goes wrong
+ * without the guard and right with it.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bmc_mutants.h"
+#include "instance.h"
+#include "world.h"
+
+#define MAX_AGE_NS 60000000000ULL
+#define SLOW_MS 60
+#define TRIES 12
+
+/* 1: what bmc serves, or refuses to keep, is wrong. */
+typedef int (*schedule_fn)(struct world *w);
+
+struct directed {
+	const char *name;
+	uint64_t mutants;
+	schedule_fn wrong;
+	const char *slow, *after; /* of the preload, ms; NULL: without */
+};
+
+static int is_value(const struct text *t, const char *value)
+{
+	return t->data && strstr(t->data, value) != NULL;
+}
+
+/* ---- NO_LIFE_IN_FLIGHT: a write of a connection that memcached never accepted ends with memcached ---- */
+static int never_accepted(struct world *w)
+{
+	struct tcp t;
+	int cached = 0;
+
+	memcached_freeze(&w->memcached);
+	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_send(&t, "set k 0 0 3\r\nnew\r\n", 18);
+	tcp_wait_sent(&t);
+	assert_int_equal(kill(w->memcached.pid, SIGKILL), 0); /* at once: it may not go on before */
+	world_restart_memcached(w);
+	tcp_close(&t);
+	tcp_close(&w->tcp);
+	tcp_open(&w->tcp, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_set(&w->tcp, "k", "next", 4);
+	for (int i = 0; i < TRIES && !cached; i++)
+		cached = world_get(w, &w->udp, "k");
+	return !cached;
+}
+
+/* ---- NO_FLUSH_TIME: what a delayed flush_all will take is not cached before ---- */
+static int delayed_flush(struct world *w)
+{
+	tcp_set(&w->tcp, "k", "old", 3);
+	tcp_expect(&w->tcp, "flush_all 3\r\n", "OK"); /* memcached takes one second off */
+	for (int i = 0; i < TRIES; i++)
+		udp_get(&w->udp, "k", &w->text);
+	assert_true(is_value(&w->text, "old"));
+	test_sleep(2.5);
+	udp_get(&w->udp, "k", &w->text);
+	return is_value(&w->text, "old");
+}
+
+/* ---- NO_GEN: a closed connection's silent set, and who has its writer next ---- */
+
+/*
+ * memcached has read "old" for a get and answers late. On another thread a connection sets "new", silently, and is
+ * closed; its writer goes to a connection with more answers, none of them new. 1: "old" is served. -1: that thread was
+ * the late one.
+ */
+static int closed_writer_round(struct world *w)
+{
+	struct tcp busy, gone;
+	int wrong = -1;
+
+	tcp_open(&busy, &w->client, WORLD_IP4, WORLD_PORT);
+	for (int i = 0; i < 5; i++)
+		tcp_expect(&busy, "mn\r\n", "MN");
+	tcp_open(&gone, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_set(&gone, "k", "old", 3);
+	udp_send(&w->udp, "get k\r\n", 7);
+	test_sleep(SLOW_MS * 0.3e-3);
+	tcp_send(&gone, "set k 0 0 3 noreply\r\nnew\r\nquit\r\n", 32);
+	if (tcp_receive(&gone, SLOW_MS * 0.3e-3, &w->text) == -EPIPE) {
+		tcp_send(&busy, "set z 0 0 9\r\nnot yet", 20);
+		tcp_wait_sent(&busy);
+		assert_int_equal(udp_receive(&w->udp, w->udp.id, 3, &w->text), 0);
+		udp_get(&w->udp, "k", &w->text);
+		wrong = is_value(&w->text, "old");
+	} else {
+		udp_receive(&w->udp, w->udp.id, 3, &w->text);
+	}
+	tcp_close(&gone);
+	tcp_close(&busy);
+	test_sleep(SLOW_MS * 1e-3); /* both are closed at memcached too */
+	return wrong;
+}
+
+static int closed_writer(struct world *w)
+{
+	int wrong = -1;
+
+	for (int i = 0; i < TRIES && wrong <= 0; i++)
+		wrong = closed_writer_round(w);
+	assert_int_not_equal(wrong, -1);
+	return wrong;
+}
+
+/* ---- NO_DOUBT: the error of a silent command is not the answer to the next one ---- */
+
+/*
+ * memcached's thread sleeps after it has sent the error of a silent `ms`, the set of k waits behind it; another thread
+ * answers a get. The store of z, which is not whole, keeps the count of commands ahead of that of answers.
+ */
+static int silent_error(struct world *w)
+{
+	static char block[1100000];
+	struct text out = {};
+	struct tcp t;
+
+	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_set(&w->tcp, "k", "old", 3);
+	test_sleep(2 * SLOW_MS * 1e-3);
+	text_add(&out, "ms x %zu q\r\n", sizeof(block));
+	text_append(&out, block, sizeof(block));
+	text_add(&out, "\r\nset k 0 0 3\r\nnew\r\nset z 0 0 9\r\nnot yet");
+	tcp_send(&t, out.data, out.len);
+	text_free(&out);
+	assert_int_equal(tcp_receive(&t, 3, &w->text), 0);
+	text_assert_is("a silent store", &w->text, "SERVER_ERROR object too large for cache\r\n");
+	for (int i = 0; i < 4; i++)
+		udp_get(&w->udp, "k", &w->text);
+	for (int i = 0; i < TRIES && !is_value(&w->text, "new"); i++) {
+		test_sleep(SLOW_MS * 1e-3);
+		tcp_ask(&w->tcp, "get k\r\n", &w->text);
+	}
+	assert_true(is_value(&w->text, "new")); /* carried out */
+	udp_get(&w->udp, "k", &w->text);
+	tcp_close(&t);
+	return is_value(&w->text, "old");
+}
+
+#define WITHOUT(id) #id, 1ULL << BMC_MUT_##id
+
+static const struct directed schedules[] = {
+	{ WITHOUT(NO_LIFE_IN_FLIGHT), never_accepted, NULL, NULL },
+	{ WITHOUT(NO_FLUSH_TIME), delayed_flush, NULL, NULL },
+	{ WITHOUT(NO_GEN), closed_writer, "60", "0" },
+	{ WITHOUT(NO_DOUBT), silent_error, "0", "60" },
+};
+
+static int directed_run(void **state, const struct directed *d, uint64_t mutants)
+{
+	const struct instance_settings settings = { .mutants = mutants, .max_age_ns = MAX_AGE_NS };
+	struct world *w;
+	int wrong;
+
+	world_setup_empty(state);
+	w = *state;
+	if (d->slow) {
+		setenv("BMC_SLOW_AFTER", d->after, 1);
+		memcached_start_slow(&w->memcached, &w->server, WORLD_PORT, "-t 4",
+				     (int)strtol(d->slow, NULL, 10));
+		unsetenv("BMC_SLOW_AFTER");
+	} else {
+		memcached_start(&w->memcached, &w->server, WORLD_PORT, "-t 4");
+	}
+	instance_start(w, &settings);
+	world_open_clients(w);
+	wrong = d->wrong(w);
+	world_teardown(state);
+	*state = (void *)d;
+	return wrong;
+}
+
+static void directed(void **state)
+{
+	const struct directed *d = *state;
+
+	if (!directed_run(state, d, d->mutants))
+		fail_msg("%s: nothing is wrong without the guard", d->name);
+	if (directed_run(state, d, 0))
+		fail_msg("%s: wrong with the guard", d->name);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[TEST_COUNT(schedules)];
+	const char *filter = getenv("BMC_TEST_FILTER");
+
+	for (size_t i = 0; i < TEST_COUNT(schedules); i++)
+		tests[i] = (struct CMUnitTest){ .name = schedules[i].name,
+						.test_func = directed,
+						.initial_state = (void *)&schedules[i] };
+	if (filter)
+		cmocka_set_test_filter(filter);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
