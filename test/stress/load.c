@@ -85,6 +85,9 @@ int load_start(struct load *load, const struct scenario *scenario, struct world 
 		load->own.pause_us = PAUSE_DEFAULT_US;
 	if (!load->own.flush_every)
 		load->own.flush_every = FLUSH_EVERY_DEFAULT;
+	/* what a connection that is gone still does to the own key would not be known */
+	if (load->own.faults & FAULT_BREAK)
+		load->own.commands &= ~(uint32_t)CMD_OWN;
 	load->scenario = &load->own;
 	load->n_shared = scenario->keys;
 	pthread_mutex_init(&load->general, NULL);
