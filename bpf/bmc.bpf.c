@@ -4,6 +4,7 @@
 #include "compat.bpf.h"
 #include "answers.bpf.h"
 #include "fill.bpf.h"
+#include "owner.bpf.h"
 #include "reply.bpf.h"
 #include "stream.bpf.h"
 #include "udp_watch.bpf.h"
@@ -30,46 +31,18 @@ int bmc_tc_egress(struct __sk_buff *skb)
 
 /* ---- which sockets are memcached's: MARK, BORN, CLOSE, SERVER GONE ---- */
 
-static __always_inline int bmc_bound(struct bpf_sock *sk)
-{
-	__u16 port = bpf_htons((__u16)sk->src_port);
-	int server = bmc_config_server(port), life;
-	struct bmc_mark *mark;
-
-	if (server < 0 || bpf_get_netns_cookie(sk) != bmc_config.netns_cookie)
-		return CGROUP_PASS;
-	if ((__u32)bpf_get_current_uid_gid() != bmc_config.uid[server & (BMC_PORTS_MAX - 1)])
-		return CGROUP_PASS;
-	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!mark) {
-		bmc_server_off(bmc_server_get(server), BMC_OFF_NO_MEMORY);
-		return CGROUP_PASS;
-	}
-	if (BMC_READ_ONCE(mark->ready))
-		return CGROUP_PASS;
-	life = bmc_socket_up(bmc_server_get(server));
-	if (life < 0) {
-		bmc_server_off(bmc_server_get(server), BMC_OFF_BUSY);
-		return CGROUP_PASS;
-	}
-	mark->cookie = bpf_get_socket_cookie(sk);
-	mark->life = (__u16)life;
-	mark->server = (__u8)server;
-	bmc_wmb();
-	BMC_WRITE_ONCE(mark->ready, 1);
-	return CGROUP_PASS;
-}
-
 SEC("cgroup/post_bind4")
 int bmc_post_bind4(struct bpf_sock *sk)
 {
-	return bmc_bound(sk);
+	bmc_bound(sk);
+	return CGROUP_PASS;
 }
 
 SEC("cgroup/post_bind6")
 int bmc_post_bind6(struct bpf_sock *sk)
 {
-	return bmc_bound(sk);
+	bmc_bound(sk);
+	return CGROUP_PASS;
 }
 
 SEC("sockops")
@@ -78,6 +51,8 @@ int bmc_sockops(struct bpf_sock_ops *ops)
 	struct bmc_mark *mark;
 	struct bpf_sock *sk;
 
+	if (ops->op == BPF_SOCK_OPS_TCP_LISTEN_CB)
+		bmc_listens(ops);
 	if (ops->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
 		return CGROUP_PASS;
 	sk = ops->sk;
@@ -102,8 +77,8 @@ int bmc_sock_release(struct bpf_sock *sk)
 		return CGROUP_PASS;
 	}
 	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
-	if (mark && BMC_READ_ONCE(mark->ready) && mark->cookie == bpf_get_socket_cookie(sk))
-		bmc_socket_gone(bmc_server_get(mark->server));
+	if (mark)
+		bmc_mark_released(mark, bpf_get_socket_cookie(sk));
 	return CGROUP_PASS;
 }
 

@@ -44,7 +44,7 @@
 #define BMC_WORD_SOCKETS_SHIFT 32
 #define BMC_WORD_HOLDS_MASK 0xffffffffULL
 
-/* Why a server's items are neither filled nor served; bits of bmc_server.off. Set once, but for STARTING. */
+/* Why a server's items are neither filled nor served; bits of bmc_server.off. Set once, but for STARTING and SHARED. */
 enum bmc_off {
 	BMC_OFF_STARTING = 1, /* `start` is not through with the sockets and connections it found */
 	BMC_OFF_NO_MEMORY =
@@ -52,6 +52,7 @@ enum bmc_off {
 	BMC_OFF_UNSEEN =
 		4, /* a connection of a marked listener without state: it cannot be followed */
 	BMC_OFF_BUSY = 8, /* an exchange did not succeed in its number of tries */
+	BMC_OFF_SHARED = 16, /* a second process of its user has sockets at its port */
 };
 
 struct bmc_server {
@@ -64,8 +65,11 @@ struct bmc_server {
 	__u64 t_quiet; /* [word] only grows; no fill whose request is older */
 	__u64 no_fill_until; /* [word] only grows */
 	__u64 udp; /* [word] the UDP writer: gen in the high 32 bits; BMC_UDP_HELD | life when its hold is taken */
-	__u64 pad1[4];
+	__u64 owner; /* [word] life in the high 32 bits, in the low 32 the process (tgid) of its sockets; 0: not known */
+	__u64 strangers; /* [word] sockets at its port of other processes of its user; SHARED while there are any */
+	__u64 pad1[2];
 };
+#define BMC_OWNER_LIFE_SHIFT 32
 #define BMC_UDP_GEN_SHIFT 32
 #define BMC_UDP_HELD 0x80000000ULL
 
@@ -99,8 +103,9 @@ struct bmc_mark {
 	__u16 life;
 	__u8 server; /* index */
 	__u8 ready; /* set last */
-	__u32 taken; /* [word] UDP, while the server is STARTING: datagrams that were taken from it */
+	__u32 taken; /* [word] UDP, while the server is STARTING: datagrams that were taken from it; or STRANGER */
 };
+#define BMC_MARK_STRANGER 0xffffffffU /* of another process: never ready */
 
 /* Why a connection is not followed; bmc_conn.lost. */
 enum bmc_lost {
@@ -324,6 +329,8 @@ struct bmc_iface {
 struct bmc_instance {
 	__u32 abi; /* BMC_ABI_VERSION */
 	__u32 complete; /* `start` went through */
+	__u32 forced; /* with --force: items may be wrong */
+	__u32 pad;
 	__u64 started; /* CLOCK_REALTIME, seconds */
 	__u64 started_mono; /* CLOCK_MONOTONIC, nanoseconds */
 	struct bmc_iface iface[BMC_IFACES_MAX];

@@ -100,7 +100,7 @@ static int with_copy(struct bmc_adopt *a, const struct bmc_owner *owner, int ser
 	if (fd < 0)
 		return bmc_adopt_is_gone(fd) ? 0 : fd;
 	err = bmc_socket_look(fd, &s);
-	if (err == -EPROTONOSUPPORT && s.port != port)
+	if (err == -EPROTONOSUPPORT && (s.port != port || a->force))
 		err = 0;
 	else if (!err && s.port == port && s.netns == a->config->netns_cookie)
 		err = fn(a, fd, owner, &s, server);
@@ -138,12 +138,15 @@ static int mark_servers(struct bmc_adopt *a, struct process *p)
 
 static int drain_server(struct bmc_adopt *a, int server, struct process *p)
 {
+	int err;
+
 	if (!p->pid)
 		return 0;
 	/* threads that cannot be told are no threads: their connections are lost */
 	if (a->threads[server])
 		bmc_threads_open(p->pid, a->threads[server], &p->threads);
-	return bmc_mark_drained(a, server, p->pid, &p->threads);
+	err = bmc_mark_drained(a, server, p->pid, &p->threads);
+	return err == -EBUSY && a->force ? 0 : err;
 }
 
 /* Closes those that are lost, and waits until memcached has closed them too. How many did. */

@@ -22,6 +22,7 @@ struct bmc_adopt {
 	__u32 threads[BMC_PORTS_MAX]; /* that wait for events in each memcached; 0: not known */
 	int strict; /* old connections are lost at once */
 	int reset; /* and closed */
+	int force; /* what cannot be watched is passed over */
 	bmc_progress_fn progress; /* may be NULL */
 	struct bmc_olds *olds; /* bmc_adopt_run's own */
 	/* what came of it */

@@ -4,6 +4,7 @@
 #include "log.h"
 #include "progress.h"
 #include "reset.h"
+#include "shared.h"
 #include "util.h"
 
 #include <arpa/inet.h>
@@ -44,14 +45,16 @@ static void close_lost(int fd, const struct bmc_connection *c, void *arg)
 }
 
 /* All servers of the instance, once. 0 or -errno. */
-static int look(const char *name, const struct bmc_instance *note, struct round *r)
+static int look(const char *name, const struct bmc_instance *note, const struct bmc_shared *shared,
+		struct round *r)
 {
 	int err = 0;
 
 	for (__u32 i = 0; !err && i < note->config.n_ports && i < BMC_PORTS_MAX; i++) {
 		struct bmc_server_sockets s;
 
-		err = bmc_server_sockets_read(ntohs(note->config.port[i]), note->config.uid[i], &s);
+		err = bmc_server_sockets_read(ntohs(note->config.port[i]), note->config.uid[i],
+					      bmc_server_process(&shared->server[i]), &s);
 		if (!err)
 			err = bmc_connections_each(name, (int)i, &s, close_lost, r);
 		bmc_server_sockets_free(&s);
@@ -60,7 +63,8 @@ static int look(const char *name, const struct bmc_instance *note, struct round 
 }
 
 /* Until memcached has closed them too. How many it has not, or -errno. */
-static int wait_closed(const char *name, const struct bmc_instance *note, int closed)
+static int wait_closed(const char *name, const struct bmc_instance *note,
+		       const struct bmc_shared *shared, int closed)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	struct round r = { .lost = closed };
@@ -68,7 +72,7 @@ static int wait_closed(const char *name, const struct bmc_instance *note, int cl
 
 	for (int i = 0; !err && r.lost && i < TRIES; i++) {
 		r.lost = 0;
-		err = look(name, note, &r);
+		err = look(name, note, shared, &r);
 		bmc_progress_show("connections that memcached has not closed yet", (size_t)r.lost,
 				  (size_t)closed);
 		if (r.lost)
@@ -81,6 +85,7 @@ static int wait_closed(const char *name, const struct bmc_instance *note, int cl
 int bmc_cmd_reset(const struct bmc_options *options)
 {
 	static struct bmc_instance note;
+	struct bmc_shared *shared = NULL;
 	struct round r = { .first = 1 };
 	int code, left;
 	__u64 here;
@@ -94,9 +99,12 @@ int bmc_cmd_reset(const struct bmc_options *options)
 		return bmc_fail("instance '%s' is in another network namespace: run this there "
 				"('nsenter --net=/run/netns/NAME bmcctl reset')",
 				options->name);
-	left = look(options->name, &note, &r);
+	left = bmc_shared_open(options->name, &shared);
+	if (!left)
+		left = look(options->name, &note, shared, &r);
 	if (!left && r.closed)
-		left = wait_closed(options->name, &note, r.closed);
+		left = wait_closed(options->name, &note, shared, r.closed);
+	bmc_shared_close(shared);
 	if (left < 0)
 		return bmc_fail("cannot look at the connections of instance '%s': %s",
 				options->name, strerror(-left));

@@ -97,6 +97,9 @@ static void print_started(const struct bmc_plan *plan, const struct bmc_report *
 			 "tags off before XDP "
 			 "sees them; 'ethtool -K DEVICE rxvlan off' and a new start change that",
 			 vlan);
+	if (plan->force)
+		bmc_note("UNSAFE, because of --force: what cannot be watched is not, and items may "
+			 "be served that memcached no longer has");
 	print_connections(plan, &report->adopted);
 	if (!report->adopted.sockets)
 		printf("%s: no memcached yet; it is noticed when it binds its port\n", plan->name);
@@ -123,6 +126,7 @@ int bmc_cmd_start(const struct bmc_options *options)
 	plan.config.max_age_ns = options->max_age_ns;
 	plan.strict = options->strict || options->reset;
 	plan.reset = options->reset;
+	plan.force = options->force;
 	plan.progress = bmc_progress_show;
 	code = bmc_check_machine(options);
 	if (!code)

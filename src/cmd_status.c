@@ -50,6 +50,10 @@ static void print_status(const struct bmc_status *s)
 
 	printf("instance %s, up %s, %s\n", s->name, bmc_format_uptime(s->uptime, up, sizeof(up)),
 	       bmc_format_size(s->memory, size, sizeof(size)));
+	if (s->forced)
+		puts("  UNSAFE     started with --force: items may be served that memcached no "
+		     "longer "
+		     "has");
 	for (int i = 0; i < s->n_ifaces; i++) {
 		printf("  interface  %s: XDP program %u in %s mode, TC egress program %u\n",
 		       s->iface[i].name, s->iface[i].xdp_id, s->iface[i].mode, s->iface[i].tc_id);
@@ -137,6 +141,7 @@ static struct json_object *json_status(const struct bmc_status *s)
 
 	add_string(o, "instance", s->name);
 	json_object_object_add(o, "complete", json_object_new_boolean(s->complete));
+	json_object_object_add(o, "forced", json_object_new_boolean(s->forced));
 	json_object_object_add(o, "elsewhere", json_object_new_boolean(s->elsewhere));
 	add_number(o, "uptime_seconds", s->uptime);
 	add_number(o, "memory_bytes", s->memory);

@@ -104,6 +104,9 @@ static int list_connections(const struct bmc_adopt *a, int server, struct bmc_so
 		for (size_t k = 0; k < twice[i].n; k++) {
 			const struct bmc_socket *s = &twice[i].list[k];
 
+			/* one that is not accepted yet has no user of its own */
+			if (s->inode && s->uid != a->config->uid[server])
+				continue;
 			if (s->tcp && !s->listener && !(i && bmc_socket_find(&twice[0], s)))
 				ret->list[ret->n++] = *s;
 		}

@@ -2,6 +2,7 @@
 #include "connections.h"
 
 #include "pins.h"
+#include "util.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -39,7 +40,31 @@ static int is_own(const struct bmc_server_sockets *s, const struct bmc_socket *s
 	return socket->uid == s->uid && (!socket->tcp || socket->listener);
 }
 
-int bmc_server_sockets_read(__u16 port, __u32 uid, struct bmc_server_sockets *ret)
+pid_t bmc_server_process(const struct bmc_server *words)
+{
+	__u64 word = __atomic_load_n(&words->word, __ATOMIC_SEQ_CST);
+	__u64 owner = __atomic_load_n(&words->owner, __ATOMIC_SEQ_CST);
+
+	if (owner >> BMC_OWNER_LIFE_SHIFT != word >> BMC_WORD_LIFE_SHIFT ||
+	    !bmc_sees_all_processes())
+		return 0;
+	return (pid_t)owner;
+}
+
+/* The process that has the server comes first. */
+static void prefer(struct bmc_server_sockets *s, pid_t process)
+{
+	struct bmc_owner_list owned;
+
+	if (!process || s->other != process || bmc_sockets_of_process(process, &owned))
+		return;
+	free(s->owned.list);
+	s->owned = owned;
+	s->other = s->pid;
+	s->pid = process;
+}
+
+int bmc_server_sockets_read(__u16 port, __u32 uid, pid_t process, struct bmc_server_sockets *ret)
 {
 	struct bmc_owner owner;
 	int err;
@@ -59,6 +84,7 @@ int bmc_server_sockets_read(__u16 port, __u32 uid, struct bmc_server_sockets *re
 		else if (owner.pid != ret->pid)
 			ret->other = owner.pid;
 	}
+	prefer(ret, process);
 	return err;
 }
 

@@ -30,8 +30,14 @@ struct bmc_server_sockets {
 	__u32 uid;
 };
 
-/* Free with bmc_server_sockets_free. 0 or -errno. */
-int bmc_server_sockets_read(__u16 port, __u32 uid, struct bmc_server_sockets *ret);
+/*
+ * `process`: the one that has the server, if there are several; 0: not known. Free with bmc_server_sockets_free. 0 or
+ * -errno.
+ */
+int bmc_server_sockets_read(__u16 port, __u32 uid, pid_t process, struct bmc_server_sockets *ret);
+
+/* The process that has the server now, as its words say; 0: not known. */
+pid_t bmc_server_process(const struct bmc_server *words);
 void bmc_server_sockets_free(struct bmc_server_sockets *s);
 
 /* fd: a copy of the connection's socket, closed when fn returns. */

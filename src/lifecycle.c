@@ -313,6 +313,7 @@ static int adopt(struct start *s)
 		.shared = &s->skel->bss->bmc_shared,
 		.strict = s->plan->strict,
 		.reset = s->plan->reset,
+		.force = s->plan->force,
 		.progress = s->plan->progress,
 	};
 	memcpy(a->threads, s->plan->threads, sizeof(a->threads));
@@ -330,6 +331,7 @@ static int complete(struct start *s)
 	int err;
 
 	s->note.complete = 1;
+	s->note.forced = (__u32)s->plan->force;
 	err = write_note(s);
 	bmc_fault_point("complete");
 	return err;

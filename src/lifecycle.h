@@ -24,6 +24,7 @@ struct bmc_plan {
 	__u32 threads[BMC_PORTS_MAX]; /* of each memcached that wait for events; 0: not known */
 	int strict; /* old connections are not followed */
 	int reset; /* nor left */
+	int force; /* what cannot be watched is left unwatched */
 	bmc_progress_fn progress; /* may be NULL */
 };
 

@@ -26,10 +26,11 @@ static int mark(struct bmc_adopt *a, int fd, const struct bmc_owner *owner,
 	struct bmc_mark value = { .server = (__u8)server, .ready = 1, .cookie = s->cookie };
 	int err;
 
-	(void)owner;
 	if (s->tcp && !s->listener)
 		return 0;
 	value.life = bmc_shared_socket_up(words);
+	if (bmc_sees_all_processes()) /* its number is the kernel's too */
+		bmc_shared_owner(words, value.life, (__u32)owner->pid);
 	if (!bpf_map_update_elem(a->marks_fd, &fd, &value, BPF_NOEXIST)) {
 		a->sockets++;
 		return 1;

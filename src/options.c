@@ -141,6 +141,13 @@ static int set_strict(struct bmc_options *o, const char *value)
 	return 0;
 }
 
+static int set_force(struct bmc_options *o, const char *value)
+{
+	(void)value;
+	o->force = 1;
+	return 0;
+}
+
 static int set_reset(struct bmc_options *o, const char *value)
 {
 	(void)value;
@@ -195,6 +202,8 @@ static const struct row rows[] = {
 	{ 'w', "wait", NULL, set_wait, "memcached need not run yet; needs --user" },
 	{ 's', "strict", NULL, set_strict,
 	  "do not follow connections older than this, idle or not" },
+	{ 'f', "force", NULL, set_force,
+	  "UNSAFE: start though memcached cannot be watched; items may be wrong" },
 	{ 'R', "reset-connections", NULL, set_reset, "close connections older than this" },
 	{ 'j', "json", NULL, set_json, "print JSON" },
 	{ 'v', "verbose", NULL, set_verbose, "show what libbpf says" },

@@ -25,6 +25,7 @@ struct bmc_options {
 	__u64 max_age_ns;
 	int wait;
 	int strict;
+	int force;
 	int reset;
 	int json;
 	int verbose;

@@ -40,6 +40,16 @@ __u16 bmc_shared_socket_up(struct bmc_server *server)
 	return (__u16)(old >> BMC_WORD_LIFE_SHIFT);
 }
 
+void bmc_shared_owner(struct bmc_server *server, __u16 life, __u32 process)
+{
+	__u64 owner = __atomic_load_n(&server->owner, __ATOMIC_SEQ_CST);
+
+	if (owner >> BMC_OWNER_LIFE_SHIFT != life || !(__u32)owner)
+		__atomic_compare_exchange_n(&server->owner, &owner,
+					    (__u64)life << BMC_OWNER_LIFE_SHIFT | process, 0,
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 void bmc_shared_socket_undo(struct bmc_server *server)
 {
 	__u64 old = __atomic_load_n(&server->word, __ATOMIC_SEQ_CST), next;

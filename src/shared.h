@@ -15,6 +15,9 @@ void bmc_shared_close(struct bmc_shared *shared);
 /* MARK: sockets++. Returns the life that the exchange gave. */
 __u16 bmc_shared_socket_up(struct bmc_server *server);
 
+/* The process that has the server in this life, unless one is known already. */
+void bmc_shared_owner(struct bmc_server *server, __u16 life, __u32 process);
+
 /* Takes a bmc_shared_socket_up back: at 0 sockets the life is over. */
 void bmc_shared_socket_undo(struct bmc_server *server);
 

@@ -129,6 +129,22 @@ static int by_tuple(const void *a, const void *b)
 	return order;
 }
 
+static int by_tuple_and_inode(const void *a, const void *b)
+{
+	const struct bmc_socket *x = a, *y = b;
+	int order = by_tuple(a, b);
+
+	return order ? order : (x->inode > y->inode) - (x->inode < y->inode);
+}
+
+/* Several may be bound to one address (SO_REUSEPORT); of two connections of one tuple one is no longer. */
+static int is_same(const struct bmc_socket *a, const struct bmc_socket *b)
+{
+	if (by_tuple(a, b))
+		return 0;
+	return a->inode == b->inode || (a->tcp && !a->listener && !b->listener);
+}
+
 /* The kernel's listing may show a socket twice (or not at all) while others come and go. */
 static void sort_once(struct bmc_socket_list *list)
 {
@@ -136,9 +152,9 @@ static void sort_once(struct bmc_socket_list *list)
 
 	if (!list->n)
 		return;
-	qsort(list->list, list->n, sizeof(*list->list), by_tuple);
+	qsort(list->list, list->n, sizeof(*list->list), by_tuple_and_inode);
 	for (size_t i = 1; i < list->n; i++) {
-		if (by_tuple(&list->list[n], &list->list[i]))
+		if (!is_same(&list->list[n], &list->list[i]))
 			list->list[++n] = list->list[i];
 		else if (list->list[i].inode) /* a tuple that was used again: the newer one */
 			list->list[n] = list->list[i];

@@ -87,6 +87,7 @@ int bmc_status_read(const char *name, struct bmc_status *ret)
 	if (err)
 		return err;
 	ret->complete = (int)note.complete;
+	ret->forced = (int)note.forced;
 	ret->uptime = (bmc_clock_ns(CLOCK_MONOTONIC) - note.started_mono) / 1000000000ULL;
 	bmc_pins_each(name, "maps", add_memory, ret);
 	if (!bmc_netns_cookie(&here) && here != note.config.netns_cookie) {

@@ -121,7 +121,7 @@ void bmc_status_read_server(const char *instance, int server, const struct bmc_s
 	struct bmc_server_sockets sockets;
 
 	read_words(words, ret);
-	if (!bmc_server_sockets_read(ret->port, ret->uid, &sockets)) {
+	if (!bmc_server_sockets_read(ret->port, ret->uid, bmc_server_process(words), &sockets)) {
 		read_addresses(&sockets, ret);
 		bmc_connections_each(instance, server, &sockets, count_connection, ret);
 	}

@@ -8,12 +8,15 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71 /* asm-generic/socket.h, since 5.14 */
 #endif
+
+#define PID_NS_FIRST 0xeffffffcU /* include/linux/proc_ns.h, PROC_PID_INIT_INO */
 
 int bmc_parse_number(const char *text, __u64 min, __u64 max, __u64 *ret)
 {
@@ -157,6 +160,13 @@ int bmc_has_capability(int cap)
 	}
 	fclose(file);
 	return effective >> cap & 1;
+}
+
+int bmc_sees_all_processes(void)
+{
+	struct stat st;
+
+	return !stat("/proc/self/ns/pid", &st) && st.st_ino == PID_NS_FIRST;
 }
 
 int bmc_netns_cookie(__u64 *ret)

@@ -35,6 +35,9 @@ unsigned int bmc_kernel_version(void);
 /* Whether this thread has a capability (linux/capability.h) in its effective set. */
 int bmc_has_capability(int cap);
 
+/* Whether this is the first PID namespace: process numbers are the kernel's. */
+int bmc_sees_all_processes(void);
+
 /* The cookie of this process's network namespace. 0 or -errno. */
 int bmc_netns_cookie(__u64 *ret);
 

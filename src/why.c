@@ -45,9 +45,12 @@ static int socket_reason(const struct bmc_server_status *v, char *why)
 		return 1;
 	if (v->other_pid)
 		return say(why,
-			   "a second process (%s, pid %d) has sockets of the port: give it one of "
-			   "its own",
+			   "a second process (%s, pid %d) has sockets of the port, so that nobody "
+			   "knows who is asked: give it one of its own",
 			   v->other_process, v->other_pid);
+	if (v->off & BMC_OFF_SHARED)
+		return say(why, "it came while another process had sockets of the port: stop and "
+				"start");
 	if (!v->has_udp)
 		return say(why, "memcached has no UDP: start it with -U %u", v->port);
 	if (!v->sockets)

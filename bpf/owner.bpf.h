@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * MARK and its end: which sockets are a server's. The first process of its user that binds the port has the server;
+ * sockets of a second one are strangers, and while there are any nothing is cached: who is asked is not known.
+ */
+#ifndef BMC_OWNER_BPF_H
+#define BMC_OWNER_BPF_H
+
+#include "server.bpf.h"
+
+static __always_inline __u32 bmc_current_process(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u32 tgid = 0;
+
+	return bpf_probe_read_kernel(&tgid, sizeof(tgid), &task->tgid) ? 0 : tgid;
+}
+
+/* Whether this process has the server, or has it from now on. */
+static __always_inline int bmc_owner_is(struct bmc_server *s, __u32 process)
+{
+	__u64 life = bmc_word_life(BMC_READ_ONCE(s->word)), owner = BMC_READ_ONCE(s->owner);
+	__u64 mine = life << BMC_OWNER_LIFE_SHIFT | process;
+
+	if (owner >> BMC_OWNER_LIFE_SHIFT == life && (__u32)owner)
+		return (__u32)owner == process || !process;
+	owner = __sync_val_compare_and_swap(&s->owner, owner, mine);
+	return owner >> BMC_OWNER_LIFE_SHIFT != life || !(__u32)owner || (__u32)owner == process;
+}
+
+/* A socket of a stranger's: first the count, then the server is off. */
+static __always_inline void bmc_stranger_came(struct bmc_server *s, struct bmc_mark *mark,
+					      __u64 cookie)
+{
+	mark->cookie = cookie;
+	__sync_fetch_and_add(&s->strangers, 1);
+	BMC_WRITE_ONCE(mark->taken, BMC_MARK_STRANGER);
+	bmc_server_off(s, BMC_OFF_SHARED);
+}
+
+/* It is gone. What one that came meanwhile has set may be cleared here: so it is set again. */
+static __always_inline void bmc_stranger_gone(struct bmc_server *s)
+{
+	if (__sync_fetch_and_add(&s->strangers, -1ULL) != 1)
+		return;
+	bmc_epoch_up(s);
+	__sync_fetch_and_and(&s->off, ~(__u64)BMC_OFF_SHARED);
+	if (BMC_READ_ONCE(s->strangers))
+		bmc_server_off(s, BMC_OFF_SHARED);
+}
+
+/* MARK: a socket of the server's user is bound, or listens. */
+static __always_inline void bmc_mark_socket(struct bpf_sock *sk, __u32 server, __u64 cookie)
+{
+	struct bmc_server *s = bmc_server_get(server);
+	struct bmc_mark *mark;
+	int life;
+
+	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!mark) {
+		bmc_server_off(s, BMC_OFF_NO_MEMORY);
+		return;
+	}
+	if (BMC_READ_ONCE(mark->ready) || BMC_READ_ONCE(mark->taken) == BMC_MARK_STRANGER)
+		return;
+	mark->server = (__u8)server;
+	if (!bmc_owner_is(s, bmc_current_process())) {
+		bmc_stranger_came(s, mark, cookie);
+		return;
+	}
+	life = bmc_socket_up(s);
+	if (life < 0) {
+		bmc_server_off(s, BMC_OFF_BUSY);
+		return;
+	}
+	mark->cookie = cookie;
+	mark->life = (__u16)life;
+	bmc_wmb();
+	BMC_WRITE_ONCE(mark->ready, 1);
+}
+
+/* A socket with a mark is released: if it is its own, the server has one less. */
+static __always_inline void bmc_mark_released(const struct bmc_mark *mark, __u64 cookie)
+{
+	if (mark->cookie != cookie)
+		return;
+	if (BMC_READ_ONCE(mark->ready))
+		bmc_socket_gone(bmc_server_get(mark->server));
+	else if (BMC_READ_ONCE(mark->taken) == BMC_MARK_STRANGER)
+		bmc_stranger_gone(bmc_server_get(mark->server));
+}
+
+/*
+ * A socket is bound to a port of ours. Another user's is not memcached's; but if it takes datagrams, those for one of
+ * memcached's addresses may be its from now on: what was filled for them goes.
+ */
+static __always_inline void bmc_bound(struct bpf_sock *sk)
+{
+	int server = bmc_config_server(bpf_htons((__u16)sk->src_port));
+
+	if (server < 0 || bpf_get_netns_cookie(sk) != bmc_config.netns_cookie)
+		return;
+	if ((__u32)bpf_get_current_uid_gid() == bmc_config.uid[server & (BMC_PORTS_MAX - 1)])
+		bmc_mark_socket(sk, (__u32)server, bpf_get_socket_cookie(sk));
+	else if (sk->protocol == IPPROTO_UDP)
+		bmc_epoch_up(bmc_server_get((__u32)server));
+}
+
+/* A socket listens. One that was bound before the programs were there has no mark yet. */
+static __always_inline void bmc_listens(struct bpf_sock_ops *ops)
+{
+	int server = bmc_config_server(bpf_htons((__u16)ops->local_port));
+	struct bpf_sock *sk = ops->sk;
+	struct tcp_sock *tcp;
+
+	if (server < 0 || !sk || bpf_get_netns_cookie(ops) != bmc_config.netns_cookie)
+		return;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (tcp &&
+	    tcp->inet_conn.icsk_inet.sk.sk_uid.val == bmc_config.uid[server & (BMC_PORTS_MAX - 1)])
+		bmc_mark_socket(sk, (__u32)server, bpf_get_socket_cookie(ops));
+}
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* A server that is no memcached: TCP and UDP sockets at a port, and one answer to whatever is asked. */
+#ifndef BMC_TEST_FAKE_H
+#define BMC_TEST_FAKE_H
+
+#include <sys/types.h>
+
+struct ns;
+
+#define FAKE_NO_UDP 1
+#define FAKE_SHARES_PORT 2 /* SO_REUSEPORT */
+#define FAKE_LISTENS_LATE 4 /* its TCP socket is bound, and listens at fake_listen() */
+#define FAKE_MPTCP 8
+#define FAKE_NO_TCP 16
+
+struct fake {
+	pid_t pid; /* 0: not running */
+};
+
+/*
+ * Runs as user id `uid`, bound to address:port. Answers each TCP request with `answer` (NULL: not at all), each
+ * datagram with its own first 8 bytes and `answer`. Returns when the sockets are there.
+ */
+void fake_start(struct fake *f, const struct ns *ns, const char *address, int port, uid_t uid,
+		int flags, const char *answer);
+void fake_listen(struct fake *f);
+void fake_stop(struct fake *f);
+
+#endif

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* What cannot be watched is refused at `start`, with the reason; what comes later beside memcached is noticed. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fake.h"
+#include "leaks.h"
+#include "world.h"
+
+#define NOBODY 65534
+#define DAEMON 1
+
+static struct fake fake, second;
+
+static int teardown(void **state)
+{
+	fake_stop(&fake);
+	fake_stop(&second);
+	return world_teardown(state);
+}
+
+/* start with these options fails, says `text`, and leaves nothing. */
+static void refused(struct world *w, const char *options, const char *text)
+{
+	int code = bmcctl(&w->server,
+			  "start --name %s --iface " WORLD_IF " --memory 16M --mode native %s",
+			  w->instance, options);
+
+	if (code != 1 || !strstr(bmcctl_result.err, text))
+		fail_msg("start: exit %d, and does not say '%s': %s%s", code, text,
+			 bmcctl_result.out, bmcctl_result.err);
+	leaks_check(w->cookie, w->instance);
+	child_sh(&w->server, "! tc qdisc show dev " WORLD_IF " | grep clsact");
+}
+
+static void says(struct world *w, const char *text)
+{
+	assert_int_equal(bmcctl(&w->server, "status --name %s", w->instance), 0);
+	if (!strstr(bmcctl_result.out, text))
+		fail_msg("status does not say '%s':\n%s", text, bmcctl_result.out);
+}
+
+static void nothing_is_served(struct world *w, const char *key)
+{
+	for (int i = 0; i < 5; i++)
+		assert_false(world_get(w, &w->udp, key));
+}
+
+/* Until something listens at the port, at most some seconds. The connection is open. */
+static void wait_for_listener(struct world *w, struct tcp *t)
+{
+	double until = test_now() + 5;
+
+	while (tcp_try(t, &w->server, WORLD_IP4, WORLD_PORT)) {
+		if (test_now() > until)
+			fail_msg("nothing listens at port %d", WORLD_PORT);
+		test_sleep(0.01);
+	}
+}
+
+/* ---- at start ---- */
+
+static void a_silent_server_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	fake_start(&fake, &w->server, "0.0.0.0", WORLD_PORT, NOBODY, 0, NULL);
+	refused(w, "", "no plain-text answer");
+}
+
+static void tls_is_refused(void **state)
+{
+	struct world *w = *state;
+	char options[300];
+	struct tcp t;
+
+	child_sh(&w->server,
+		 "cd $(mktemp -d /tmp/bmc-tls-XXXXXX) && openssl req -x509 -newkey rsa:2048 -nodes "
+		 "-keyout key -out cert -subj /CN=x -days 2 2>openssl.log && chmod 755 . && chmod "
+		 "644 * && ln -sfn $PWD /tmp/bmc-tls-%d",
+		 getpid());
+	snprintf(options, sizeof(options),
+		 "-Z -o ssl_chain_cert=/tmp/bmc-tls-%d/cert,ssl_key=/tmp/bmc-tls-%d/key", getpid(),
+		 getpid());
+	memcached_launch(&w->memcached, &w->server, WORLD_PORT, options);
+	wait_for_listener(w, &t);
+	tcp_close(&t);
+	refused(w, "", "TLS");
+	child_sh(&w->server, "d=$(readlink /tmp/bmc-tls-%d) && rm -r /tmp/bmc-tls-%d $d", getpid(),
+		 getpid());
+}
+
+static void ssl_enabled_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	fake_start(&fake, &w->server, "0.0.0.0", WORLD_PORT, NOBODY, 0,
+		   "STAT maxconns 1024\r\nSTAT ssl_enabled yes\r\nEND\r\nVERSION 1.6.18\r\n");
+	refused(w, "", "ssl_enabled");
+}
+
+static void a_proxy_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	fake_start(&fake, &w->server, "0.0.0.0", WORLD_PORT, NOBODY, 0,
+		   "STAT maxconns 1024\r\nSTAT proxy_enabled yes\r\nEND\r\nVERSION 1.6.18\r\n");
+	refused(w, "", "proxy_enabled");
+}
+
+static void authentication_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	fake_start(&fake, &w->server, "0.0.0.0", WORLD_PORT, NOBODY, 0,
+		   "CLIENT_ERROR unauthenticated\r\n");
+	refused(w, "", "authentication");
+}
+
+/* memcached itself has no UDP then, which is told first. */
+static void memcacheds_authentication_is_refused(void **state)
+{
+	struct world *w = *state;
+	char options[100];
+	struct tcp t;
+
+	child_sh(&w->server, "echo user:word >/tmp/bmc-auth-%d && chmod 644 /tmp/bmc-auth-%d",
+		 getpid(), getpid());
+	snprintf(options, sizeof(options), "-U 0 -Y /tmp/bmc-auth-%d", getpid());
+	memcached_launch(&w->memcached, &w->server, WORLD_PORT, options);
+	wait_for_listener(w, &t);
+	tcp_close(&t);
+	refused(w, "", "memcached at port 11211");
+	child_sh(&w->server, "rm /tmp/bmc-auth-%d", getpid());
+}
+
+static void mptcp_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	fake_start(&fake, &w->server, "0.0.0.0", WORLD_PORT, NOBODY, FAKE_MPTCP,
+		   "STAT maxconns 1024\r\nEND\r\nVERSION 1.6.33\r\n");
+	refused(w, "", "MPTCP");
+}
+
+static void two_servers_at_one_port_are_refused(void **state)
+{
+	static const char answer[] = "STAT maxconns 1024\r\nEND\r\nVERSION 1.6.18\r\n";
+	struct world *w = *state;
+
+	fake_start(&fake, &w->server, "0.0.0.0", WORLD_PORT, NOBODY, FAKE_SHARES_PORT, answer);
+	fake_start(&second, &w->server, "0.0.0.0", WORLD_PORT, NOBODY, FAKE_SHARES_PORT, answer);
+	refused(w, "", "two processes");
+}
+
+static void several_users_at_one_port_need_a_choice(void **state)
+{
+	struct world *w = *state;
+
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, "-l " WORLD_IP4);
+	fake_start(&fake, &w->server, "127.0.0.9", WORLD_PORT, DAEMON, 0, "nothing\r\n");
+	refused(w, "", "several users");
+	world_start_bmc(w, "--user nobody --max-age 60s");
+	udp_open(&w->udp, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_open(&w->tcp, &w->client, WORLD_IP4, WORLD_PORT);
+	world_cache(w, "k", "value");
+	says(w, "other users have 2 sockets at this port");
+	says(w, "UDP on; udp 10.77.0.1, tcp 10.77.0.1\n");
+}
+
+static void sockets_that_cannot_be_seen_are_refused(void **state)
+{
+	static struct child_result r;
+	struct world *w = *state;
+	char *argv[] = { "setpriv",  "--bounding-set=-sys_ptrace",
+			 BMC_BMCCTL, "start",
+			 "--name",   w->instance,
+			 "--iface",  WORLD_IF,
+			 NULL };
+
+	child_run(&w->server, argv, 30, &r);
+	assert_int_equal(r.code, 1);
+	if (!strstr(r.err, "CAP_SYS_PTRACE"))
+		fail_msg("start does not say what it needs: %s", r.err);
+	leaks_check(w->cookie, w->instance);
+}
+
+static void another_cgroup_is_refused(void **state)
+{
+	struct world *w = *state;
+	char options[100];
+
+	child_sh(&w->server,
+		 "mkdir $(findmnt -nt cgroup2 -o TARGET | head -1)/bmc-test-%d && ln -s $(findmnt "
+		 "-nt cgroup2 -o TARGET | head -1)/bmc-test-%d /tmp/bmc-cgroup-%d",
+		 getpid(), getpid(), getpid());
+	snprintf(options, sizeof(options), "--cgroup /tmp/bmc-cgroup-%d", getpid());
+	refused(w, options, "does not run below the cgroup");
+	child_sh(&w->server, "rmdir $(readlink /tmp/bmc-cgroup-%d) && rm /tmp/bmc-cgroup-%d",
+		 getpid(), getpid());
+}
+
+static void force_starts_all_the_same_and_says_so(void **state)
+{
+	struct world *w = *state;
+
+	fake_start(&fake, &w->server, "0.0.0.0", WORLD_PORT, NOBODY, 0, NULL);
+	world_start_bmc(w, "--force");
+	assert_non_null(strstr(bmcctl_result.err, "UNSAFE"));
+	assert_non_null(strstr(bmcctl_result.err, "no plain-text answer"));
+	says(w, "UNSAFE");
+}
+
+/* A memcached that is just going is not refused for that. */
+static void a_memcached_that_is_dying_is_waited_for(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 5; i++) {
+		memcached_start(&w->memcached, &w->server, WORLD_PORT, NULL);
+		child_sh(&w->server, "(sleep 0.0%d; kill -9 %d) & :", i, w->memcached.pid);
+		world_start_bmc(w, "--wait --user nobody");
+		memcached_stop(&w->memcached);
+		world_stop_bmc(w);
+	}
+}
+
+/* ---- later ---- */
+
+static void a_second_process_of_its_user_is_noticed(void **state)
+{
+	struct world *w = *state;
+
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, "-l " WORLD_IP4);
+	world_start_bmc(w, "--max-age 60s");
+	udp_open(&w->udp, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_open(&w->tcp, &w->client, WORLD_IP4, WORLD_PORT);
+	world_cache(w, "k", "value");
+	fake_start(&fake, &w->server, "127.0.0.9", WORLD_PORT, NOBODY, 0, "nothing\r\n");
+	nothing_is_served(w, "k");
+	says(w, "a second process");
+	says(w, "memcached, pid");
+	fake_stop(&fake);
+	world_warm(w, &w->udp, "k");
+	tcp_set(&w->tcp, "k", "new", 3);
+	world_expect(w, &w->udp, "k", "new");
+}
+
+/* Its datagrams go to another user's socket now: what was filled from it is not served for that. */
+static void another_users_socket_takes_over_an_address(void **state)
+{
+	struct world *w = *state;
+
+	world_cache(w, "k", "value");
+	fake_start(&fake, &w->server, WORLD_IP4, WORLD_PORT, DAEMON, FAKE_NO_TCP, "\0\0\0\0");
+	assert_false(world_stat(w, "hits") == 0);
+	udp_send(&w->udp, "get k\r\n", 7);
+	assert_int_equal(udp_receive(&w->udp, w->udp.id, 0.3, &w->text), -ETIMEDOUT);
+	says(w, "other users have 1 socket at this port");
+	fake_stop(&fake);
+	world_warm(w, &w->udp, "k");
+}
+
+static void a_restart_as_another_user_is_noticed(void **state)
+{
+	struct world *w = *state;
+
+	world_cache(w, "k", "value");
+	memcached_stop(&w->memcached);
+	fake_start(&fake, &w->server, WORLD_IP4, WORLD_PORT, DAEMON, 0, NULL);
+	udp_send(&w->udp, "get k\r\n", 7);
+	assert_int_equal(udp_receive(&w->udp, w->udp.id, 0.2, &w->text), -ETIMEDOUT);
+	says(w, "runs as another user than id 65534");
+}
+
+/* It was bound before the programs were there, and listens after: its connections are known all the same. */
+static void one_that_listens_after_start_is_watched(void **state)
+{
+	struct world *w = *state;
+	struct tcp t;
+
+	fake_start(&fake, &w->server, WORLD_IP4, WORLD_PORT, NOBODY,
+		   FAKE_LISTENS_LATE | FAKE_NO_UDP, NULL);
+	world_start_bmc(w, "--wait --user nobody");
+	fake_listen(&fake);
+	wait_for_listener(w, &t);
+	tcp_send(&t, "get k\r\n", 7);
+	tcp_wait_sent(&t);
+	assert_int_equal(world_stat(w, "connections"), 1);
+	assert_int_equal(world_stat(w, "commands"), 1);
+	tcp_close(&t);
+}
+
+#define EMPTY_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, teardown)
+#define START_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_memcached, teardown)
+#define LATER_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, teardown)
+
+static const struct CMUnitTest tests[] = {
+	EMPTY_TEST(a_silent_server_is_refused),
+	EMPTY_TEST(tls_is_refused),
+	EMPTY_TEST(ssl_enabled_is_refused),
+	EMPTY_TEST(a_proxy_is_refused),
+	EMPTY_TEST(authentication_is_refused),
+	EMPTY_TEST(memcacheds_authentication_is_refused),
+	EMPTY_TEST(mptcp_is_refused),
+	EMPTY_TEST(two_servers_at_one_port_are_refused),
+	EMPTY_TEST(several_users_at_one_port_need_a_choice),
+	START_TEST(sockets_that_cannot_be_seen_are_refused),
+	START_TEST(another_cgroup_is_refused),
+	EMPTY_TEST(force_starts_all_the_same_and_says_so),
+	EMPTY_TEST(a_memcached_that_is_dying_is_waited_for),
+	EMPTY_TEST(a_second_process_of_its_user_is_noticed),
+	LATER_TEST(another_users_socket_takes_over_an_address),
+	LATER_TEST(a_restart_as_another_user_is_noticed),
+	EMPTY_TEST(one_that_listens_after_start_is_watched),
+};
+
+TEST_MAIN(tests, NULL, NULL)
