@@ -22,6 +22,8 @@ struct bench_place;
 struct bench_options {
 	int rounds;
 	double seconds; /* of one case in one arm */
+	const char *cases; /* only those of these names, as by glob(7) */
+	const char *bmcctl; /* the program */
 };
 
 struct bench_metric {

@@ -56,6 +56,8 @@ static int help(void)
 	       "\n"
 	       "  --rounds N     rounds, in each of which all peers take their turn (%d)\n"
 	       "  --seconds S    of one case of one peer in one round (%g)\n"
+	       "  --case NAME    only cases of this name; it may have * and ?\n"
+	       "  --bmcctl FILE  the bmcctl to measure (the one beside which this was built)\n"
 	       "  --json         figures as JSON on stdout\n"
 	       "  --check        exit code 1 unless all targets are met\n"
 	       "  --help         this text\n",
@@ -147,12 +149,14 @@ static int run(const struct command *c)
 
 static int parse_options(int argc, char **argv, struct command *c)
 {
-	enum { ROUNDS = 256, SECONDS, JSON, CHECK, HELP };
+	enum { ROUNDS = 256, SECONDS, CASE, BMCCTL, JSON, CHECK, HELP };
 	static const struct option options[] = {
 		{ "rounds", required_argument, NULL, ROUNDS },
 		{ "json", no_argument, NULL, JSON },
 		{ "seconds", required_argument, NULL, SECONDS },
 		{ "check", no_argument, NULL, CHECK },
+		{ "case", required_argument, NULL, CASE },
+		{ "bmcctl", required_argument, NULL, BMCCTL },
 		{ "help", no_argument, NULL, HELP },
 		{},
 	};
@@ -170,6 +174,12 @@ static int parse_options(int argc, char **argv, struct command *c)
 			c->options.seconds = strtod(optarg, &end);
 			if (*end || !(c->options.seconds >= 0.01 && c->options.seconds <= 600))
 				return usage("--seconds: '%s' is not from 0.01 to 600", optarg);
+			break;
+		case CASE:
+			c->options.cases = optarg;
+			break;
+		case BMCCTL:
+			c->options.bmcctl = optarg;
 			break;
 		case JSON:
 			c->is_json = 1;
@@ -191,7 +201,7 @@ static int parse_options(int argc, char **argv, struct command *c)
 
 static int run_command(int argc, char **argv)
 {
-	struct command c = { .options = { DEFAULT_ROUNDS, DEFAULT_SECONDS } };
+	struct command c = { .options = { DEFAULT_ROUNDS, DEFAULT_SECONDS, "*", BENCH_BMCCTL } };
 	struct sigaction action = { .sa_handler = interrupt };
 	int code = parse_options(argc, argv, &c);
 

@@ -46,10 +46,32 @@ static void own_teardown(struct bench_run *run)
 	free(o);
 }
 
+/* The programs' runs and their time while the load was measured. */
+static int own_load(struct bench_run *run, const struct bench_tcp_job *job, struct bench_load *load,
+		    struct bench_prog_counts *ret)
+{
+	const struct own *o = run->state;
+	struct bench_prog_raw before, after;
+	struct bench_tcp *l;
+	int err = bench_tcp_open(&l, run->place, job);
+
+	if (!err)
+		err = bench_tcp_run(l, run->options->seconds / 2, load);
+	if (!err)
+		err = bench_prog_time_read(&o->time, &before);
+	if (!err)
+		err = bench_tcp_run(l, run->options->seconds, load);
+	if (!err)
+		err = bench_prog_time_read(&o->time, &after);
+	bench_tcp_close(l);
+	if (!err)
+		bench_prog_time_between(&before, &after, ret);
+	return err;
+}
+
 static int own_run(struct bench_run *run, double *ret_values)
 {
-	struct own *o = run->state;
-	struct bench_prog_raw before, after;
+	const struct own *o = run->state;
 	struct bench_prog_counts counts;
 	struct bench_tcp_job job;
 	struct bench_load load;
@@ -57,17 +79,14 @@ static int own_run(struct bench_run *run, double *ret_values)
 	bench_watch_case(run->at, &job);
 	job.net = run->place->server;
 	job.address = "127.0.0.1";
-	job.seconds = run->options->seconds;
 	job.server = o->server.pid;
-	if (bench_prog_time_read(&o->time, &before) || bench_tcp_load(run->place, &job, &load) ||
-	    bench_prog_time_read(&o->time, &after))
+	if (own_load(run, &job, &load, &counts))
 		return -1;
-	bench_prog_time_between(&before, &after, &counts);
-	ret_values[0] = counts.ingress.ns / load.all_ops;
-	ret_values[1] = counts.egress.ns / load.all_ops;
+	ret_values[0] = counts.ingress.ns / load.ops;
+	ret_values[1] = counts.egress.ns / load.ops;
 	ret_values[2] = ret_values[0] + ret_values[1];
-	ret_values[3] = counts.ingress.runs / load.all_ops;
-	ret_values[4] = counts.egress.runs / load.all_ops;
+	ret_values[3] = counts.ingress.runs / load.ops;
+	ret_values[4] = counts.egress.runs / load.ops;
 	ret_values[5] = counts.empty_ns;
 	return 0;
 }

@@ -66,9 +66,8 @@ static int watch_run(struct bench_run *run, const char *address, int net, double
 	bench_watch_case(run->at, &job);
 	job.net = net;
 	job.address = address;
-	job.seconds = run->options->seconds;
 	job.server = w->server.pid;
-	if (bench_tcp_load(run->place, &job, &load))
+	if (bench_tcp_load(run->place, &job, run->options->seconds, &load))
 		return -1;
 	ret_values[0] = load.ops / load.seconds;
 	ret_values[1] = load.server_cpu * 1e9 / load.ops;

@@ -34,7 +34,11 @@ static void print_head(const struct bench_figures *f)
 static void print_row(const struct bench_figures *f, int at, int arm)
 {
 	char median[NUMBER], low[NUMBER], high[NUMBER], cell[4 * NUMBER];
+	struct bench_summary first;
 
+	bench_figures_summary(f, at, arm, 0, &first);
+	if (!first.n)
+		return;
 	printf("  %-20s %-14s", arm ? "" : f->measure->cases[at], f->measure->arms[arm]);
 	for (int m = 0; m < f->n_metrics; m++) {
 		struct bench_summary s;
@@ -58,11 +62,8 @@ static void print_verdict(const struct bench_verdict *v, void *arg)
 	const struct bench_target *t = v->target;
 	char median[NUMBER], low[NUMBER], high[NUMBER], limit[NUMBER];
 
-	if (v->is_met < 0) {
-		printf("  not measured  %-20s %s of %s\n", j->f->measure->cases[v->at], t->metric,
-		       t->arm);
+	if (v->is_met < 0) /* the case was not asked for */
 		return;
-	}
 	j->missed += !v->is_met;
 	printf("  %-12s  %-20s %s of %s%s%s: %s (%s-%s), to be at %s %s: %s\n",
 	       v->is_met ? "met" : "NOT MET", j->f->measure->cases[v->at], t->metric, t->arm,

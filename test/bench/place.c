@@ -137,9 +137,9 @@ static void remove_cgroups(struct bench_place *p)
 
 /* ---- all of it ---- */
 
-int bench_place_make(struct bench_place *p)
+int bench_place_make(struct bench_place *p, const char *bmcctl)
 {
-	*p = (struct bench_place){ .home = -1, .server = -1, .client = -1 };
+	*p = (struct bench_place){ .bmcctl = bmcctl, .home = -1, .server = -1, .client = -1 };
 	p->home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (p->home < 0)
 		return bench_fail("cannot open /proc/self/ns/net: %s", strerror(errno));

@@ -17,6 +17,7 @@
 #define BENCH_SERVER_CPU 1
 
 struct bench_place {
+	const char *bmcctl; /* the program that starts and stops bmc here */
 	int home; /* fds of the namespaces */
 	int server;
 	int client;
@@ -27,7 +28,7 @@ struct bench_place {
 		[PATH_MAX]; /* where the benchmark came from; it is in the client's meanwhile */
 };
 
-int bench_place_make(struct bench_place *p);
+int bench_place_make(struct bench_place *p, const char *bmcctl);
 void bench_place_remove(struct bench_place *p);
 
 /* socket(2) in a namespace. -> fd, or -1 */

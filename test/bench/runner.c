@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "runner.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "place.h"
 
 static int run_cases(struct bench_run *run, struct bench_figures *f, int round)
@@ -11,6 +13,8 @@ static int run_cases(struct bench_run *run, struct bench_figures *f, int round)
 	double values[BENCH_METRICS_MAX];
 
 	for (run->at = 0; run->at < f->n_cases; run->at++) {
+		if (fnmatch(run->options->cases, f->measure->cases[run->at], 0))
+			continue;
 		if (bench_interrupted)
 			return bench_fail("interrupted");
 		if (f->measure->run(run, values))
@@ -61,7 +65,9 @@ int bench_run_measure(const struct bench_measure *measure, const struct bench_op
 	if (bench_figures_init(ret, measure, options->rounds))
 		return -1;
 	run.place = &place;
-	err = bench_place_make(&place);
+	err = bench_place_make(&place, options->bmcctl);
+	if (!err)
+		err = bench_pin(BENCH_CLIENT_CPU);
 	if (!err && measure->setup)
 		err = measure->setup(&run);
 	if (!err)

@@ -88,7 +88,7 @@ int bench_bmc_start(const struct bench_place *p, const char *cgroup, const char 
 
 	where.net = p->server;
 	return bench_child_sh(&where, BMCCTL_SECONDS,
-			      "exec %s start --name %s --iface %s --cgroup %s %s", BENCH_BMCCTL,
+			      "exec %s start --name %s --iface %s --cgroup %s %s", p->bmcctl,
 			      bench_bmc_name(), BENCH_SERVER_IF, cgroup, options);
 }
 
@@ -97,6 +97,6 @@ int bench_bmc_stop(const struct bench_place *p)
 	struct bench_where where = BENCH_HERE;
 
 	where.net = p->server;
-	return bench_child_sh(&where, BMCCTL_SECONDS, "exec %s stop --name %s", BENCH_BMCCTL,
+	return bench_child_sh(&where, BMCCTL_SECONDS, "exec %s stop --name %s", p->bmcctl,
 			      bench_bmc_name());
 }

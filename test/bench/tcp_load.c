@@ -33,8 +33,8 @@ struct connection {
 	size_t got; /* bytes of it */
 };
 
-struct loop {
-	const struct bench_tcp_job *job;
+struct bench_tcp {
+	struct bench_tcp_job job;
 	struct connection *connections;
 	int epoll;
 	char *buffer;
@@ -127,7 +127,7 @@ static int store_values(const struct connection *c, int index, const struct benc
 	return err;
 }
 
-static int open_connection(const struct bench_place *p, struct loop *l, int index)
+static int open_connection(const struct bench_place *p, struct bench_tcp *l, int index)
 {
 	const struct timeval limit = { .tv_sec = ANSWER_SECONDS };
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(BENCH_PORT) };
@@ -135,41 +135,50 @@ static int open_connection(const struct bench_place *p, struct loop *l, int inde
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
 	const int one = 1;
 
-	c->fd = bench_place_socket(p, l->job->net, AF_INET, SOCK_STREAM);
+	c->fd = bench_place_socket(p, l->job.net, AF_INET, SOCK_STREAM);
 	if (c->fd < 0)
 		return -1;
-	inet_pton(AF_INET, l->job->address, &to.sin_addr);
+	inet_pton(AF_INET, l->job.address, &to.sin_addr);
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	if (connect(c->fd, (struct sockaddr *)&to, sizeof(to)))
-		return bench_fail("cannot connect to %s: %s", l->job->address, strerror(errno));
-	if (store_values(c, index, l->job) || make_texts(c, index, l->job))
+		return bench_fail("cannot connect to %s: %s", l->job.address, strerror(errno));
+	if (store_values(c, index, &l->job) || make_texts(c, index, &l->job))
 		return -1;
 	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &event))
 		return bench_fail("epoll: %s", strerror(errno));
 	return send_all(c, c->request, c->request_len);
 }
 
-static int loop_open(const struct bench_place *p, struct loop *l)
+int bench_tcp_open(struct bench_tcp **ret, const struct bench_place *p,
+		   const struct bench_tcp_job *job)
 {
+	struct bench_tcp *l = calloc(1, sizeof(*l));
+
+	*ret = l;
+	if (!l)
+		return bench_fail("no memory");
+	l->job = *job;
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->buffer = malloc(RECEIVE);
-	l->connections = calloc((size_t)l->job->connections, sizeof(*l->connections));
+	l->connections = calloc((size_t)job->connections, sizeof(*l->connections));
 	if (l->epoll < 0 || !l->buffer || !l->connections)
-		return bench_fail("no memory for %d connections", l->job->connections);
-	for (int i = 0; i < l->job->connections; i++)
+		return bench_fail("no memory for %d connections", job->connections);
+	for (int i = 0; i < job->connections; i++)
 		l->connections[i].fd = -1;
-	for (int i = 0; i < l->job->connections; i++) {
+	for (int i = 0; i < job->connections; i++) {
 		if (open_connection(p, l, i))
 			return -1;
 	}
 	return 0;
 }
 
-static void loop_close(struct loop *l)
+void bench_tcp_close(struct bench_tcp *l)
 {
-	for (int i = 0; l->connections && i < l->job->connections; i++) {
+	if (!l)
+		return;
+	for (int i = 0; l->connections && i < l->job.connections; i++) {
 		if (l->connections[i].fd >= 0)
 			close(l->connections[i].fd);
 		free(l->connections[i].request);
@@ -179,11 +188,12 @@ static void loop_close(struct loop *l)
 	free(l->buffer);
 	if (l->epoll >= 0)
 		close(l->epoll);
+	free(l);
 }
 
 /* ---- the loop ---- */
 
-static int connection_ready(struct loop *l, struct connection *c)
+static int connection_ready(struct bench_tcp *l, struct connection *c)
 {
 	ssize_t n = recv(c->fd, l->buffer, RECEIVE, MSG_DONTWAIT);
 
@@ -197,11 +207,11 @@ static int connection_ready(struct loop *l, struct connection *c)
 	if (c->got < c->answer_len)
 		return 0;
 	c->got = 0;
-	l->ops += l->job->depth;
+	l->ops += l->job.depth;
 	return send_all(c, c->request, c->request_len);
 }
 
-static int loop_run(struct loop *l, double until)
+static int loop_run(struct bench_tcp *l, double until)
 {
 	struct epoll_event events[EVENTS];
 
@@ -220,31 +230,37 @@ static int loop_run(struct loop *l, double until)
 	return 0;
 }
 
-static void note(const struct loop *l, struct bench_load *ret, double sign)
+static void note(const struct bench_tcp *l, struct bench_load *ret, double sign)
 {
 	ret->seconds += sign * bench_now();
 	ret->ops += sign * l->ops;
 	ret->client_cpu += sign * bench_cpu_here();
-	ret->server_cpu += sign * bench_cpu_seconds(l->job->server);
+	ret->server_cpu += sign * bench_cpu_seconds(l->job.server);
 }
 
-int bench_tcp_load(const struct bench_place *p, const struct bench_tcp_job *job,
-		   struct bench_load *ret)
+int bench_tcp_run(struct bench_tcp *l, double seconds, struct bench_load *ret)
 {
-	struct loop l = { .job = job, .epoll = -1 };
 	int err;
 
 	*ret = (struct bench_load){};
-	err = loop_open(p, &l);
-	if (!err)
-		err = loop_run(&l, bench_now() + job->seconds / 10);
-	note(&l, ret, -1);
-	if (!err)
-		err = loop_run(&l, bench_now() + job->seconds);
-	note(&l, ret, 1);
-	ret->all_ops = l.ops;
-	loop_close(&l);
+	note(l, ret, -1);
+	err = loop_run(l, bench_now() + seconds);
+	note(l, ret, 1);
 	if (!err && ret->ops <= 0)
-		err = bench_fail("not one operation in %g s", job->seconds);
+		err = bench_fail("not one operation in %g s", seconds);
+	return err;
+}
+
+int bench_tcp_load(const struct bench_place *p, const struct bench_tcp_job *job, double seconds,
+		   struct bench_load *ret)
+{
+	struct bench_tcp *l;
+	int err = bench_tcp_open(&l, p, job);
+
+	if (!err)
+		err = bench_tcp_run(l, seconds / 2, ret);
+	if (!err)
+		err = bench_tcp_run(l, seconds, ret);
+	bench_tcp_close(l);
 	return err;
 }

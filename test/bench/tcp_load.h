@@ -18,19 +18,27 @@ struct bench_tcp_job {
 	int depth; /* commands in one write */
 	enum bench_op op;
 	size_t value; /* bytes */
-	double seconds; /* that are measured; a tenth more goes before */
 	pid_t server; /* whose CPU time is looked at */
 };
 
 struct bench_load {
 	double ops; /* commands answered while it was measured */
-	double all_ops; /* and with those before that, since the connections were there */
 	double seconds;
 	double server_cpu; /* seconds */
 	double client_cpu;
 };
 
-int bench_tcp_load(const struct bench_place *p, const struct bench_tcp_job *job,
+struct bench_tcp;
+
+/* Connects, stores what the gets ask for, sends the first commands. *ret is to be closed, also after a failure. */
+int bench_tcp_open(struct bench_tcp **ret, const struct bench_place *p,
+		   const struct bench_tcp_job *job);
+/* Goes on for `seconds`; may be called again. The first ones touch what was never touched: not to be measured. */
+int bench_tcp_run(struct bench_tcp *l, double seconds, struct bench_load *ret);
+void bench_tcp_close(struct bench_tcp *l);
+
+/* All three, and half of `seconds` before what is measured. */
+int bench_tcp_load(const struct bench_place *p, const struct bench_tcp_job *job, double seconds,
 		   struct bench_load *ret);
 
 #endif
