@@ -233,6 +233,8 @@ struct bmc_old {
 enum bmc_test {
 	BMC_TEST_STAMP = 1, /* a fill needs no live socket: its stamp is now */
 	BMC_TEST_LOSE_RACE = 2, /* the second look at seq fails */
+	BMC_TEST_SLOW_FILL =
+		4, /* a fill takes its time before it publishes: races with writes are likely */
 };
 
 /* memcached's version in one number that compares as it does; 0: not known. */

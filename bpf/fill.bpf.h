@@ -13,6 +13,7 @@
 
 #define BMC_STAMP_SHIFT 12
 #define BMC_STAMP_MASK 0xffffffU
+#define BMC_SLOW_STEPS 20000 /* of BMC_TEST_SLOW_FILL: some hundred microseconds */
 
 /* RECVMSG: this thread took a request from this socket. */
 static __always_inline void bmc_stamp_in(__u64 cookie)
@@ -273,6 +274,11 @@ static __always_inline enum bmc_stat bmc_fill_room(struct bmc_work *w, struct bm
 	return BMC_STAT_FILLS;
 }
 
+static long bmc_slow_step(__u32 i, void *ctx)
+{
+	return 0;
+}
+
 /*
  * FILL of the item in the window: text of `len` bytes, stamp S. The epoch is read first. Returns the counter of what
  * happened.
@@ -298,6 +304,8 @@ static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct
 	why = bmc_fill_room(w, b, len);
 	if (why != BMC_STAT_FILLS)
 		return why;
+	if (bmc_config.test & BMC_TEST_SLOW_FILL)
+		bpf_loop(BMC_SLOW_STEPS, bmc_slow_step, NULL, 0);
 	written =
 		!bmc_room_settle(w) && !bmc_entry_write(skb, w, len, stamp + bmc_config.max_age_ns);
 	return bmc_fill_publish(w, stamp, written);

@@ -8,7 +8,7 @@
 #define SHARED_KEYS_MAX 8
 #define BURST_DEFAULT 8
 #define FLUSH_EVERY_DEFAULT 150
-#define PAUSE_DEFAULT_US 2500
+#define PAUSE_DEFAULT_US 4000
 
 /* Kinds of commands that the text writers send; a bit each. */
 enum stress_command {
