@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* Writes over TCP as a stream brings them: in pieces, by the thousand, unanswered for long. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "world.h"
 
@@ -145,6 +149,58 @@ static void a_client_that_does_not_read_keeps_its_write_in_flight(void **state)
 	free(large);
 }
 
+/* ---- many connections ---- */
+
+#define LOOP_SECONDS 6.0
+#define LOOP_STARTS 6
+
+/* A process that opens connections with data at once, over the wire and loopback in turn, until it is ended. */
+static pid_t connect_in_a_loop(struct world *w)
+{
+	static const char set[] = "set loop 0 0 1 noreply\r\nx\r\n";
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (double until = test_now() + 10 * LOOP_SECONDS; test_now() < until;) {
+		struct tcp t;
+
+		if (!tcp_try(&t, &w->client, WORLD_IP4, WORLD_PORT)) {
+			send(t.fd, set, sizeof(set) - 1, MSG_NOSIGNAL);
+			tcp_close(&t);
+		}
+		if (!tcp_try(&t, &w->server, "127.0.0.1", WORLD_PORT)) {
+			send(t.fd, set, sizeof(set) - 1, MSG_NOSIGNAL);
+			tcp_close(&t);
+		}
+	}
+	_exit(0);
+}
+
+/* However a connection falls between the steps of `start`, none may be taken for one that cannot be followed. */
+static void connects_in_a_loop_while_bmc_starts_and_stops(void **state)
+{
+	struct world *w = *state;
+	pid_t loop = connect_in_a_loop(w);
+	double until = test_now() + LOOP_SECONDS;
+
+	assert_true(loop > 0);
+	for (int i = 0; i < LOOP_STARTS && (i < 2 || test_now() < until); i++) {
+		world_start_bmc(w, "--max-age 60s");
+		world_open_clients(w);
+		test_sleep(0.2);
+		assert_true(world_stat(w, "connections") > 0);
+		tcp_set(&w->tcp, "k", "v", 1);
+		world_warm(w, &w->udp, "k"); /* the server is not off */
+		tcp_close(&w->tcp);
+		udp_close(&w->udp);
+		udp_close(&w->udp6);
+		world_stop_bmc(w);
+	}
+	child_stop(loop, SIGKILL);
+}
+
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(a_set_split_at_every_byte_takes_its_key_out),
 	WORLD_TEST(an_incr_split_at_every_byte_takes_its_key_out),
@@ -152,6 +208,8 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(a_set_sent_byte_by_byte_takes_its_key_out),
 	WORLD_TEST(writes_pipelined_by_the_thousand_take_their_keys_out),
 	WORLD_TEST(a_client_that_does_not_read_keeps_its_write_in_flight),
+	cmocka_unit_test_setup_teardown(connects_in_a_loop_while_bmc_starts_and_stops,
+					world_setup_memcached, world_teardown),
 };
 
 TEST_MAIN(tests, NULL, NULL)

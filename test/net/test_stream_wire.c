@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "bad_wire.h"
 #include "wire.skel.h"
@@ -157,6 +158,58 @@ static void writes_over_a_wire_that_loses_reorders_and_doubles(void **state)
 	assert_true(bad.skel->bss->wire.count.twice > 0);
 }
 
+/* A wrong checksum is found behind the programs: what they took for commands was none. No wrong value may come of it. */
+static void writes_over_a_wire_that_spoils(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 4; i++) {
+		struct text all = {};
+
+		bad.skel->bss->wire.set.corrupt = 5000;
+		bad.skel->bss->wire.set.corrupt_next = 1;
+		add_round(&all, i, 2000);
+		send_all(&w->tcp, &all, &w->text);
+		bad.skel->bss->wire.set.corrupt = 0;
+		expect_round(w, i);
+		text_free(&all);
+		tcp_close(&w->tcp);
+		tcp_open(&w->tcp, &w->client, WORLD_IP4, WORLD_PORT);
+	}
+	say(w);
+	assert_true(bad.skel->bss->wire.count.corrupt > 0);
+	world_warm(w, &w->udp, "k7"); /* a connection that was lost is closed, and holds nothing */
+}
+
+/* The first segment is lost; the rest, and the end of the stream, come ahead of their turn. */
+static void a_half_closed_connection_whose_first_segment_is_lost(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 10; i++) {
+		char command[80], value[16];
+		struct tcp t;
+
+		snprintf(value, sizeof(value), "value %d", i);
+		snprintf(command, sizeof(command), "set k 0 0 %zu\r\n%s\r\n", strlen(value), value);
+		world_cache(w, "k", "old");
+		tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
+		tcp_expect(&t, "mn\r\n", "MN");
+		bad.skel->bss->wire.set.lose_next = 1;
+		tcp_send(&t, command, 9);
+		tcp_send(&t, command + 9, 5);
+		tcp_send(&t, command + 14, strlen(command) - 14);
+		shutdown(t.fd, SHUT_WR);
+		assert_int_equal(tcp_receive(&t, 5, &w->text), 0);
+		text_assert_is("set", &w->text, "STORED\r\n");
+		world_expect(w, &w->udp, "k", value);
+		tcp_close(&t);
+	}
+	assert_true(world_stat(w, "kept_ahead") > 0);
+	world_warm(w, &w->udp, "k");
+	assert_int_equal(world_stat(w, "lost"), 0);
+}
+
 /* ---- TCP's memory ---- */
 
 static int setup_little_memory(void **state)
@@ -202,7 +255,8 @@ static void tiny_segments_for_a_memcached_that_stands_still(void **state)
 	tcp_send(&local, all.data + at, all.len - at);
 	tcp_expect(&local, "mn\r\n", "MN");
 	world_expect(w, &w->udp, "k", "00003999");
-	assert_followed(w);
+	world_warm(w, &w->udp, "k");
+	assert_int_equal(world_stat(w, "lost"), 0);
 	tcp_close(&local);
 	text_free(&all);
 }
@@ -213,6 +267,8 @@ static const struct CMUnitTest tests[] = {
 	FAULTY_TEST(writes_over_a_wire_that_loses_one_in_a_hundred),
 	FAULTY_TEST(writes_over_a_wire_that_reorders),
 	FAULTY_TEST(writes_over_a_wire_that_loses_reorders_and_doubles),
+	FAULTY_TEST(writes_over_a_wire_that_spoils),
+	FAULTY_TEST(a_half_closed_connection_whose_first_segment_is_lost),
 	cmocka_unit_test_setup_teardown(tiny_segments_for_a_memcached_that_stands_still,
 					setup_little_memory, world_teardown),
 };
