@@ -187,11 +187,18 @@ int bmc_egress(struct __sk_buff *skb)
 		return CGROUP_PASS;
 	}
 	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
-	if (!mark || !BMC_READ_ONCE(mark->ready) || skb->mark || !bmc_leaves_by_us(skb->ifindex))
+	if (!mark || !BMC_READ_ONCE(mark->ready) || mark->cookie != bpf_get_socket_cookie(skb))
 		return CGROUP_PASS;
-	if (mark->cookie != bpf_get_socket_cookie(skb))
+	sk = bpf_sk_fullsock(sk);
+	if (!sk || sk->protocol != IPPROTO_UDP)
 		return CGROUP_PASS;
+	if (skb->mark || !bmc_leaves_by_us(skb->ifindex)) {
+		bmc_stats_count(skb->mark ? BMC_STAT_STAMP_MARKED : BMC_STAT_STAMP_ELSEWHERE);
+		return CGROUP_PASS;
+	}
 	stamp = bmc_stamp_out(mark->cookie);
+	if (!stamp)
+		bmc_stats_count(BMC_STAT_NO_STAMP);
 	if (stamp) {
 		bmc_hide(stamp); /* else a masked store of one byte, which the verifier refuses */
 		skb->mark = stamp;

@@ -269,6 +269,10 @@ struct bmc_config {
 	X(HIT_KEYS, "hit_keys", "keys answered in the kernel")                                     \
 	X(HIT_BYTES, "hit_bytes", "bytes of reply text sent by the kernel")                        \
 	X(MISSES, "misses", "get requests of which a key was not there")                           \
+	X(MISS_EPOCH, "miss_epoch", "of these: for an item that was forgotten with all others")    \
+	X(MISS_EXPIRED, "miss_expired", "of these: for an item whose time is over")                \
+	X(MISS_ADDRESS, "miss_address", "of these: for an item of another local address or port")  \
+	X(MISS_BUSY, "miss_busy", "of these: while a fill was at work in the key's bucket")        \
 	X(PASS_FORM, "pass_form", "datagrams that are not one plain get: left to memcached")       \
 	X(PASS_CHECKSUM, "pass_checksum", "requests whose checksum is wrong or missing")           \
 	X(PASS_LARGE, "pass_large", "gets whose reply would not fit one datagram or the packet")   \
@@ -286,6 +290,10 @@ struct bmc_config {
 	  "fills refused: not asked for often enough to push out others")                          \
 	X(REFUSED_PLACE, "refused_place", "fills refused: too large, or too many addresses")       \
 	X(STAMPS, "stamps", "replies stamped with the time of their request")                      \
+	X(NO_STAMP, "no_stamp", "replies not stamped: no request is known that is young enough")   \
+	X(STAMP_MARKED, "stamp_marked", "replies not stamped: they have another packet mark")      \
+	X(STAMP_ELSEWHERE, "stamp_elsewhere",                                                      \
+	  "replies not stamped: they leave by an interface that is not attached")                  \
 	X(WRITES, "writes", "writes of a key seen")                                                \
 	X(INVALIDATED, "invalidated", "items taken out by writes")                                 \
 	X(UNKNOWNS, "unknown_writes", "writes of unknown keys: everything forgotten")              \

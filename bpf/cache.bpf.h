@@ -250,6 +250,7 @@ __noinline int bmc_slot_has(struct bmc_work *w, __u32 i, __u32 slot)
 	struct bmc_bucket *b;
 	struct bmc_entry *e;
 	struct bmc_got *got;
+	__u32 why = 0;
 
 	if (!w || i >= BMC_KEYS_MAX)
 		return 0;
@@ -263,18 +264,21 @@ __noinline int bmc_slot_has(struct bmc_work *w, __u32 i, __u32 slot)
 		return 0;
 	if (e->key_len != got->key.len)
 		return 0;
-	if (e->epoch != w->epoch && !bmc_mutant(BMC_MUT_NO_HIT_EPOCH))
-		return 0;
-	if (w->now >= e->until && !bmc_mutant(BMC_MUT_NO_UNTIL))
-		return 0;
 	if (!bmc_entry_is_here(e, w))
-		return 0;
+		why = BMC_STAT_MISS_ADDRESS;
+	if (w->now >= e->until && !bmc_mutant(BMC_MUT_NO_UNTIL))
+		why = BMC_STAT_MISS_EXPIRED;
+	if (e->epoch != w->epoch && !bmc_mutant(BMC_MUT_NO_HIT_EPOCH))
+		why = BMC_STAT_MISS_EPOCH;
 	got->text_len = e->text_len;
 	got->csum = e->csum;
-	if (bmc_mutant(BMC_MUT_NO_KEY))
-		return 1;
-	return bmc_key_equal(&w->win, got->key.pos, got->key.len,
-			     (struct bmc_key_bytes *)(e->text + BMC_TEXT_KEY));
+	if (!bmc_mutant(BMC_MUT_NO_KEY) &&
+	    !bmc_key_equal(&w->win, got->key.pos, got->key.len,
+			   (struct bmc_key_bytes *)(e->text + BMC_TEXT_KEY)))
+		return 0;
+	if (why)
+		w->miss = why;
+	return !why;
 }
 
 /* HIT, its first part: looks w->got[i].key up. 1: got says where the text is and what seq was; 0: not there. */
@@ -292,8 +296,11 @@ __noinline int bmc_cache_find(struct bmc_work *w, __u32 i)
 	if (!b)
 		return 0;
 	got->seq = BMC_READ_ONCE(b->seq);
-	if (got->seq & 1)
+	w->miss = 0;
+	if (got->seq & 1) {
+		w->miss = BMC_STAT_MISS_BUSY;
 		return 0;
+	}
 	bmc_rmb();
 	bits = bmc_slots_tagged(b, got->key.hash) & BMC_READ_ONCE(b->valid);
 	for (__u32 n = 0; n < BMC_TAGS_TRIED; n++) {

@@ -344,8 +344,11 @@ static __always_inline enum bmc_verdict bmc_reply_request(struct xdp_md *ctx, st
 		return bmc_pass(stats, BMC_STAT_PASS_FORM);
 	bmc_stats_plus(stats, BMC_STAT_GETS, 1);
 	bmc_stats_plus(stats, BMC_STAT_KEYS, w->n_got + (r == BMC_KEY_MISS));
-	if (r == BMC_KEY_MISS)
+	if (r == BMC_KEY_MISS) {
+		for (__u32 why = BMC_STAT_MISS_EPOCH; why <= BMC_STAT_MISS_BUSY; why++)
+			bmc_stats_plus(stats, why, w->miss == why);
 		return bmc_pass(stats, BMC_STAT_MISSES);
+	}
 	return bmc_reply_write(ctx, w, rx, stats);
 }
 

@@ -120,6 +120,9 @@ static void traffic_reason(struct bmc_status *s)
 
 	if (!count[BMC_STAT_REQUESTS])
 		say(s->why_not, "no UDP request has come in by an interface of this instance yet");
+	else if (!count[BMC_STAT_STAMPS] && count[BMC_STAT_STAMP_MARKED])
+		say(s->why_not, "memcached's UDP replies have packet marks of somebody else's "
+				"(SO_MARK, nftables), which is where bmc keeps theirs");
 	else if (!count[BMC_STAT_STAMPS])
 		say(s->why_not,
 		    "memcached's UDP replies do not leave by an interface of this instance");

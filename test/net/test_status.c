@@ -139,6 +139,26 @@ static void an_egress_filter_in_front_is_named(void **state)
 	child_sh(&w->server, "tc qdisc show dev " WORLD_IF " | grep -q clsact");
 }
 
+/* Every miss has its reason, if the item is there all the same. */
+static void misses_tell_why(void **state)
+{
+	struct world *w = *state;
+	long long before;
+
+	world_start_bmc(w, "--max-age 300ms");
+	world_open_clients(w);
+	world_cache(w, "k", "value");
+	before = world_stat(w, "miss_expired");
+	test_sleep(0.5);
+	assert_false(world_get(w, &w->udp, "k"));
+	assert_int_equal(world_stat(w, "miss_expired"), before + 1);
+	world_warm(w, &w->udp, "k");
+	before = world_stat(w, "miss_epoch");
+	assert_int_equal(bmcctl(&w->server, "flush --name %s", w->instance), 0);
+	assert_false(world_get(w, &w->udp, "k"));
+	assert_true(world_stat(w, "miss_epoch") + world_stat(w, "miss_expired") > before);
+}
+
 #define EMPTY_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, world_teardown)
 #define STATUS_TEST(name)                                                                          \
 	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
@@ -148,6 +168,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(silent_writes_without_an_answer_are_named),
 	STATUS_TEST(reasons_stand_at_their_port),
 	WORLD_TEST(json_tells_the_same),
+	STATUS_TEST(misses_tell_why),
 	STATUS_TEST(an_egress_filter_in_front_is_named),
 };
 
