@@ -21,14 +21,14 @@ static const struct row {
 	size_t total; /* bytes sent in a run */
 	struct wire_set set;
 } rows[] = {
-	{ "64 KB, no loss", 64 << 10, 96 << 20, {} },
-	{ "1 MB, no loss", 1000 << 10, 96 << 20, {} },
-	{ "64 KB, 0.1 % lost", 64 << 10, 32 << 20, { .lose = 1000 } },
-	{ "1 MB, 0.1 % lost", 1000 << 10, 32 << 20, { .lose = 1000 } },
-	{ "64 KB, 1 % lost", 64 << 10, 8 << 20, { .lose = 10000 } },
-	{ "1 MB, 1 % lost", 1000 << 10, 8 << 20, { .lose = 10000 } },
-	{ "64 KB, 1 % overtaken", 64 << 10, 32 << 20, { .hold = 10000, .behind = 5 } },
-	{ "1 MB, 1 % overtaken", 1000 << 10, 32 << 20, { .hold = 10000, .behind = 5 } },
+	{ "64 KB, no loss", 64 << 10, 8 << 20, {} },
+	{ "1 MB, no loss", 1000 << 10, 8 << 20, {} },
+	{ "64 KB, 0.1 % lost", 64 << 10, 4 << 20, { .lose = 1000 } },
+	{ "1 MB, 0.1 % lost", 1000 << 10, 4 << 20, { .lose = 1000 } },
+	{ "64 KB, 1 % lost", 64 << 10, 2 << 20, { .lose = 10000 } },
+	{ "1 MB, 1 % lost", 1000 << 10, 2 << 20, { .lose = 10000 } },
+	{ "64 KB, 1 % overtaken", 64 << 10, 4 << 20, { .hold = 10000, .behind = 5 } },
+	{ "1 MB, 1 % overtaken", 1000 << 10, 4 << 20, { .hold = 10000, .behind = 5 } },
 };
 
 static struct bad_wire bad;
