@@ -3,8 +3,8 @@
  * The cache: find and invalidate. This file and room.bpf.h, which makes room for a fill, are the only ones that know
  * the layout of a bucket.
  *
- * A bucket is one map value: two lines that writes change, then the entries, packed one behind the other in units of 8
- * bytes, then a line that every look-up reads, then the slots. The bucket and a group of 16 of its slots are chosen by the key alone, so that a
+ * A bucket is one map value: a line that every look-up reads, the writes in flight, the slots, then the entries, packed one
+ * behind the other in units of 8 bytes. The bucket and a group of 16 of its slots are chosen by the key alone, so that a
  * write finds every entry of its key, whatever address it was filled from. A look-up reads the line, the group's
  * line (tags and places), then the entry.
  *
@@ -21,7 +21,8 @@
 #define BMC_GROUP_SLOTS 16
 #define BMC_SLOTS (BMC_GROUPS * BMC_GROUP_SLOTS)
 #define BMC_UNIT 8
-#define BMC_DATA (87 * 64) /* with what follows it 6 KB */
+#define BMC_DATA (87 * 64) /* with all the rest 98 lines */
+#define BMC_SLACK 128
 #define BMC_PAST 4 /* periods of which it is known whether an entry was hit */
 #define BMC_GHOSTS 16 /* keys that are not here, but were asked for */
 #define BMC_FLIGHT_UDP (BMC_FLIGHTS - 1)
@@ -41,30 +42,29 @@ struct bmc_slots {
 };
 
 struct bmc_bucket {
-	/* first: the verifier lets nobody else touch the lock, wherever in the rest a place may be */
+	/* the line of every look-up, and of every write */
 	struct bpf_spin_lock lock;
-	__u32 pad0;
-	__u64 t_change; /* under the lock; only grows */
-	/* keys that are not here, but were asked for; any fill writes it, and what two write at once may be lost */
-	__u16 ghost_tag[BMC_GHOSTS]; /* 0: none */
-	__u8 ghost_seen[BMC_GHOSTS]; /* how often it was asked for */
-	struct bmc_flight flight[BMC_FLIGHTS]; /* under the lock */
-	__u8 data[BMC_DATA];
-	/* the line of every look-up */
 	__u32 seq; /* odd: a fill has the bucket, its bytes and places change */
-	__u8 fills; /* since the last period ended; as the ghosts, and so are recent and past */
-	__u8 ghost_next;
-	__u8 n_order;
-	__u8 pad1;
 	__u64 valid; /* a bit for each slot; under the lock */
+	/* history: any fill ends a period, and what two do at once may be lost */
 	__u64 recent; /* hit since the last period ended */
 	__u64 past[BMC_PAST]; /* hit in the period before that, and so on, newest first */
-	__u16 used; /* units of `data` up to the end of the last entry, holes counted */
-	__u8 pad2[6];
+	__u64 t_change; /* under the lock; only grows */
+	struct bmc_flight flight[BMC_FLIGHTS]; /* under the lock */
 	struct bmc_slots group[BMC_GROUPS];
-	/* of the fill that has the bucket; others may look at it, and be wrong (so are n_order and used) */
+	__u8 data[BMC_DATA];
+	/* of the fill that has the bucket; others may look at it, and be wrong */
 	__u8 size[BMC_SLOTS]; /* units that a slot has in `data`; 0: none */
 	__u8 order[BMC_SLOTS]; /* the slots that have units, by place */
+	__u16 used; /* units of `data` up to the end of the last entry, holes counted */
+	__u8 n_order;
+	/* as the history: keys that are not here, but were asked for */
+	__u8 fills; /* since the last period ended */
+	__u8 ghost_next;
+	__u8 pad[11];
+	__u8 ghost_seen[BMC_GHOSTS]; /* how often it was asked for */
+	__u16 ghost_tag[BMC_GHOSTS]; /* 0: none */
+	__u8 slack[BMC_SLACK]; /* see BMC_REACH_KEY */
 };
 
 struct bmc_entry {
@@ -79,12 +79,11 @@ struct bmc_entry {
 	__u8 text[]; /* VALUE key flags bytes\r\ndata\r\nEND\r\n */
 };
 
-_Static_assert(__builtin_offsetof(struct bmc_bucket, flight) == 64,
-	       "what writes change is two lines");
-_Static_assert(__builtin_offsetof(struct bmc_bucket, data) == 128, "entries begin with a line");
-_Static_assert(__builtin_offsetof(struct bmc_bucket, group) == 128 + BMC_DATA + 64, "one line");
+_Static_assert(__builtin_offsetof(struct bmc_bucket, flight) == 64, "one line");
+_Static_assert(__builtin_offsetof(struct bmc_bucket, group) == 128, "a write changes three lines");
+_Static_assert(__builtin_offsetof(struct bmc_bucket, data) == 384, "entries begin with a line");
 _Static_assert(sizeof(struct bmc_slots) == 64, "a line");
-_Static_assert(sizeof(struct bmc_bucket) == 6144, "");
+_Static_assert(sizeof(struct bmc_bucket) == 98 * 64, "buckets begin with a line");
 _Static_assert(sizeof(struct bmc_entry) == 24, "");
 
 #define BMC_TICK_NS 10000000ULL /* the coarse clock's step: CONFIG_HZ is 100 at the least */
@@ -93,14 +92,18 @@ _Static_assert(sizeof(struct bmc_entry) == 24, "");
 #define BMC_TEXT_TAIL 5 /* END\r\n */
 
 /*
- * What is read of an entry has a constant bound for the verifier, and may not leave the bucket: an entry up to SMALL
- * bytes may be anywhere in `data`, since what follows it there is at least as long; a larger one not at its end.
+ * For the verifier what is read or written of an entry has a constant bound, and may not leave the bucket: an entry is put
+ * where the bound of its size fits. KEY suffices for all that a look-up reads.
  */
-#define BMC_ENTRY_SMALL (sizeof(struct bmc_bucket) - offsetof(struct bmc_bucket, seq))
-#define BMC_ENTRY_MAX (sizeof(struct bmc_entry) + BMC_TEXT_MAX + 8)
-#define BMC_LARGE_AT_MAX                                                                           \
-	(sizeof(struct bmc_bucket) - offsetof(struct bmc_bucket, data) - BMC_ENTRY_MAX)
-#define BMC_TEXT_SMALL (BMC_ENTRY_SMALL - sizeof(struct bmc_entry) - 8)
+#define BMC_REACH_KEY 320
+#define BMC_REACH_MIDDLE 704
+#define BMC_REACH_ALL 1424
+#define BMC_DATA_BYTES (sizeof(struct bmc_bucket) - __builtin_offsetof(struct bmc_bucket, data))
+#define BMC_TEXT_WITHIN(reach) ((reach) - sizeof(struct bmc_entry) - BMC_TEXT_TAIL)
+
+_Static_assert(BMC_DATA_BYTES - BMC_DATA >= BMC_REACH_KEY, "a small entry may be anywhere");
+_Static_assert(sizeof(struct bmc_entry) + BMC_TEXT_KEY + 8 * MC_KEY_WORDS <= BMC_REACH_KEY, "");
+_Static_assert(BMC_TEXT_WITHIN(BMC_REACH_ALL) >= BMC_TEXT_MAX, "");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -142,22 +145,12 @@ static __always_inline struct bmc_bucket *bmc_bucket_get(__u32 index)
 	return bpf_map_lookup_elem(&bmc_buckets, &index);
 }
 
-/* An entry of up to BMC_ENTRY_SMALL bytes; NULL for a place that is none. */
-static __always_inline struct bmc_entry *bmc_entry_get(struct bmc_bucket *b, __u64 at)
+/* The entry at `at` units, of which up to `reach` bytes (BMC_REACH_*) are touched; NULL: none can be there. */
+static __always_inline struct bmc_entry *bmc_entry_get(struct bmc_bucket *b, __u64 at, __u64 reach)
 {
 	at *= BMC_UNIT;
 	bmc_hide(at);
-	if (at > BMC_DATA)
-		return NULL;
-	return (struct bmc_entry *)(b->data + at);
-}
-
-/* One of any length. */
-static __always_inline struct bmc_entry *bmc_entry_large(struct bmc_bucket *b, __u64 at)
-{
-	at *= BMC_UNIT;
-	bmc_hide(at);
-	if (at > BMC_LARGE_AT_MAX)
+	if (at > BMC_DATA_BYTES - reach)
 		return NULL;
 	return (struct bmc_entry *)(b->data + at);
 }
@@ -259,7 +252,7 @@ __noinline int bmc_slot_has(struct bmc_work *w, __u32 i, __u32 slot)
 	if (!b)
 		return 0;
 	got->at = bmc_slot_at(b, slot);
-	e = bmc_entry_get(b, got->at);
+	e = bmc_entry_get(b, got->at, BMC_REACH_KEY);
 	if (!e)
 		return 0;
 	if (e->key_len != got->key.len)

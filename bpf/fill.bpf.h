@@ -122,11 +122,13 @@ static __always_inline int bmc_where_of(struct bmc_work *w)
 	return (int)index;
 }
 
-/* A text of the packet and its tail into an entry. 0, or -1: no room, or not to be loaded. */
-static __always_inline int bmc_entry_load(struct __sk_buff *skb, __u32 off, struct bmc_entry *e,
-					  __u64 len, __u64 max)
+/* A text of the packet and its tail into the entry at `at`. 0, or -1: not to be loaded. */
+static __always_inline int bmc_entry_load(struct __sk_buff *skb, __u32 off, struct bmc_bucket *b,
+					  __u16 at, __u64 len, __u64 reach)
 {
-	if (!e || !bmc_len_within(&len, max))
+	struct bmc_entry *e = bmc_entry_get(b, at, reach);
+
+	if (!e || !bmc_len_within(&len, BMC_TEXT_WITHIN(reach)))
 		return -1;
 	*(__u32 *)(e->text + len) = (__u32)MC_WORD4("END\r");
 	e->text[len + 4] = '\n';
@@ -147,7 +149,7 @@ __noinline int bmc_entry_write(struct __sk_buff *skb, struct bmc_work *w, __u32 
 	if (!b)
 		return -1;
 	at = bmc_slot_at(b, w->slot);
-	e = bmc_entry_get(b, at);
+	e = bmc_entry_get(b, at, BMC_REACH_KEY);
 	where = bmc_where_of(w);
 	if (!e || where < 0)
 		return -1;
@@ -158,9 +160,11 @@ __noinline int bmc_entry_write(struct __sk_buff *skb, struct bmc_work *w, __u32 
 	e->csum = (__u16)bmc_work_sum(w, 0, len);
 	e->epoch = w->epoch;
 	e->until = until > BMC_TICK_NS ? until - BMC_TICK_NS : 0;
-	if (len <= BMC_TEXT_SMALL)
-		return bmc_entry_load(skb, w->off, e, len, BMC_TEXT_SMALL);
-	return bmc_entry_load(skb, w->off, bmc_entry_large(b, at), len, BMC_TEXT_MAX);
+	if (len <= BMC_TEXT_WITHIN(BMC_REACH_KEY))
+		return bmc_entry_load(skb, w->off, b, at, len, BMC_REACH_KEY);
+	if (len <= BMC_TEXT_WITHIN(BMC_REACH_MIDDLE))
+		return bmc_entry_load(skb, w->off, b, at, len, BMC_REACH_MIDDLE);
+	return bmc_entry_load(skb, w->off, b, at, len, BMC_REACH_ALL);
 }
 
 /* FILL, its first step: copies the writes in flight and looks at each one's writer. 1: one is not over. */

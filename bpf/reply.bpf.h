@@ -76,11 +76,13 @@ static __always_inline int bmc_get_parse(struct bmc_work *w, __u32 text)
 
 /* ---- the answer ---- */
 
-/* An entry's text, `len` bytes of it, into the packet. 0 or -1. */
-static __always_inline int bmc_reply_text(struct xdp_md *ctx, __u32 off, struct bmc_entry *e,
-					  __u64 len, __u64 max)
+/* What was found, `len` bytes of its text and tail, into the packet. 0 or -1. */
+static __always_inline int bmc_reply_text(struct xdp_md *ctx, __u32 off, struct bmc_bucket *b,
+					  __u32 at, __u64 len, __u64 reach)
 {
-	if (!e || !bmc_len_within(&len, max))
+	struct bmc_entry *e = bmc_entry_get(b, at, reach);
+
+	if (!e || !bmc_len_within(&len, reach - sizeof(*e)))
 		return -1;
 	return (int)bpf_xdp_store_bytes(ctx, off, e->text, len);
 }
@@ -103,12 +105,12 @@ __noinline int bmc_reply_texts(struct xdp_md *ctx, struct bmc_work *w, __u32 pay
 			return -1;
 		if (i == last)
 			len += BMC_TEXT_TAIL;
-		if (len <= BMC_TEXT_SMALL)
-			err = bmc_reply_text(ctx, off, bmc_entry_get(b, got->at), len,
-					     BMC_TEXT_SMALL);
+		if (len <= BMC_REACH_KEY - sizeof(struct bmc_entry))
+			err = bmc_reply_text(ctx, off, b, got->at, len, BMC_REACH_KEY);
+		else if (len <= BMC_REACH_MIDDLE - sizeof(struct bmc_entry))
+			err = bmc_reply_text(ctx, off, b, got->at, len, BMC_REACH_MIDDLE);
 		else
-			err = bmc_reply_text(ctx, off, bmc_entry_large(b, got->at), len,
-					     BMC_TEXT_MAX + BMC_TEXT_TAIL);
+			err = bmc_reply_text(ctx, off, b, got->at, len, BMC_REACH_ALL);
 		if (err || !bmc_cache_same(b, got))
 			return -1;
 		if (i == last)

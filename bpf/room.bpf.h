@@ -136,7 +136,7 @@ __noinline int bmc_slot_is_here(struct bmc_work *w, __u32 slot)
 	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
 	if (!b)
 		return 0;
-	e = bmc_entry_get(b, bmc_slot_at(b, slot));
+	e = bmc_entry_get(b, bmc_slot_at(b, slot), BMC_REACH_KEY);
 	return e && bmc_entry_is_here(e, w);
 }
 
@@ -168,6 +168,16 @@ static __always_inline __u8 bmc_slot_size(const struct bmc_bucket *b, __u64 slot
 	return b->size[slot % BMC_SLOTS];
 }
 
+/* Whether an entry of w->units can be put at `used` units: it ends in `data`, and its bound in the bucket. */
+static __always_inline int bmc_room_has(const struct bmc_work *w, __u32 used)
+{
+	__u32 bytes = w->units * BMC_UNIT, reach = BMC_REACH_ALL;
+
+	if (bytes <= BMC_REACH_MIDDLE)
+		reach = bytes <= BMC_REACH_KEY ? BMC_REACH_KEY : BMC_REACH_MIDDLE;
+	return used + w->units <= BMC_UNITS && used * BMC_UNIT + reach <= BMC_DATA_BYTES;
+}
+
 /* A slot that had this key, whose units suffice and are not many more: the entry goes where it was. */
 static __always_inline int bmc_room_reuse(struct bmc_work *w, struct bmc_bucket *b)
 {
@@ -180,6 +190,8 @@ static __always_inline int bmc_room_reuse(struct bmc_work *w, struct bmc_bucket 
 	size = bmc_slot_size(b, slot);
 	if (size < w->units || size > w->units + w->units / 4 + 1)
 		return 0;
+	if (!bmc_room_has(w, bmc_slot_at(b, slot))) /* its bound was a smaller entry's */
+		return 0;
 	w->slot = slot;
 	w->is_reused = 1;
 	return 1;
@@ -190,11 +202,8 @@ static __always_inline int bmc_room_suffices(const struct bmc_work *w, const str
 					     __u64 group)
 {
 	__u64 left = BMC_READ_ONCE(b->valid) & ~w->gone;
-	__u32 used = bmc_room_sum(b, left);
 
-	if (w->units > BMC_ENTRY_SMALL / BMC_UNIT && used > BMC_LARGE_AT_MAX / BMC_UNIT)
-		return 0;
-	return used + w->units <= BMC_UNITS && (left & group) != group;
+	return bmc_room_has(w, bmc_room_sum(b, left)) && (left & group) != group;
 }
 
 /* One more entry goes: the coldest; a slot of the group, if it has none left. 1: there is room now. */
@@ -247,7 +256,7 @@ __noinline int bmc_room_plan(struct bmc_work *w, __u32 len)
 		return BMC_ROOM_NONE;
 	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
 	w->units = bmc_room_units(len);
-	if (!b || w->units > BMC_ENTRY_MAX / BMC_UNIT)
+	if (!b || w->units > BMC_REACH_ALL / BMC_UNIT)
 		return BMC_ROOM_NONE;
 	w->seq = BMC_READ_ONCE(b->seq);
 	bmc_rmb();
@@ -371,13 +380,6 @@ static __always_inline __u32 bmc_room_slot(const struct bmc_work *w, const struc
 	return slot;
 }
 
-static __always_inline int bmc_room_fits(const struct bmc_work *w, const struct bmc_bucket *b)
-{
-	if (w->units > BMC_ENTRY_SMALL / BMC_UNIT && b->used > BMC_LARGE_AT_MAX / BMC_UNIT)
-		return 0;
-	return b->used + w->units <= BMC_UNITS;
-}
-
 /* Gives the entry its slot, w->slot, and its units there. 0; -1: there is no room after all. */
 __noinline int bmc_room_settle(struct bmc_work *w)
 {
@@ -392,11 +394,11 @@ __noinline int bmc_room_settle(struct bmc_work *w)
 	if (w->is_reused)
 		return 0;
 	slot = bmc_room_slot(w, b);
-	if (slot == BMC_SLOTS || !bmc_room_fits(w, b)) {
+	if (slot == BMC_SLOTS || !bmc_room_has(w, b->used)) {
 		bmc_room_pack(w, b);
 		slot = bmc_room_slot(w, b);
 	}
-	if (slot == BMC_SLOTS || !bmc_room_fits(w, b))
+	if (slot == BMC_SLOTS || !bmc_room_has(w, b->used))
 		return -1;
 	w->slot = (__u32)slot;
 	bmc_hide(slot);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define SLOTS 64
-#define BUCKET_BYTES 6144
+#define BUCKET_BYTES 6272
 #define ORIGINAL_SLOT 1320 /* what an item takes in BMC's own layout, NSDI'21 */
 #define FLOOD 2000
 
