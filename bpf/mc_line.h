@@ -153,7 +153,10 @@ BMC_INLINE __u64 mc_line_number(const struct bmc_window *win, __u32 pos, __u32 l
 	return mc_line_digits(win, pos + sign, pos + len);
 }
 
-/* A signed number of 32 bits, biased by 2^31 so that none is a failure; or MC_NUMBER_REJECTED, _UNSURE. */
+/*
+ * A signed number of 32 bits, biased by 2^31 so that none is a failure; or MC_NUMBER_REJECTED, _UNSURE. Of what has more
+ * bits 1.6.18 takes the lowest 32, others refuse it.
+ */
 #define MC_SIGNED_BIAS 0x80000000ULL
 BMC_STEP __u64 mc_line_signed(const struct bmc_window *win, __u32 pos, __u32 len)
 {
@@ -166,7 +169,7 @@ BMC_STEP __u64 mc_line_signed(const struct bmc_window *win, __u32 pos, __u32 len
 	if (value >= MC_NUMBER_UNSURE)
 		return value;
 	if (value > (minus ? MC_SIGNED_BIAS : MC_SIGNED_BIAS - 1))
-		return MC_NUMBER_REJECTED;
+		return MC_NUMBER_UNSURE;
 	return minus ? MC_SIGNED_BIAS - value : MC_SIGNED_BIAS + value;
 }
 

@@ -9,6 +9,7 @@
  *   "mn" any*                      is answered MN, at once
  *   flag := letter [token]         q silences; b: the key is base64
  *
+ * An answer may have the key in it; one with newlines (base64) cannot be told from more answers: LOST.
  * Flags that are not known are taken for ones that write. Before 1.6.10 or so ms had another form: LOST unless the
  * version is known not to be that old.
  */
@@ -52,9 +53,12 @@ BMC_STEP __u32 mc_base64_value(__u32 c)
 /* The token at `pos` into out->decoded. Returns how many bytes; 0: it is not plain base64. */
 BMC_STEP __u32 mc_base64(const struct bmc_window *win, __u32 pos, __u32 len, struct mc_request *out)
 {
-	__u32 bad = 0, pads = 0, want;
+	__u32 bad = 0, pads = 0, newlines = 0, want;
 
-	if (!win || !out || !len || len % 4 || len > BMC_KEY_MAX)
+	if (!win || !out)
+		return 0;
+	out->line.newlines = 1;
+	if (!len || len % 4 || len > BMC_KEY_MAX)
 		return 0;
 	want = bmc_window8(win, (__u64)pos + len - 1) == '=';
 	want += want && bmc_window8(win, (__u64)pos + len - 2) == '=';
@@ -74,7 +78,12 @@ BMC_STEP __u32 mc_base64(const struct bmc_window *win, __u32 pos, __u32 len, str
 		out->decoded[i * 3] = (__u8)(bits >> 16);
 		out->decoded[i * 3 + 1] = (__u8)(bits >> 8);
 		out->decoded[i * 3 + 2] = (__u8)bits;
+		newlines += (bits >> 16) == '\n';
+		newlines += (bits >> 8 & 0xff) == '\n';
+		newlines += (bits & 0xff) == '\n';
 	}
+	if (!bad)
+		out->line.newlines = newlines;
 	return bad || pads != want ? 0 : len / 4 * 3 - want;
 }
 
@@ -104,6 +113,19 @@ BMC_INLINE int mc_meta_key(const struct bmc_window *win, __u64 flags, const stru
 	if (!len || mc_decoded_hash(out, len, seed))
 		out->any = 1;
 	return 0;
+}
+
+/*
+ * memcached writes a key as it is into an answer (with k, and of me) if its item was not made by a meta command: one
+ * with newlines makes more lines of it than can be told.
+ */
+BMC_INLINE int mc_meta_breaks(const struct bmc_window *win, __u64 flags, struct mc_request *out)
+{
+	if (!(flags & MC_FLAG('b')) ||
+	    !(flags & MC_FLAG('k') || out->line.verb == MC_VERB_META_DEBUG) || !out->line.n)
+		return 0;
+	mc_base64(win, out->rest.pos[0], out->rest.len[0], out);
+	return out->line.newlines != 0;
 }
 
 /* What a plain ms tells: it replaces what was there, until T. */
@@ -142,7 +164,7 @@ BMC_INLINE int mc_meta_store(const struct bmc_window *win, const struct mc_seed 
 	return 0;
 }
 
-/* A line whose verb is mg, ms, md or ma, cut into tokens. */
+/* A line whose verb is mg, ms, md, ma or me, cut into tokens. */
 BMC_STEP int mc_meta_line(const struct bmc_window *win, const struct mc_seed *seed,
 			  struct mc_request *out)
 {
@@ -155,10 +177,14 @@ BMC_STEP int mc_meta_line(const struct bmc_window *win, const struct mc_seed *se
 	writes = out->line.verb == MC_VERB_META_CHANGE || (flags & ~MC_META_READS);
 	out->meta = 1;
 	out->plain = 0;
+	if (mc_meta_breaks(win, flags, out))
+		return mc_lost(out, BMC_LOST_META);
 	if (out->line.verb == MC_VERB_META_STORE)
 		return mc_meta_store(win, seed, out);
-	out->silent = !!(flags & MC_FLAG('q'));
 	out->op = MC_OP_OTHER;
+	if (out->line.verb == MC_VERB_META_DEBUG)
+		return 0;
+	out->silent = !!(flags & MC_FLAG('q'));
 	if (!writes)
 		return 0;
 	if (out->line.odd && !mc_is_classic(out)) {

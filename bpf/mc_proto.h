@@ -48,7 +48,7 @@ struct mc_line {
 	__u32 time; /* place and length of the meta flag T; length 0: none */
 	__u32 time_len;
 	__u32 verb; /* enum mc_verb */
-	__u32 pad;
+	__u32 newlines; /* in a base64 key's bytes, or there may be */
 	__u64 flags; /* meta: first bytes of the tokens behind the key, a bit each (MC_FLAG) */
 	__u64 more_flags; /* the same, behind the token after the key */
 };

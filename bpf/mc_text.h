@@ -179,6 +179,17 @@ BMC_INLINE int mc_verb_matters(enum mc_verb verb)
 	return verb != MC_VERB_OTHER && verb != MC_VERB_GET && verb != MC_VERB_QUIT;
 }
 
+/* stats any*: `cachedump` and `detail dump` write keys as they are, newlines too: that cannot be told from answers. */
+BMC_INLINE int mc_text_stats(const struct bmc_window *win, struct mc_request *out)
+{
+	__u64 word = out->line.n ? bmc_window64(win, out->rest.pos[0]) : 0;
+
+	if (word == MC_WORD8("cachedum") || bmc_keep_bytes(word, 6) == MC_WORD6("detail"))
+		return mc_lost(out, BMC_LOST_ANSWERS);
+	out->op = MC_OP_OTHER;
+	return 0;
+}
+
 /* Any line, cut exactly: as mc_text_request; MC_CUT: it is, and what it says is out->line.verb's to read. */
 BMC_STEP int mc_text_line(const struct bmc_window *win, __u32 pos, __u32 end,
 			  struct mc_request *out)
@@ -210,6 +221,8 @@ BMC_STEP int mc_text_line(const struct bmc_window *win, __u32 pos, __u32 end,
 		out->op = MC_OP_MN;
 		return 0;
 	}
+	if (verb == MC_VERB_STATS)
+		return mc_text_stats(win, out);
 	if (verb == MC_VERB_FLUSH)
 		return mc_text_flush(win, out);
 	if (verb == MC_VERB_TOUCH_GET)
@@ -266,6 +279,7 @@ BMC_INLINE int mc_text_request(const struct bmc_window *win, __u32 pos, __u32 en
 	case MC_VERB_META_GET:
 	case MC_VERB_META_STORE:
 	case MC_VERB_META_CHANGE:
+	case MC_VERB_META_DEBUG:
 		return mc_meta_line(win, seed, out);
 	default:
 		return mc_line_keyed(win, seed, out);

@@ -27,6 +27,8 @@ enum mc_verb {
 	MC_VERB_META_STORE, /* ms */
 	MC_VERB_META_CHANGE, /* md, ma */
 	MC_VERB_META_NOOP, /* mn */
+	MC_VERB_META_DEBUG, /* me */
+	MC_VERB_STATS,
 	MC_VERB_WATCH,
 };
 
@@ -55,6 +57,10 @@ BMC_INLINE enum mc_verb mc_verb(__u64 word, __u32 len, __u8 ninth)
 		return MC_VERB_META_CHANGE;
 	if (word == MC_WORD2("mn"))
 		return MC_VERB_META_NOOP;
+	if (word == MC_WORD2("me"))
+		return MC_VERB_META_DEBUG;
+	if (word == MC_WORD5("stats"))
+		return MC_VERB_STATS;
 	if (word == MC_WORD4("quit"))
 		return MC_VERB_QUIT;
 	if (word == MC_WORD5("watch"))

@@ -50,7 +50,7 @@ static const struct row {
 	{ 0, "ma k N0 J5 D2 MD q\r\n", MC_OP_CHANGE, "k", 0, 1, 0, 0 },
 	{ 0, "ma Zg== b N0\r\n", MC_OP_CHANGE, "f", 0, 0, 0, 0 },
 	{ 0, "me k\r\n", MC_OP_OTHER, NULL, 0, 0, 0, 0 },
-	{ 0, "me k b\r\n", MC_OP_OTHER, NULL, 0, 0, 0, 0 },
+	{ 0, "me Zm9v b\r\n", MC_OP_OTHER, NULL, 0, 0, 0, 0 },
 	{ 0, "mn\r\n", MC_OP_MN, NULL, 0, 0, 0, 0 },
 	{ 0, "mx k\r\n", MC_OP_OTHER, NULL, 0, 0, 0, 0 },
 	/* ms */
@@ -80,6 +80,15 @@ static const struct row {
 	{ 0, "ms k 5\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
 	{ OLD, "ms k 5\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
 	{ OLD, "ms k S5\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
+	/* an answer with this key in it (a newline b) has two lines */
+	{ 0, "mg YQpi b k\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
+	{ 0, "md YQpi k q b\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
+	{ VERSION, "ms YQpi 3 b k\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
+	{ 0, "me YQpi b\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
+	{ 0, "mg Zm9 k b\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
+	{ 0, "mg YQpi b\r\n", MC_OP_OTHER, NULL, 0, 0, 0, 0 },
+	{ 0, "md YQpi b\r\n", MC_OP_CHANGE, "a\nb", 0, 0, 0, 0 },
+	{ 0, "mg Zm9v k b\r\n", MC_OP_OTHER, NULL, 0, 0, 0, 0 },
 	/* base64 that is not plain: any key */
 	{ VERSION, "ms Zm9 3 b\r\n", MC_OP_STORE, ANY, 5, 0, 1, 0 },
 	{ 0, "md Zm9v! b\r\n", MC_OP_CHANGE, ANY, 0, 0, 0, 0 },

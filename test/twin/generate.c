@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "generate.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TOO_LARGE 40000 /* the server is started with -I 32k */
+
+uint32_t roll(uint64_t *seed, uint32_t n)
+{
+	*seed ^= *seed >> 12;
+	*seed ^= *seed << 25;
+	*seed ^= *seed >> 27;
+	return (uint32_t)((*seed * 0x2545f4914f6cdd1dULL) >> 32) % n;
+}
+
+static void encode(struct key *k)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t n = 0;
+
+	for (size_t i = 0; i < k->len; i += 3) {
+		uint32_t bits = (uint32_t)k->bytes[i] << 16 | (uint32_t)k->bytes[i + 1] << 8 |
+				k->bytes[i + 2]; /* zeros behind the key */
+
+		k->base64[n++] = digits[bits >> 18];
+		k->base64[n++] = digits[bits >> 12 & 63];
+		k->base64[n++] = i + 1 < k->len ? digits[bits >> 6 & 63] : '=';
+		k->base64[n++] = i + 2 < k->len ? digits[bits & 63] : '=';
+	}
+	k->base64[n] = 0;
+}
+
+void generate_keys(struct key keys[GENERATE_KEYS])
+{
+	memset(keys, 0, sizeof(*keys) * GENERATE_KEYS);
+	for (int i = 0; i < GENERATE_KEYS; i++) {
+		struct key *k = &keys[i];
+
+		k->plain = i < 24;
+		if (i < 20)
+			k->len = (size_t)sprintf((char *)k->bytes, "k%d", i);
+		else if (i < 24) /* odd letters, long ones */
+			k->len = (size_t)sprintf((char *)k->bytes, "\x7f\xff%0*d",
+						 5 + 55 * (i - 20), i);
+		else /* for base64 and binary only */
+			k->len = (size_t)sprintf((char *)k->bytes, "b %d\r\t", i);
+		encode(k);
+	}
+}
+
+static void add(struct stream *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct stream *s, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	s->len += (size_t)vsnprintf((char *)s->bytes + s->len, STREAM_MAX - s->len, format, args);
+	va_end(args);
+}
+
+static void add_bytes(struct stream *s, const void *bytes, size_t n)
+{
+	memcpy(s->bytes + s->len, bytes, n);
+	s->len += n;
+}
+
+#define PICK(seed, words) ((words)[roll(seed, sizeof(words) / sizeof((words)[0]))])
+
+/* A value: a number, or bytes with lines in them. Returns its length. */
+static size_t value(unsigned char *at, uint64_t *seed)
+{
+	static const char *const pieces[] = {
+		"\r\n",	  "set k1 0 0 1\r\nx\r\n", "delete k2\r\n",   "END\r\n",
+		"\0\x80", "flush_all\r\n",	   "VALUE k3 0 1\r\n"
+	};
+	size_t n = 0;
+
+	if (roll(seed, 500) == 0) {
+		memset(at, 'L', TOO_LARGE);
+		return TOO_LARGE;
+	}
+	if (roll(seed, 2))
+		return (size_t)sprintf((char *)at, "%u", roll(seed, 1000));
+	for (uint32_t i = roll(seed, 4); i; i--) {
+		const char *piece = PICK(seed, pieces);
+
+		memcpy(at + n, piece, strlen(piece));
+		n += strlen(piece);
+	}
+	return n;
+}
+
+static const int times[] = { 0, 0, 0, 5000, 100000, -1 };
+
+static const struct key *pick_key(struct stream *s, const struct key *keys, int plain, int writes,
+				  uint64_t *seed)
+{
+	uint32_t i = roll(seed, plain ? 24 : GENERATE_KEYS);
+
+	if (writes)
+		s->written |= 1ULL << i;
+	return &keys[i];
+}
+
+static void text_store(struct stream *s, const struct key *keys, uint64_t *seed)
+{
+	static const char *const verbs[] = { "set",    "set",	  "add", "replace",
+					     "append", "prepend", "cas" };
+	static unsigned char bytes[TOO_LARGE + 16];
+	const char *verb = PICK(seed, verbs);
+	const struct key *k = pick_key(s, keys, 1, 1, seed);
+	size_t n = value(bytes, seed);
+
+	add(s, "%s %s %u %d %zu", verb, (const char *)k->bytes, roll(seed, ~0U), PICK(seed, times),
+	    n);
+	if (verb[0] == 'c')
+		add(s, " %u", roll(seed, 100000));
+	add(s, "%s\r\n", roll(seed, 3) ? "" : " noreply");
+	add_bytes(s, bytes, n);
+	add(s, "\r\n");
+}
+
+static void text_change(struct stream *s, const struct key *keys, uint64_t *seed)
+{
+	const char *quiet = roll(seed, 3) ? "" : " noreply";
+	const char *k = (const char *)pick_key(s, keys, 1, 1, seed)->bytes;
+
+	switch (roll(seed, 4)) {
+	case 0:
+		add(s, "delete %s%s\r\n", k, quiet);
+		break;
+	case 1:
+		add(s, "%s %s %u%s\r\n", roll(seed, 2) ? "incr" : "decr", k, roll(seed, 100),
+		    quiet);
+		break;
+	case 2:
+		add(s, "touch %s %d%s\r\n", k, PICK(seed, times), quiet);
+		break;
+	default:
+		add(s, "gat%s %d %s", roll(seed, 2) ? "s" : "", PICK(seed, times), k);
+		for (uint32_t i = roll(seed, 4); i; i--)
+			add(s, " %s", (const char *)pick_key(s, keys, 1, 1, seed)->bytes);
+		add(s, "\r\n");
+	}
+}
+
+static void text_read(struct stream *s, const struct key *keys, uint64_t *seed)
+{
+	static const char *const others[] = {
+		"version\r\n",	   "mn\r\n", "nonsense k1\r\n",
+		"verbosity 0\r\n", "\r\n",   "lru mode flat extra\r\n"
+	};
+
+	if (roll(seed, 3) == 0) {
+		add(s, "%s", PICK(seed, others));
+		return;
+	}
+	add(s, "get%s", roll(seed, 2) ? "s" : "");
+	for (uint32_t i = roll(seed, 50) ? 1 + roll(seed, 3) : 150; i; i--)
+		add(s, " %s", (const char *)pick_key(s, keys, 1, 0, seed)->bytes);
+	add(s, "\r\n");
+}
+
+/* A key in a meta command, and the flag that it needs. */
+static const char *meta_key(struct stream *s, const struct key *keys, int writes, const char **flag,
+			    uint64_t *seed)
+{
+	const struct key *k = pick_key(s, keys, 0, writes, seed);
+	int base64 = !k->plain || roll(seed, 4) == 0;
+
+	*flag = base64 ? " b" : "";
+	return base64 ? k->base64 : (const char *)k->bytes;
+}
+
+static void meta_store(struct stream *s, const struct key *keys, uint64_t *seed)
+{
+	static const char *const flags[] = { "",    " ME", " MA",   " MP N60000", " MR",
+					     " MS", " C7", " C9 I", " c k Oabc",  " F77" };
+	static unsigned char bytes[TOO_LARGE + 16];
+	const char *flag, *k = meta_key(s, keys, 1, &flag, seed), *more = PICK(seed, flags);
+	size_t n = value(bytes, seed);
+	int quiet = roll(seed, 3) == 0;
+
+	add(s, "ms %s %zu%s%s%s T%d\r\n", k, n, flag, more, quiet ? " q" : "", PICK(seed, times));
+	add_bytes(s, bytes, n);
+	add(s, "\r\n");
+	s->may_fail += quiet;
+}
+
+static void meta_other(struct stream *s, const struct key *keys, uint64_t *seed)
+{
+	static const char *const deletes[] = { "", " I T5000", " C1", " k Ox" };
+	static const char *const counts[] = { "", " N5000 J3", " D7", " MD v", " T5000" };
+	static const char *const touches[] = { " T5000", " N5000 v", " v T100000 k", " N0" };
+	static const char *const reads[] = { "", " v", " s t c f h l", " k O9 v", " R30" };
+	uint32_t kind = roll(seed, 5);
+	const char *quiet = roll(seed, 4) ? "" : " q", *flag;
+	const char *k = meta_key(s, keys, kind < 3, &flag, seed);
+
+	if (kind == 0)
+		add(s, "md %s%s%s%s\r\n", k, flag, PICK(seed, deletes), quiet);
+	else if (kind == 1)
+		add(s, "ma %s%s%s%s\r\n", k, flag, PICK(seed, counts), quiet);
+	else if (kind == 2)
+		add(s, "mg %s%s%s%s\r\n", k, flag, PICK(seed, touches), quiet);
+	else if (kind == 3)
+		add(s, "mg %s%s%s%s\r\n", k, flag, PICK(seed, reads), quiet);
+	else
+		add(s, "me %s%s\r\n", k, flag);
+	s->may_fail += kind < 4 && *quiet;
+}
+
+static void put32(unsigned char *at, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		at[i] = (unsigned char)(v >> (24 - 8 * i));
+}
+
+static void binary_command(struct stream *s, const struct key *keys, uint64_t *seed)
+{
+	static const unsigned char opcodes[] = { 0x00, 0x01, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06,
+						 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x10,
+						 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x19, 0x1a,
+						 0x1c, 0x1d, 0x1e, 0x23, 0x24, 0x08 };
+	static unsigned char bytes[TOO_LARGE + 16];
+	unsigned char op = PICK(seed, opcodes), *h = s->bytes + s->len;
+	int stores = (op >= 1 && op <= 3) || (op >= 0x11 && op <= 0x13);
+	int joins = op == 0x0e || op == 0x0f || op == 0x19 || op == 0x1a;
+	int counts = op == 5 || op == 6 || op == 0x15 || op == 0x16;
+	int touches = op == 0x1c || op == 0x1d || op == 0x1e || op == 0x23 || op == 0x24;
+	int keyless = op == 0x0a || op == 0x0b || op == 0x10 || op == 0x08;
+	int writes = stores || joins || counts || touches || op == 4 || op == 0x14;
+	size_t extras = stores	? 8 :
+			counts	? 20 :
+			touches ? 4 :
+				  0,
+	       n = stores || joins ? value(bytes, seed) : 0;
+	const struct key *k = keyless ? NULL : pick_key(s, keys, 0, writes, seed);
+	size_t key_len = k ? k->len : 0;
+
+	if (op == 0x08 && roll(seed, 20))
+		return;
+	s->flushes += op == 0x08;
+	memset(h, 0, 24 + extras);
+	h[0] = 0x80;
+	h[1] = op;
+	h[2] = (unsigned char)(key_len >> 8);
+	h[3] = (unsigned char)key_len;
+	h[4] = (unsigned char)extras;
+	put32(h + 8, (uint32_t)(extras + key_len + n));
+	if (writes && roll(seed, 5) == 0)
+		put32(h + 20, roll(seed, 1000));
+	if (stores || touches)
+		put32(h + 24 + extras - 4, (uint32_t)PICK(seed, times) & 0x1ffff);
+	if (counts) {
+		put32(h + 28, roll(seed, 100));
+		put32(h + 40, roll(seed, 2) ? 0xffffffff : 5000);
+	}
+	s->len += 24 + extras;
+	if (k)
+		add_bytes(s, k->bytes, key_len);
+	add_bytes(s, bytes, n);
+}
+
+void generate(struct stream *s, const struct key *keys, int commands, int binary, uint64_t *seed)
+{
+	s->len = 0;
+	s->written = 0;
+	s->flushes = 0;
+	s->may_fail = 0;
+	s->binary = binary;
+	s->commands = commands;
+	for (int i = 0; i < commands && s->len < STREAM_MAX - 2 * TOO_LARGE; i++) {
+		uint32_t kind = roll(seed, 10);
+
+		if (binary) {
+			binary_command(s, keys, seed);
+		} else if (kind < 3) {
+			text_store(s, keys, seed);
+		} else if (kind < 5) {
+			text_change(s, keys, seed);
+		} else if (kind < 7) {
+			text_read(s, keys, seed);
+		} else if (kind < 8) {
+			meta_store(s, keys, seed);
+		} else if (roll(seed, 50)) {
+			meta_other(s, keys, seed);
+		} else {
+			s->flushes++;
+			add(s, "flush_all%s\r\n", roll(seed, 2) ? "" : " noreply");
+		}
+	}
+}
+
+/* Anywhere, or beside the next space or line's end: there a change means most. */
+static size_t place(const struct stream *s, uint64_t *seed)
+{
+	size_t at = roll(seed, (uint32_t)s->len), to = at;
+
+	if (roll(seed, 3) == 0)
+		return at;
+	while (to < s->len && s->bytes[to] != ' ' && s->bytes[to] != '\r')
+		to++;
+	to += roll(seed, 2);
+	return to < s->len ? to : at;
+}
+
+void mutate(struct stream *s, uint64_t *seed)
+{
+	static const unsigned char odd[] = { 0,	  ' ', '\r', '\n', '\t', '-',  '+', '0',
+					     '9', 'q', 'b',  'T',  0x80, 0xff, 'x', 1 };
+	static const char *const words[] = {
+		"noreply",    " noreply",    "\r\n", " 0", " -1", "  ", "\0", " q", "set ",
+		"4294967297", "99999999999", "+",    "\t", "0",	  " x", "\r", "-"
+	};
+
+	for (uint32_t n = 1 + roll(seed, 6); n && s->len; n--) {
+		size_t at = place(s, seed);
+		const char *word = PICK(seed, words);
+		size_t len = *word ? strlen(word) : 1;
+
+		switch (roll(seed, 4)) {
+		case 0:
+			s->bytes[at] = PICK(seed, odd);
+			break;
+		case 1:
+			s->bytes[at] = (unsigned char)roll(seed, 256);
+			break;
+		case 2: /* some go */
+			len = 1 + roll(seed, 5);
+			len = len > s->len - at ? s->len - at : len;
+			memmove(s->bytes + at, s->bytes + at + len, s->len - at - len);
+			s->len -= len;
+			break;
+		default:
+			if (s->len + len > STREAM_MAX)
+				break;
+			memmove(s->bytes + at + len, s->bytes + at, s->len - at);
+			memcpy(s->bytes + at, word, len);
+			s->len += len;
+		}
+	}
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Random streams of commands, well formed or mutated. */
+#ifndef BMC_TWIN_GENERATE_H
+#define BMC_TWIN_GENERATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define STREAM_MAX (512 * 1024)
+#define GENERATE_KEYS 32
+#define GENERATE_KEY_MAX 250
+
+struct key {
+	unsigned char bytes[GENERATE_KEY_MAX + 6];
+	size_t len;
+	int plain; /* it can stand in a line as it is */
+	char base64[344];
+};
+
+struct stream {
+	unsigned char bytes[STREAM_MAX];
+	size_t len;
+	int commands;
+	int binary;
+	uint64_t written; /* keys that its writes name, a bit each */
+	int flushes;
+	int may_fail; /* silent commands that may answer all the same */
+};
+
+void generate_keys(struct key keys[GENERATE_KEYS]);
+
+/* The next `commands` of a well-formed stream, from `*seed` on. */
+void generate(struct stream *s, const struct key *keys, int commands, int binary, uint64_t *seed);
+/* Some bytes of it change, go or come. */
+void mutate(struct stream *s, uint64_t *seed);
+
+/* xorshift64*, below n */
+uint32_t roll(uint64_t *seed, uint32_t n);
+
+#endif

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECONDS 10
+#define TTL_MIN                                                                                    \
+	3600 /* a shorter one could end while the test runs: 5000 - 3600 seconds are enough */
+#define ARGUMENTS 40
+
+static void give_up(const char *what)
+{
+	fprintf(stderr, "twin: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+static int connect_once(const struct server *s)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		give_up("socket");
+	memcpy(addr.sun_path, s->path, strlen(s->path) + 1);
+	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int connect_to(const struct server *s)
+{
+	for (int i = 0; i < 1000; i++) {
+		int fd = connect_once(s);
+
+		if (fd >= 0)
+			return fd;
+		poll(NULL, 0, 10);
+	}
+	give_up("memcached cannot be reached");
+	return -1;
+}
+
+static void run(const struct server *s)
+{
+	char *words = strdup(s->command), *argv[ARGUMENTS],
+	     *more[] = {
+		     "-s", (char *)s->path,	  "-u", "root", "-t", "1", "-m", "64", "-I", "32k",
+		     "-o", "slab_chunk_max=16384"
+	     };
+	int n = 0;
+
+	for (char *w = strtok(words, " "); w && n < ARGUMENTS - 12; w = strtok(NULL, " "))
+		argv[n++] = w;
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
+		argv[n++] = more[i];
+	argv[n] = NULL;
+	execvp(argv[0], argv);
+	give_up(argv[0]);
+}
+
+static void launch(struct server *s)
+{
+	s->pid = fork();
+	if (s->pid < 0)
+		give_up("fork");
+	if (!s->pid)
+		run(s);
+	s->fd = connect_to(s);
+}
+
+static void end(struct server *s)
+{
+	close(s->fd);
+	kill(s->pid, SIGKILL);
+	waitpid(s->pid, NULL, 0);
+	unlink(s->path);
+}
+
+static struct server *running; /* for when the test gives up */
+
+static void stop_running(void)
+{
+	if (running)
+		server_stop(running);
+}
+
+void server_start(struct server *s, const char *command)
+{
+	s->command = command ? command : "memcached";
+	strcpy(s->folder, "/tmp/bmc-twin-XXXXXX");
+	if (!mkdtemp(s->folder))
+		give_up("mkdtemp");
+	snprintf(s->path, sizeof(s->path), "%s/socket", s->folder);
+	signal(SIGPIPE, SIG_IGN);
+	launch(s);
+	running = s;
+	atexit(stop_running);
+}
+
+void server_stop(struct server *s)
+{
+	running = NULL;
+	end(s);
+	rmdir(s->folder);
+}
+
+void server_restart(struct server *s)
+{
+	end(s);
+	launch(s);
+}
+
+/* ---- bytes in, bytes out ---- */
+
+/* Writes all of it and reads until `until` says so, or the end. 0; -1: neither within seconds. */
+static int talk(int fd, const unsigned char *bytes, size_t len, unsigned char *in, size_t size,
+		size_t *ret_len, int (*until)(const unsigned char *, size_t))
+{
+	double limit = now() + SECONDS;
+	size_t sent = 0, got = 0;
+	int half = 0;
+
+	while (now() < limit) {
+		struct pollfd pfd = { .fd = fd, .events = POLLIN };
+		ssize_t n;
+
+		if (sent < len)
+			pfd.events |= POLLOUT;
+		poll(&pfd, 1, 100);
+		if (sent < len && (pfd.revents & (POLLOUT | POLLERR | POLLHUP))) {
+			n = send(fd, bytes + sent, len - sent, MSG_DONTWAIT);
+			if (n > 0)
+				sent += (size_t)n;
+			else if (n < 0 && errno != EAGAIN)
+				sent = len; /* closed: nothing more of it is read */
+		}
+		if (sent == len && !until && !half++)
+			shutdown(fd, SHUT_WR);
+		n = recv(fd, in + got, size - got, MSG_DONTWAIT);
+		if (n > 0)
+			got += (size_t)n;
+		*ret_len = got;
+		if (!n || (n < 0 && errno != EAGAIN))
+			return 0;
+		if (until && n > 0 && until(in, got))
+			return 0;
+	}
+	return -1;
+}
+
+int server_feed(struct server *s, const void *bytes, size_t len, void *answers, size_t size,
+		size_t *ret_len)
+{
+	int fd = connect_to(s);
+	int err = talk(fd, bytes, len, answers, size, ret_len, NULL);
+
+	close(fd);
+	return err;
+}
+
+static int ends_with_mn(const unsigned char *in, size_t len)
+{
+	return len >= 4 && !memcmp(in + len - 4, "MN\r\n", 4);
+}
+
+/* Commands on the connection that looks; the answers, a NUL behind them. */
+static const char *ask(struct server *s, const char *commands, size_t *ret_len)
+{
+	static unsigned char in[GENERATE_KEYS * (ITEM_MAX + 200)];
+	char *text;
+	size_t len = 0;
+
+	if (asprintf(&text, "%smn\r\n", commands) < 0)
+		give_up("asprintf");
+	if (talk(s->fd, (unsigned char *)text, strlen(text), in, sizeof(in) - 1, &len,
+		 ends_with_mn) ||
+	    !ends_with_mn(in, len))
+		give_up("no answer");
+	free(text);
+	in[len] = 0;
+	if (ret_len)
+		*ret_len = len;
+	return (char *)in;
+}
+
+const char *server_version(struct server *s)
+{
+	static char version[40];
+	const char *answer = ask(s, "version\r\n", NULL);
+
+	if (sscanf(answer, "VERSION %30[0-9.]", version) != 1)
+		give_up("no version");
+	return version;
+}
+
+uint32_t version_number(const char *text)
+{
+	unsigned int a = 0, b = 0, c = 0;
+
+	if (sscanf(text, "%u.%u.%u", &a, &b, &c) != 3)
+		give_up("a version that is none");
+	return a << 16 | b << 8 | c;
+}
+
+/* ---- items ---- */
+
+/* One answer to mg, at `at`: VA n c t f, its block; or EN. Returns its length. */
+static size_t read_item(const char *at, struct item *item)
+{
+	const char *line = strchr(at, '\n'), *data = line + 1;
+	unsigned long long cas = 0;
+	unsigned long n = 0;
+
+	memset(item, 0, sizeof(*item));
+	if (!line)
+		give_up("an item's line");
+	if (!strncmp(at, "EN", 2))
+		return (size_t)(data - at);
+	if (sscanf(at, "VA %lu c%llu t%ld f%u", &n, &cas, &item->ttl, &item->flags) != 4)
+		give_up(at);
+	item->there = 1;
+	item->at = now();
+	item->cas = cas;
+	item->len = n;
+	item->sum = 14695981039346656037ULL;
+	for (size_t i = 0; i < n; i++)
+		item->sum = (item->sum ^ (unsigned char)data[i]) * 1099511628211ULL;
+	return (size_t)(data - at) + n + 2;
+}
+
+void server_items(struct server *s, const struct key *keys, struct items *ret)
+{
+	static char commands[GENERATE_KEYS * 400];
+	const char *at;
+	size_t n = 0;
+
+	for (int i = 0; i < GENERATE_KEYS; i++)
+		n += (size_t)sprintf(commands + n, "mg %s b v c t f u\r\n", keys[i].base64);
+	at = ask(s, commands, NULL);
+	for (int i = 0; i < GENERATE_KEYS; i++)
+		at += read_item(at, &ret->item[i]);
+}
+
+static int same(const struct item *a, const struct item *b)
+{
+	double left = (double)a->ttl - (b->at - a->at);
+
+	if (!a->there || !b->there)
+		return a->there == b->there;
+	if (a->cas != b->cas || a->flags != b->flags || a->len != b->len || a->sum != b->sum)
+		return 0;
+	if (a->ttl < 0 || b->ttl < 0)
+		return a->ttl == b->ttl;
+	return left - (double)b->ttl < 3 && (double)b->ttl - left < 3;
+}
+
+uint64_t items_changed(const struct items *before, const struct items *after)
+{
+	uint64_t changed = 0;
+
+	for (int i = 0; i < GENERATE_KEYS; i++)
+		changed |= (uint64_t)!same(&before->item[i], &after->item[i]) << i;
+	return changed;
+}
+
+void server_flush(struct server *s)
+{
+	ask(s, "flush_all\r\n", NULL);
+}
+
+void server_tidy(struct server *s, const struct key *keys, struct items *items)
+{
+	int gone = 0;
+
+	for (int i = 0; i < GENERATE_KEYS; i++) {
+		struct item *item = &items->item[i];
+		char line[400];
+
+		if (!item->there || (item->ttl < 0 || item->ttl > TTL_MIN))
+			continue;
+		snprintf(line, sizeof(line), "md %s b\r\n", keys[i].base64);
+		ask(s, line, NULL);
+		gone = 1;
+	}
+	if (gone)
+		server_items(s, keys, items);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* A real memcached of this test's own, on a unix socket in a folder of its own. Failures end the test. */
+#ifndef BMC_TWIN_SERVER_H
+#define BMC_TWIN_SERVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "generate.h"
+
+#define ITEM_MAX 40960
+
+struct server {
+	const char *command;
+	pid_t pid;
+	int fd; /* a connection that looks */
+	char folder[40];
+	char path[60];
+};
+
+/* All keys' items, as memcached tells them. */
+struct items {
+	struct item {
+		int there;
+		long ttl; /* seconds from `at` on; -1: for ever */
+		double at;
+		uint64_t cas;
+		uint32_t flags;
+		size_t len;
+		uint64_t sum; /* of the value's bytes */
+	} item[GENERATE_KEYS];
+};
+
+/* `command`: NULL for the distribution's, or words to be split at spaces. */
+void server_start(struct server *s, const char *command);
+void server_stop(struct server *s);
+void server_restart(struct server *s);
+const char *server_version(struct server *s);
+uint32_t version_number(const char *text);
+
+/* A connection with these bytes, up to its end. 0; -1: not closed within seconds. */
+int server_feed(struct server *s, const void *bytes, size_t len, void *answers, size_t size,
+		size_t *ret_len);
+
+void server_items(struct server *s, const struct key *keys, struct items *ret);
+/* The keys whose items are not the same, a bit each. */
+uint64_t items_changed(const struct items *before, const struct items *after);
+/* flush_all, which takes a delayed one back. */
+void server_flush(struct server *s);
+/* Items that would expire while the test goes on go now. */
+void server_tidy(struct server *s, const struct key *keys, struct items *items);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * bpf/requests.bpf.h on the host: what it needs of the kernel and of the layers below it, so that the very code that
+ * follows a connection can be fed from a buffer. The rules are stubs that note which keys were written.
+ */
+#ifndef BMC_TWIN_SHIM_H
+#define BMC_TWIN_SHIM_H
+
+#include <string.h>
+
+#include "mc_text.h"
+
+/* These layers are not there: their include guards are. */
+#define BMC_COMPAT_BPF_H
+#define BMC_COHERENCE_BPF_H
+#define BMC_AHEAD_BPF_H
+
+#ifndef __always_inline
+#define __always_inline inline
+#endif
+#define __noinline static
+#define BMC_READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+#define BMC_WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+#define bmc_hide(x) ((void)(x))
+
+/* A segment. */
+struct __sk_buff {
+	const unsigned char *bytes;
+	__u32 len;
+};
+
+struct bmc_work {
+	__u32 server;
+	__u32 pos;
+	__u32 end;
+	__u32 off;
+	__u32 tail;
+	__u32 n_commands;
+	__u32 n_writes;
+	__u32 n_invalidated;
+	__u32 keys_pos;
+	__u32 place; /* of bytes that came ahead: there are none */
+	__u32 more;
+	__u32 source_end;
+	struct mc_request req;
+	struct bmc_window win;
+};
+
+/* What the rules were told. */
+struct twin_seen {
+	__u64 keys; /* bit by index of twin_hash */
+	int all; /* an unknown write, a flush */
+	int later; /* a flush with a delay */
+	int lost;
+	int commands; /* that may be silent, too */
+};
+
+#define TWIN_KEYS 32
+extern __u64 twin_hash[TWIN_KEYS];
+extern struct twin_seen twin_seen;
+
+static struct {
+	__u64 seed[2];
+} bmc_shared = { { 11, 22 } };
+
+static struct {
+	__u32 version[BMC_PORTS_MAX];
+	__s64 wall_offset_ns;
+} bmc_config;
+
+enum { BMC_SEEN_ITEM = 1, BMC_SEEN_HELD = 2 };
+
+static inline int bmc_len_within(__u64 *len, __u64 max)
+{
+	return *len && *len <= max;
+}
+
+static inline long bpf_skb_load_bytes(const struct __sk_buff *skb, __u32 off, void *to, __u64 n)
+{
+	if (off > skb->len || n > skb->len - off)
+		return -1;
+	memcpy(to, skb->bytes + off, n);
+	return 0;
+}
+
+#define bpf_loop(n, step, ctx, flags) twin_loop(n, (long (*)(__u32, void *))(step), ctx)
+static inline long twin_loop(__u32 n, long (*step)(__u32, void *), void *ctx)
+{
+	__u32 i = 0;
+
+	while (i < n && !step(i, ctx))
+		i++;
+	return i < n ? i + 1 : i;
+}
+
+static inline __u64 bpf_ktime_get_ns(void)
+{
+	return 1;
+}
+
+#define bmc_stats_count(id) ((void)(id))
+#define bmc_stats_add(id, n) ((void)(id), (void)(n))
+
+#define bmc_mutant(guard) 0
+
+static inline __u64 bmc_place_load(struct bmc_work *w, __u64 to, __u64 max)
+{
+	(void)w;
+	(void)to;
+	(void)max;
+	return 0;
+}
+
+static inline int bmc_kept_next(struct bmc_work *w, struct bmc_conn *conn)
+{
+	(void)w;
+	(void)conn;
+	return 0;
+}
+
+static inline __u32 bmc_version_of(__u32 server, __u16 life)
+{
+	return life ? 0 : bmc_config.version[server & (BMC_PORTS_MAX - 1)];
+}
+
+static inline int bmc_unknown(struct bmc_conn *conn, __u64 want)
+{
+	(void)conn;
+	(void)want;
+	twin_seen.all = 1;
+	return 0;
+}
+
+static inline int bmc_no_fill_until(__u32 server, __u64 until)
+{
+	(void)server;
+	(void)until;
+	twin_seen.later = 1;
+	return 0;
+}
+
+static inline int bmc_conn_lost(struct bmc_conn *conn, __u32 why)
+{
+	if (!conn->lost)
+		conn->lost = why;
+	twin_seen.lost = 1;
+	return 0;
+}
+
+static inline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
+{
+	(void)conn;
+	(void)ord;
+	for (int i = 0; i < TWIN_KEYS; i++)
+		twin_seen.keys |= (__u64)(twin_hash[i] == hash) << i;
+	return 0;
+}
+
+#include "requests.bpf.h"
+
+#endif
