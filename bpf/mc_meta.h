@@ -10,15 +10,15 @@
  *   flag := letter [token]         q silences; b: the key is base64
  *
  * An answer may have the key in it; one with newlines (base64) cannot be told from more answers: LOST.
- * Flags that are not known are taken for ones that write. Before 1.6.10 or so ms had another form: LOST unless the
- * version is known not to be that old.
+ * Flags that are not known are taken for ones that write. An old ms had its size in a flag: LOST unless the version is
+ * known not to be that old. Plain forms of it are read alike since (seen on 1.6.18, 1.6.38 and 1.6.45).
  */
 #ifndef BMC_MC_META_H
 #define BMC_MC_META_H
 
 #include "mc_line.h"
 
-#define MC_VERSION_MS_BYTES BMC_VERSION_OF(1, 6, 10) /* `ms key bytes`, not `ms key S<bytes>` */
+#define MC_VERSION_MS_BYTES BMC_VERSION_OF(1, 6, 18) /* from then on `ms key bytes` for certain */
 #define MC_META_TOKENS 18 /* key and flags: what has more is rejected */
 #define MC_META_BYTES_MAX (2 * MC_SIGNED_BIAS - 3)
 
@@ -141,6 +141,14 @@ BMC_INLINE void mc_meta_plain(const struct bmc_window *win, __u64 flags, struct 
 	out->exptime = (__s64)time - (__s64)MC_SIGNED_BIAS;
 }
 
+/* Whether all of memcached's versions that have this form of ms see its size, and swallow its block. */
+BMC_INLINE int mc_meta_is_plain(const struct bmc_window *win, const struct mc_request *out)
+{
+	return !out->line.odd && !(out->line.more_flags & 1) && out->line.n >= 2 &&
+	       out->line.n <= MC_META_TOKENS && out->rest.len[0] <= BMC_KEY_MAX &&
+	       mc_number(win, out->rest.pos[1], out->rest.len[1]) <= 0x7ffffffdULL;
+}
+
 /* key bytes flag*: what is rejected before its flags are looked at is no store, and nothing is swallowed. */
 BMC_INLINE int mc_meta_store(const struct bmc_window *win, const struct mc_seed *seed,
 			     struct mc_request *out)
@@ -148,7 +156,9 @@ BMC_INLINE int mc_meta_store(const struct bmc_window *win, const struct mc_seed 
 	__u64 bytes, flags = out->line.more_flags;
 
 	out->op = MC_OP_OTHER;
-	if (!mc_is_classic(out) || out->version < MC_VERSION_MS_BYTES)
+	if (out->version < MC_VERSION_MS_BYTES)
+		return mc_lost(out, BMC_LOST_META);
+	if (!mc_is_classic(out) && !mc_meta_is_plain(win, out))
 		return mc_lost(out, BMC_LOST_META);
 	if (out->line.n < 2 || out->line.n > MC_META_TOKENS || mc_meta_key(win, flags, seed, out))
 		return 0;
@@ -177,6 +187,8 @@ BMC_STEP int mc_meta_line(const struct bmc_window *win, const struct mc_seed *se
 	writes = out->line.verb == MC_VERB_META_CHANGE || (flags & ~MC_META_READS);
 	out->meta = 1;
 	out->plain = 0;
+	if (out->line.odd && !mc_is_classic(out))
+		return mc_lost(out, BMC_LOST_META);
 	if (mc_meta_breaks(win, flags, out))
 		return mc_lost(out, BMC_LOST_META);
 	if (out->line.verb == MC_VERB_META_STORE)
@@ -187,13 +199,8 @@ BMC_STEP int mc_meta_line(const struct bmc_window *win, const struct mc_seed *se
 	out->silent = !!(flags & MC_FLAG('q'));
 	if (!writes)
 		return 0;
-	if (out->line.odd && !mc_is_classic(out)) {
+	if (!mc_meta_key(win, flags, seed, out))
 		out->op = MC_OP_CHANGE;
-		out->any = 1;
-		out->silent = 0;
-	} else if (!mc_meta_key(win, flags, seed, out)) {
-		out->op = MC_OP_CHANGE;
-	}
 	return 0;
 }
 

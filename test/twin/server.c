@@ -62,11 +62,8 @@ static int connect_to(const struct server *s)
 
 static void run(const struct server *s)
 {
-	char *words = strdup(s->command), *argv[ARGUMENTS],
-	     *more[] = {
-		     "-s", (char *)s->path,	  "-u", "root", "-t", "1", "-m", "64", "-I", "32k",
-		     "-o", "slab_chunk_max=16384"
-	     };
+	char *words = strdup(s->command), *argv[ARGUMENTS];
+	char *more[] = { "-s", (char *)s->path, "-u", "root", "-t", "1", "-m", "64" };
 	int n = 0;
 
 	for (char *w = strtok(words, " "); w && n < ARGUMENTS - 12; w = strtok(NULL, " "))
@@ -106,7 +103,7 @@ static void stop_running(void)
 
 void server_start(struct server *s, const char *command)
 {
-	s->command = command ? command : "memcached";
+	s->command = command ? command : "memcached -I 32k -o slab_chunk_max=16384";
 	strcpy(s->folder, "/tmp/bmc-twin-XXXXXX");
 	if (!mkdtemp(s->folder))
 		give_up("mkdtemp");

@@ -5,7 +5,7 @@
  *   - of a well-formed stream exactly the keys that its writes name are reported, and it is never given up;
  *   - memcached sends no more answers than commands were counted that may answer, and exactly as many when the stream
  *     is well formed and no silent command of it can fail.
- * BMC_TEST_LONG=1: 10 million commands. BMC_TWIN_MEMCACHED: another memcached. BMC_TWIN_SEED: other streams.
+ * BMC_TEST_LONG=1: 10 million commands. BMC_TWIN_MEMCACHED: another memcached, with options (-I 32k and what that needs). BMC_TWIN_SEED: other streams.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,6 +6,7 @@ static const struct mc_seed seed = { 1, 2 };
 
 #define VERSION BMC_VERSION_OF(1, 6, 18)
 #define OLD BMC_VERSION_OF(1, 6, 9)
+#define NEW BMC_VERSION_OF(1, 6, 45)
 #define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define A250 A50 A50 A50 A50 A50
 #define ANY ((const char *)-1)
@@ -76,6 +77,18 @@ static const struct row {
 	{ VERSION, "ms k 1 a c d e f g h i j k l m n o p r s\r\n", MC_OP_OTHER, NULL, 0, 0, 0, 0 },
 	{ VERSION, "ms k 1 a c d e f g h i j k l m n o p r\r\n", MC_OP_STORE, "k", 3, 0, 1, 0 },
 	{ VERSION, "ms k \t5\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
+	/* newer ones: the plain form */
+	{ NEW, "ms k 5 T0 q\r\n", MC_OP_STORE, "k", 7, 1, 1, 0 },
+	{ NEW, "ms Zm9v 3 b\r\n", MC_OP_STORE, "foo", 5, 0, 1, 0 },
+	{ NEW, " ms k 5\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
+	{ NEW, "ms k 5 \xff\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
+	{ NEW, "ms k 5 -1\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
+	{ NEW, " mg k v\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
+	{ NEW, " md k\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
+	{ VERSION, " md k\r\n", MC_OP_CHANGE, "k", 0, 0, 0, 0 },
+	{ NEW, "ms k +5\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
+	{ NEW, "ms k\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
+	{ NEW, "ms " A250 "a 5\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
 	/* in another version it may have no size there */
 	{ 0, "ms k 5\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
 	{ OLD, "ms k 5\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
