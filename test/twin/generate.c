@@ -55,10 +55,13 @@ static void add(struct stream *s, const char *format, ...) __attribute__((format
 static void add(struct stream *s, const char *format, ...)
 {
 	va_list args;
+	int n;
 
 	va_start(args, format);
-	s->len += (size_t)vsnprintf((char *)s->bytes + s->len, STREAM_MAX - s->len, format, args);
+	// NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the line above does it
+	n = vsnprintf((char *)s->bytes + s->len, STREAM_MAX - s->len, format, args);
 	va_end(args);
+	s->len += n > 0 ? (size_t)n : 0;
 }
 
 static void add_bytes(struct stream *s, const void *bytes, size_t n)
