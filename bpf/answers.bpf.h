@@ -205,7 +205,7 @@ struct bmc_out_loop {
 
 static long bmc_out_next(__u32 i, struct bmc_out_loop *loop)
 {
-	return bmc_answers_step(loop->skb, loop->conn) != BMC_ANSWERS_MORE;
+	return bmc_loop_stop(bmc_answers_step(loop->skb, loop->conn) != BMC_ANSWERS_MORE);
 }
 
 static __always_inline int bmc_answers_left(const struct bmc_conn *conn)

@@ -157,12 +157,12 @@ struct bmc_move_loop {
 
 static long bmc_put_next(__u32 i, struct bmc_move_loop *loop)
 {
-	return bmc_place_put_chunk(loop->skb, loop->work) != 0;
+	return bmc_loop_stop(bmc_place_put_chunk(loop->skb, loop->work));
 }
 
 static long bmc_compare_next(__u32 i, struct bmc_move_loop *loop)
 {
-	return bmc_place_compare_chunk(loop->skb, loop->work) != 0;
+	return bmc_loop_stop(bmc_place_compare_chunk(loop->skb, loop->work));
 }
 
 #define BMC_MOVES_MAX (BMC_PLACE / BMC_PLACE_CHUNK + 2)

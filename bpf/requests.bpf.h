@@ -406,7 +406,8 @@ static long bmc_in_next(__u32 i, struct bmc_in_loop *loop)
 {
 	if (bmc_conn_step(loop->skb, loop->work, loop->conn) == BMC_MORE)
 		return 0;
-	return !loop->work->more || bmc_source_next(loop->skb, loop->work, loop->conn) != BMC_MORE;
+	return bmc_loop_stop(!loop->work->more ||
+			     bmc_source_next(loop->skb, loop->work, loop->conn) != BMC_MORE);
 }
 
 /*

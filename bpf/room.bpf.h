@@ -232,7 +232,7 @@ __noinline int bmc_room_step(struct bmc_work *w)
 
 static long bmc_room_next(__u32 i, struct bmc_work **w)
 {
-	return bmc_room_step(*w) != 0;
+	return bmc_loop_stop(bmc_room_step(*w));
 }
 
 /* Whether w->key may push out others now. */
@@ -353,7 +353,7 @@ struct bmc_pack_loop {
 
 static long bmc_room_pack_next(__u32 i, struct bmc_pack_loop *loop)
 {
-	return i >= loop->n || bmc_room_pack_one(loop->work, i) != 0;
+	return bmc_loop_stop(i >= loop->n || bmc_room_pack_one(loop->work, i));
 }
 
 /* Packs the entries: no hole is left between them. Those that a write takes out meanwhile keep their units. */

@@ -62,7 +62,7 @@ struct bmc_spin {
 static long bmc_spin_next(__u32 i, struct bmc_spin *spin)
 {
 	spin->taken = !bmc_conn_try(spin->busy);
-	return spin->taken != 0;
+	return bmc_loop_stop(spin->taken);
 }
 
 __noinline int bmc_conn_take(struct bmc_conn *conn)

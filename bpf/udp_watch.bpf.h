@@ -88,7 +88,7 @@ __noinline int bmc_udp_step(struct bmc_work *w)
 
 static long bmc_udp_next(__u32 i, struct bmc_work **w)
 {
-	return bmc_udp_step(*w) != 0;
+	return bmc_loop_stop(bmc_udp_step(*w));
 }
 
 /* The datagram's text into the window. 0, or -1: nothing in it that memcached would read. */
