@@ -98,7 +98,7 @@ run_all_ctest() {
 }
 
 [ "$(id -u)" -eq 0 ] || give_up "this needs root: sudo test/run.sh"
-install_packages build demo test || give_up "packages are missing"
+install_packages build demo test kernels || give_up "packages are missing"
 mkdir -p "$logs" || give_up "cannot make '$logs'"
 
 before=$(mktemp)
@@ -131,6 +131,7 @@ run_script tidy 300 test/check/tidy.sh "$build"
 run_script rebuild 300 test/check/rebuild.sh "$build"
 run_script minimal_types 300 test/check/minimal_types.sh
 run_script install 300 test/check/install.sh
+run_script toolchains 600 test/check/toolchains.sh
 if [ -n "$long" ]; then
 	run_script models 7200 test/model/check.sh full
 else
@@ -138,5 +139,6 @@ else
 fi
 run_all_ctest
 BMC_BUILD=$build BMC_DEMO_SECONDS=1 run_script demo 120 test/demo.sh
+BMC_BUILD=$build run_script kernels 1200 test/kernels.sh
 run_script nothing_left_behind 30 bash -c ". test/lib/leaks.sh; leaks_check '$before'"
 finish

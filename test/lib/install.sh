@@ -13,6 +13,11 @@ _program_of() {
 	util-linux) echo nsenter ;;
 	procps) echo ps ;;
 	libmemcached-tools) echo memcaslap ;;
+	qemu-system-x86) echo qemu-system-x86_64 ;;
+	busybox-static) echo busybox ;;
+	binutils) echo strings ;;
+	xz-utils) echo xz ;;
+	virtiofsd | debian-archive-keyring) ;;
 	*-dev) ;;
 	*) echo "$1" ;;
 	esac
@@ -38,6 +43,7 @@ _missing_of() { # PACKAGE…
 	for p in "$@"; do
 		case $p in
 		bpftool) _has_bpftool || echo "$p" ;;
+		virtiofsd) [ -x /usr/lib/qemu/virtiofsd ] || _is_installed "$p" || echo "$p" ;;
 		pkgconf) command -v pkg-config >/dev/null || echo "$p" ;;
 		*) _is_installed "$p" || echo "$p" ;;
 		esac
@@ -117,6 +123,8 @@ _install_debian() { # PACKAGE…
 	for p in "$@"; do
 		if _can_be_installed "$p"; then
 			known+=("$p")
+		elif [ "$p" = virtiofsd ]; then
+			known+=(qemu-system-common) # a part of it, before Debian 13
 		elif [ "$p" = bpftool ]; then
 			tools=yes
 		else

@@ -42,7 +42,7 @@ static void assert_ended(struct tcp *t, int error)
 	ssize_t n = 1;
 
 	for (int i = 0; n > 0 && i < 100; i++) {
-		assert_int_equal(poll(&fd, 1, 2000), 1);
+		assert_int_equal(poll(&fd, 1, (int)(test_patience(2) * 1000)), 1);
 		n = recv(t->fd, bytes, sizeof(bytes), 0);
 	}
 	if (error ? n >= 0 || errno != error : n != 0)

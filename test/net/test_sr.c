@@ -132,7 +132,7 @@ static void a_list_has_one_worker_an_address(void **state)
 
 static pid_t daemon_pid(const char *path)
 {
-	double until = test_now() + 5;
+	double until = test_now() + test_patience(5);
 	int pid = 0;
 
 	while (!pid && test_now() < until) {

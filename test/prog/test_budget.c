@@ -26,6 +26,7 @@ struct program {
 	char log[LOG_SIZE];
 	unsigned long insns;
 	unsigned long stack;
+	unsigned long us; /* that the verifier took */
 	long limit; /* -1: there is no line */
 	char kernel[16]; /* of the line */
 };
@@ -45,7 +46,7 @@ static int find_series(void)
 	return 0;
 }
 
-/* "processed 1234 insns (limit 1000000) ...", "stack depth 96+0+8" */
+/* "verification time 567 usec", "stack depth 96+0+8", "processed 1234 insns (limit 1000000) ..." */
 static void read_log(struct program *p)
 {
 	const char *at = strstr(p->log, "processed ");
@@ -55,6 +56,9 @@ static void read_log(struct program *p)
 	at = strstr(p->log, "stack depth ");
 	if (!at || sscanf(at, "stack depth %lu", &p->stack) != 1)
 		p->stack = 0;
+	at = strstr(p->log, "verification time ");
+	if (!at || sscanf(at, "verification time %lu usec", &p->us) != 1)
+		p->us = 0;
 }
 
 /* The most that can be configured: no loop over ports or interfaces is cut short. */
@@ -161,10 +165,12 @@ static void test_loads(void **state)
 	(void)state;
 	expect(!load_error, "the programs cannot be loaded: %s", strerror(-load_error));
 	assert_int_equal(read_budget(), 0);
-	print_message("%-20s %8s %9s %8s %s\n", "program", "verified", "allowed", "stack", "line");
+	print_message("%-20s %8s %9s %8s %8s %s\n", "program", "verified", "allowed", "stack", "ms",
+		      "line");
 	for (size_t i = 0; i < n_programs; i++)
-		print_message("%-20s %8lu %9ld %8lu %s\n", programs[i].name, programs[i].insns,
-			      programs[i].limit, programs[i].stack, programs[i].kernel);
+		print_message("%-20s %8lu %9ld %8lu %8lu %s\n", programs[i].name, programs[i].insns,
+			      programs[i].limit, programs[i].stack, programs[i].us / 1000,
+			      programs[i].kernel);
 }
 
 int main(void)

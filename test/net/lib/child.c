@@ -89,7 +89,7 @@ static int child_wait(pid_t pid, double until)
 
 void child_run(const struct ns *ns, char *const argv[], int seconds, struct child_result *ret)
 {
-	double until = test_now() + seconds;
+	double until = test_now() + test_patience(seconds);
 	int out[2], err[2];
 	pid_t pid;
 
@@ -129,5 +129,5 @@ void child_stop(pid_t pid, int sig)
 		return;
 	kill(pid, SIGCONT);
 	kill(pid, sig);
-	child_wait(pid, test_now() + 3);
+	child_wait(pid, test_now() + test_patience(3));
 }

@@ -46,7 +46,7 @@ static const char *memcached_address(const char *options, char *ret, size_t size
 
 static void memcached_wait(struct memcached *m, const struct ns *ns, int port, const char *options)
 {
-	double until = test_now() + 5;
+	double until = test_now() + test_patience(5);
 	char address[64];
 	struct text answer = {};
 	struct tcp t;

@@ -41,7 +41,7 @@ static int count_sockets(pid_t pid, int port, const char *address)
 
 void sr_look_wait(pid_t pid, int port, const char *address, int want)
 {
-	double until = test_now() + SECONDS;
+	double until = test_now() + test_patience(SECONDS);
 	int n;
 
 	while ((n = count_sockets(pid, port, address)) != want) {
@@ -134,7 +134,7 @@ static void take_pinned(pid_t pid, pid_t tid, void *arg)
 
 void sr_look_wait_pinned(pid_t pid, int want)
 {
-	double until = test_now() + SECONDS;
+	double until = test_now() + test_patience(SECONDS);
 	struct pinned p;
 
 	do {

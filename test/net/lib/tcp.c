@@ -19,13 +19,13 @@ int tcp_try(struct tcp *t, const struct ns *ns, const char *address, int port)
 {
 	struct sockaddr_storage addr;
 	socklen_t len = net_address(address, port, &addr);
-	struct timeval second = { .tv_sec = 1 };
+	struct timeval limit = { .tv_sec = (time_t)test_patience(1) };
 	int one = 1, err = 0;
 
 	memset(t, 0, sizeof(*t));
 	t->fd = ns_socket(ns, addr.ss_family, SOCK_STREAM);
 	setsockopt(t->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	setsockopt(t->fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));
+	setsockopt(t->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (connect(t->fd, (struct sockaddr *)&addr, len)) {
 		err = -errno;
 		tcp_close(t);
@@ -72,7 +72,7 @@ size_t tcp_send_some(struct tcp *t, const void *bytes, size_t len)
 
 void tcp_wait_sent(struct tcp *t)
 {
-	double until = test_now() + 5;
+	double until = test_now() + test_patience(5);
 	int queued = 1;
 
 	while (!ioctl(t->fd, SIOCOUTQ, &queued) && queued && test_now() < until)
@@ -82,7 +82,7 @@ void tcp_wait_sent(struct tcp *t)
 
 int tcp_receive(struct tcp *t, double seconds, struct text *ret)
 {
-	double until = test_now() + seconds;
+	double until = test_now() + test_patience(seconds);
 	struct pollfd fd = { .fd = t->fd, .events = POLLIN };
 	char bytes[65536];
 	size_t len;

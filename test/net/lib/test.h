@@ -29,6 +29,18 @@ static inline void test_sleep(double seconds)
 	nanosleep(&ts, NULL);
 }
 
+/*
+ * How long to wait for what takes so many seconds at most on a machine that is not emulated. BMC_TEST_SLOW: how many
+ * times slower this one is (1). Every time-out goes through here, no pause does.
+ */
+static inline double test_patience(double seconds)
+{
+	const char *slow = getenv("BMC_TEST_SLOW");
+	double times = slow ? strtod(slow, NULL) : 1;
+
+	return times > 1 ? seconds * times : seconds;
+}
+
 #define TEST_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* main() of a test program: BMC_TEST_FILTER chooses tests by name (* and ? allowed). */

@@ -67,7 +67,7 @@ static int udp_take(struct udp *u, uint16_t id, struct text *ret)
 
 int udp_receive(struct udp *u, uint16_t id, double seconds, struct text *ret)
 {
-	double until = test_now() + seconds;
+	double until = test_now() + test_patience(seconds);
 	struct pollfd fd = { .fd = u->fd, .events = POLLIN };
 
 	text_clear(ret);

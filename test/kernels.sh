@@ -1,0 +1,153 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-only
+# Boots the kernels of test/kernels.list under QEMU, and runs tests of this build under each; prints a table.
+# usage: sudo test/kernels.sh [--readme] [SERIES…]     --readme: all of them, and the table goes into README.md
+# BMC_BUILD: the build folder (build); it is not built here.   BMC_CACHE: where kernels are kept (/var/cache/bmc-test)
+# BMC_DEBIAN_MIRROR: see test/lib/vm_fetch.sh.     KVM is used if it is there, and not needed.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+. test/lib/install.sh
+. test/lib/vm_fetch.sh
+. test/kernels/table.sh
+
+build=$(realpath -m "${BMC_BUILD:-build}")
+cache=${BMC_CACHE:-/var/cache/bmc-test}/kernels
+logs=$build/test-logs/kernels
+TABLES_SECONDS=420
+STRESS_SECONDS=240
+SLOW=20 # how many times slower an emulated machine is
+failed=0 readme=
+wanted=()
+for word in "$@"; do
+	case $word in
+	--readme) readme=yes ;;
+	-h | --help) sed -n 's/^# //p' "$0" | sed 1d; exit 0 ;;
+	-*) echo "unknown option '$word': see --help" >&2; exit 2 ;;
+	*) wanted+=("$word") ;;
+	esac
+done
+
+complain() {
+	echo "kernels: $*"
+	failed=1
+}
+
+is_wanted() { # SERIES
+	local w
+	[ ${#wanted[@]} -eq 0 ] && return 0
+	for w in "${wanted[@]}"; do
+		[ "$w" != "$1" ] || return 0
+	done
+	return 1
+}
+
+# -> the lines of the list that are wanted
+read_list() {
+	local series suite kind optional w
+	while read -r series suite kind optional; do
+		[[ -z $series || $series == \#* ]] && continue
+		is_wanted "$series" && echo "$series $suite $kind $optional"
+	done <test/kernels.list
+	for w in "${wanted[@]}"; do
+		grep -qE "^${w//./\\.} " test/kernels.list || echo "$w trixie-backports new"
+	done
+}
+
+# Kernels that are there go into `have`, "SERIES KIND".
+fetch_all() {
+	local series suite kind optional why rc
+	while read -r series suite kind optional; do
+		why=$(vm_fetch "$series" "$suite" "$cache/$series")
+		rc=$?
+		[ -z "$why" ] || [ $rc -ne 0 ] || echo "kernels: $series: $why"
+		if [ $rc -eq 0 ]; then
+			have+=("$series $kind")
+		elif [ $rc -eq $VM_MISSING ] && [ "$optional" = optional ]; then
+			echo "kernels: $series is missing, and optional: $why"
+		elif [ $rc -eq $VM_MISSING ]; then
+			complain "$series is missing: $why"
+		else
+			complain "$series: $why"
+		fi
+	done < <(read_list)
+}
+
+boot() { # SERIES CPUS SECONDS WHAT
+	local log=$logs/$1.$4.log begin=$SECONDS rc
+	VM_ENV=BMC_TEST_SLOW VM_CONSOLE=$logs/$1.$4.console \
+		test/lib/vm_run.sh "$cache/$1" -c "$2" -t "$3" test/kernels/inside.sh "$build" "$4" >"$log" 2>&1
+	rc=$?
+	[ $rc -ne 124 ] || echo "stopped after $3 s" >>"$log"
+	echo "### boot $rc $((SECONDS - begin))" >>"$log"
+	echo "kernels: $1: $4: $((SECONDS - begin)) s, exit status $rc"
+}
+
+# One CPU each: two side by side.
+boot_tables() {
+	local one series kind running=0
+	for one in "${have[@]}"; do
+		read -r series kind <<<"$one"
+		if [ $running -eq 2 ]; then
+			wait -n
+			running=1
+		fi
+		case $kind in
+		old) boot "$series" 1 "$TABLES_SECONDS" refused & ;;
+		new) boot "$series" 1 "$TABLES_SECONDS" tables & ;;
+		esac
+		running=$((running + 1))
+	done
+	wait
+}
+
+boot_stress() {
+	local one series kind
+	for one in "${have[@]}"; do
+		read -r series kind <<<"$one"
+		[ "$kind" != new ] || boot "$series" 2 "$STRESS_SECONDS" stress
+	done
+}
+
+# A run that did not end well is shown.
+check_logs() {
+	local log
+	for log in "$logs"/*.log; do
+		[ -e "$log" ] || { complain "no kernel was booted"; return; }
+		grep -q '^### boot 0 ' "$log" && continue
+		complain "$(basename "$log" .log) failed: $log"
+		grep -vE '^\[ +(RUN|OK) ' "$log" | tail -n 40 | sed 's/^/      | /'
+	done
+}
+
+write_readme() {
+	local table
+	table=$(mktemp)
+	table_all "$logs" "${have[@]}" >"$table"
+	sed -i -e "/<!-- kernels: begin -->/,/<!-- kernels: end -->/{
+		/<!-- kernels: begin -->/{p; r $table
+		}
+		/<!-- kernels: end -->/p
+		d
+	}" README.md
+	rm -f "$table"
+}
+
+[ "$(id -u)" -eq 0 ] || { echo "this needs root: sudo test/kernels.sh" >&2; exit 1; }
+[ -x "$build/bmcctl" ] && [ -x "$build/test/net/net_kernel" ] || {
+	echo "no tests in '$build': cmake -S . -B build -DBMC_TESTS=ON && cmake --build build" >&2
+	exit 1
+}
+install_packages kernels || exit 1
+rm -rf "$logs"
+mkdir -p "$logs" "$cache" || exit 1
+export BMC_TEST_SLOW=$SLOW
+have=()
+fetch_all
+boot_tables
+boot_stress
+check_logs
+[ ${#have[@]} -eq 0 ] || table_all "$logs" "${have[@]}"
+if [ -n "$readme" ] && [ $failed -eq 0 ] && [ ${#wanted[@]} -eq 0 ]; then
+	write_readme
+fi
+exit $failed

@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-only
+# What kernels.sh runs under each kernel: tests of the build, which was made outside.
+# usage: inside.sh BUILD refused|tables|stress
+# Each test ends in a line "### NAME STATUS SECONDS". Starting a process takes 50 ms here: few are started.
+build=$1
+failed=0
+
+run() { # NAME COMMAND…
+	local name=$1 begin=$SECONDS rc
+	shift
+	"$@" 2>&1
+	rc=$?
+	echo "### $name $rc $((SECONDS - begin))"
+	[ $rc -eq 0 ] || failed=1
+}
+
+echo "### kernel $(uname -r)"
+case $2 in
+refused)
+	export BMC_TEST_OLD_KERNEL=1
+	run refused "$build/test/net/net_kernel"
+	;;
+tables)
+	run budget "$build/test/prog/prog_budget"
+	run kernel "$build/test/net/net_kernel"
+	run prog_get "$build/test/prog/prog_xdp_get"
+	;;
+stress)
+	export BMC_STRESS_SECONDS=10
+	BMC_TEST_FILTER=text run stress "$build/test/stress/stress_load"
+	;;
+*) exit 2 ;;
+esac
+exit $failed
