@@ -177,6 +177,7 @@ static __always_inline __u64 bmc_flight_what(__u64 state, __u32 server, __u32 li
 	return ord | (__u64)(__u16)life << 32 | (__u64)(__u8)server << 48 | state << 56;
 }
 
+#define BMC_PLACE_TRIES 2
 #define BMC_SEEN_ITEM 1 /* an item was taken out */
 #define BMC_SEEN_HELD 2 /* no place was left: fills are held */
 
@@ -191,18 +192,83 @@ static __always_inline __u32 bmc_bucket_forget(struct bmc_bucket *b, __u64 hash)
 	return gone;
 }
 
+/* A bucket's writes in flight, as they were looked at before its lock is taken. */
+struct bmc_looked {
+	struct bmc_flight seen[BMC_FLIGHT_UDP];
+	__u32 finished; /* a bit for each that is over */
+	__u32 pad;
+};
+
+/* Whether a place is this writer's own, or free. */
+static __always_inline int bmc_flight_is_open(const struct bmc_flight *f, __u64 who)
+{
+	return !f->what || f->who == who;
+}
+
+/*
+ * Looks at the flights for writer `who`. Whether others are over is only asked where there is no place otherwise, and up
+ * to the first one that is: a look at a writer is a line of memory more.
+ */
+static __always_inline void bmc_flights_look(struct bmc_bucket *b, __u64 who,
+					     struct bmc_looked *ret)
+{
+	int found = 0;
+
+	ret->finished = 0;
+	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
+		ret->seen[i].what = BMC_READ_ONCE(b->flight[i].what);
+		ret->seen[i].who = BMC_READ_ONCE(b->flight[i].who);
+		found |= bmc_flight_is_open(&ret->seen[i], who);
+	}
+	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
+		if (found)
+			break;
+		if (bmc_flight_look(ret->seen[i].who, ret->seen[i].what) == BMC_IN_FLIGHT)
+			continue;
+		ret->finished |= 1U << i;
+		found = 1;
+	}
+}
+
+/* Puts a flight at its place: this writer's own, a free one, or one that was over and is as it was. Whether there is one. */
+static __always_inline __u32 bmc_flight_place(struct bmc_bucket *b, const struct bmc_flight *mine,
+					      const struct bmc_looked *l)
+{
+	__u32 own = BMC_FLIGHTS, empty = BMC_FLIGHTS, placed = 0;
+
+#pragma unroll
+	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
+		__u64 who = b->flight[i].who, what = b->flight[i].what;
+
+		if (what && who == mine->who)
+			own = i;
+		else if (!what || ((l->finished & 1U << i) && who == l->seen[i].who &&
+				   what == l->seen[i].what))
+			empty = i;
+	}
+	if (own == BMC_FLIGHTS)
+		own = empty;
+#pragma unroll
+	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
+		if (own == i) {
+			b->flight[i] = *mine;
+			placed = 1;
+		}
+	}
+	return placed;
+}
+
 /*
  * WRITE_SEEN: every entry of the key goes, and the write is in flight until its answer, or a later one, is seen.
- * A place is this writer's own, a free one, or a finished one (judged before the lock, compared under it). Where there
- * is none: HOLD(ord), then the entries go once more. Returns BMC_SEEN_*.
+ * Where there is no place for it: HOLD(ord), then the entries go once more. Returns BMC_SEEN_*.
  */
 __noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 {
-	struct bmc_flight seen[BMC_FLIGHT_UDP] = {};
+	struct bmc_looked looked = {};
 	struct bmc_flight mine;
 	struct bmc_bucket *b;
-	__u32 finished = 0, gone, placed = 0;
-	__u64 word;
+	__u32 gone = 0, placed = 0;
+	__u64 word, tags;
 
 	if (!conn)
 		return 0;
@@ -211,43 +277,21 @@ __noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 		return 0;
 	if (bmc_mutant(BMC_MUT_NO_FLIGHT))
 		return bmc_bucket_forget(b, hash) ? BMC_SEEN_ITEM : 0;
+	/* three lines: on their way together before the lock, whose exchange nothing overtakes */
+	tags = BMC_READ_ONCE(b->group[bmc_group_of(hash)].tag[0]) + BMC_READ_ONCE(b->valid);
+	bmc_hide(tags);
 	word = bmc_writer_of(conn);
 	mine.who = word - 2; /* the index is in the low half: no borrow for a writer's word */
 	mine.what = bmc_flight_what(BMC_FLIGHT_ORD, conn->server, conn->life, ord);
-	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
-		seen[i].what = BMC_READ_ONCE(b->flight[i].what);
-		seen[i].who = BMC_READ_ONCE(b->flight[i].who);
-		if (seen[i].what && seen[i].who != mine.who &&
-		    bmc_flight_look(seen[i].who, seen[i].what) != BMC_IN_FLIGHT)
-			finished |= 1U << i;
+	/* again, if another writer took the place that was looked at */
+	for (__u32 i = 0; i < BMC_PLACE_TRIES && !placed; i++) {
+		bmc_flights_look(b, mine.who, &looked);
+		bpf_spin_lock(&b->lock);
+		gone |= bmc_cache_forget(b, hash);
+		if (word != BMC_WRITER_NONE && word != BMC_WRITER_CLOSED)
+			placed = bmc_flight_place(b, &mine, &looked);
+		bpf_spin_unlock(&b->lock);
 	}
-	bpf_spin_lock(&b->lock);
-	gone = bmc_cache_forget(b, hash);
-	if (word != BMC_WRITER_NONE && word != BMC_WRITER_CLOSED) {
-		__u32 own = BMC_FLIGHTS, empty = BMC_FLIGHTS;
-
-#pragma unroll
-		for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
-			__u64 who = b->flight[i].who, what = b->flight[i].what;
-
-			if (what && who == mine.who)
-				own = i;
-			else if (!what || ((finished & 1U << i) && who == seen[i].who &&
-					   what == seen[i].what))
-				empty = i;
-		}
-		if (own == BMC_FLIGHTS)
-			own = empty;
-#pragma unroll
-		for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
-			if (own == i) {
-				b->flight[i].who = mine.who;
-				b->flight[i].what = mine.what;
-				placed = 1;
-			}
-		}
-	}
-	bpf_spin_unlock(&b->lock);
 	if (!placed && word != BMC_WRITER_CLOSED && !bmc_mutant(BMC_MUT_NO_OVERFLOW_HOLD)) {
 		bmc_hold(conn, BMC_HOLD_ORD | ord);
 		gone |= bmc_bucket_forget(b, hash);
