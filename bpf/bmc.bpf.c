@@ -96,7 +96,7 @@ static __always_inline enum bmc_verdict bmc_marked_in(struct __sk_buff *skb,
 		if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt) ||
 		    pkt.proto != IPPROTO_UDP)
 			return BMC_TO_STACK;
-		return bmc_udp_in(skb, &pkt, mark->server);
+		return bmc_udp_in(skb, &pkt, mark);
 	}
 	if (bmc_segment_read(skb, &seg) || !bmc_segment_counts(&seg))
 		return BMC_TO_STACK;
@@ -192,6 +192,7 @@ int bmc_egress(struct __sk_buff *skb)
 	sk = bpf_sk_fullsock(sk);
 	if (!sk || sk->protocol != IPPROTO_UDP)
 		return CGROUP_PASS;
+	bmc_udp_answer_out(skb, mark);
 	if (skb->mark || !bmc_leaves_by_us(skb->ifindex)) {
 		bmc_stats_count(skb->mark ? BMC_STAT_STAMP_MARKED : BMC_STAT_STAMP_ELSEWHERE);
 		return CGROUP_PASS;

@@ -64,14 +64,22 @@ struct bmc_server {
 	__u64 word; /* [word] see above */
 	__u64 t_quiet; /* [word] only grows; no fill whose request is older */
 	__u64 no_fill_until; /* [word] only grows */
-	__u64 udp; /* [word] the UDP writer: gen in the high 32 bits; BMC_UDP_HELD | life when its hold is taken */
+	__u64 udp; /* [word] the UDP writer; see below */
 	__u64 owner; /* [word] life in the high 32 bits, in the low 32 the process (tgid) of its sockets; 0: not known */
 	__u64 strangers; /* [word] sockets at its port of other processes of its user; SHARED while there are any */
 	__u64 pad1[2];
 };
 #define BMC_OWNER_LIFE_SHIFT 32
+
+/*
+ * bmc_server.udp: gen in the high 32 bits, life in the next 16, whether its hold is taken, then the commands that are
+ * out: sent over UDP and not answered. At BMC_UDP_OUT_MAX they are not counted any more: some are out for good, as long
+ * as this memcached lives.
+ */
 #define BMC_UDP_GEN_SHIFT 32
-#define BMC_UDP_HELD 0x80000000ULL
+#define BMC_UDP_LIFE_SHIFT 16
+#define BMC_UDP_HELD 0x8000ULL
+#define BMC_UDP_OUT_MAX 0x7fffULL
 
 /* A local address that items were filled from. Written once, before any entry names it. */
 struct bmc_where {
@@ -310,7 +318,8 @@ struct bmc_config {
 	  "retransmissions dropped while their first copy is not accepted")                        \
 	X(DROP_BUSY, "drop_busy", "segments dropped because the connection was in use")            \
 	X(DROP_EARLY, "drop_early", "data dropped before the connection was known")                \
-	X(UDP_WRITES, "udp_writes", "datagrams that write or may write")
+	X(UDP_WRITES, "udp_writes", "datagrams that write or may write")                           \
+	X(UDP_ANSWERS, "udp_answers", "answers to commands over UDP that end their writes")
 
 enum bmc_stat {
 #define BMC_STAT_ENUM(id, name, text) BMC_STAT_##id,

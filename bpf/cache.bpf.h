@@ -33,7 +33,8 @@ struct bmc_flight {
 	__u64 what; /* ord, life << 32, server << 48, state << 56 */
 };
 #define BMC_FLIGHT_ORD 1ULL /* states; 0: free */
-#define BMC_FLIGHT_NEVER 2ULL
+#define BMC_FLIGHT_NEVER 2ULL /* until the server is gone */
+#define BMC_FLIGHT_GEN 3ULL /* until the UDP writer's generation ends */
 #define BMC_WRITER_UDP 0xffffffffU
 
 struct bmc_slots {

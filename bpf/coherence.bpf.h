@@ -154,8 +154,13 @@ __noinline __u64 bmc_flight_look(__u64 who, __u64 what)
 	if (bmc_word_life(BMC_READ_ONCE(s->word)) != (__u16)(what >> 32) &&
 	    !bmc_mutant(BMC_MUT_NO_LIFE_IN_FLIGHT))
 		return BMC_OVER;
-	if (index == BMC_WRITER_UDP)
-		return BMC_IN_FLIGHT;
+	if (index == BMC_WRITER_UDP) {
+		if (what >> 56 == BMC_FLIGHT_NEVER)
+			return BMC_IN_FLIGHT;
+		bmc_rmb();
+		return BMC_READ_ONCE(s->udp) >> BMC_UDP_GEN_SHIFT == who >> 32 ? BMC_IN_FLIGHT :
+										 BMC_OVER;
+	}
 	writer = bpf_map_lookup_elem(&bmc_writers, &index);
 	if (!writer)
 		return BMC_IN_FLIGHT;

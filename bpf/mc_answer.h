@@ -16,6 +16,8 @@
 #include "mc_binary.h"
 #include "mc_text.h"
 
+#define MC_BINARY_ANSWER 0x81 /* the first byte of a response */
+
 enum mc_answer_kind {
 	MC_ANSWER_NONE, /* not complete */
 	MC_ANSWER_PART, /* more of this answer comes */
@@ -175,7 +177,25 @@ BMC_STEP int mc_answer_line(const struct bmc_answer_window *win, __u32 pos, __u3
 	return 0;
 }
 
-#define MC_BINARY_ANSWER 0x81 /* the first byte of a response */
+/*
+ * Whether a datagram's text that begins with `word` (bytes beyond its end are 0) is an answer that no get can have,
+ * text or binary: STORED, NOT_STORED, EXISTS, NOT_FOUND, DELETED, TOUCHED, RESET, VERSION, STAT, a number, a code of two
+ * letters; a response of an opcode that is neither a get's nor a quiet one. Errors are not: a get may have them.
+ */
+BMC_INLINE int mc_answer_is_no_gets(__u64 word)
+{
+	__u8 first = (__u8)word, opcode = (__u8)(word >> 8);
+
+	if (first == MC_BINARY_ANSWER)
+		return opcode != MC_BINARY_GET && opcode != MC_BINARY_GETK &&
+		       !mc_binary_is_quiet(opcode);
+	return (first >= '0' && first <= '9') || mc_answer_is_code(word) ||
+	       word == MC_WORD8("STORED\r\n") || word == MC_WORD8("NOT_STOR") ||
+	       word == MC_WORD8("EXISTS\r\n") || word == MC_WORD8("NOT_FOUN") ||
+	       word == MC_WORD8("DELETED\r") || word == MC_WORD8("TOUCHED\r") ||
+	       word == MC_WORD8("VERSION ") || bmc_keep_bytes(word, 5) == MC_WORD5("STAT ") ||
+	       bmc_keep_bytes(word, 5) == MC_WORD5("RESET");
+}
 
 /* The same for a response of the binary protocol: its header at `pos`, the body is out->block. */
 BMC_STEP int mc_answer_binary(const struct bmc_answer_window *win, __u32 pos, __u32 end,

@@ -138,10 +138,8 @@ static __always_inline void bmc_socket_gone(struct bmc_server *s)
 			next = ((next >> BMC_WORD_LIFE_SHIFT) + 1) << BMC_WORD_LIFE_SHIFT;
 		seen = __sync_val_compare_and_swap(&s->word, old, next);
 		if (seen == old) {
-			if (!(next << 16)) {
+			if (!(next << 16))
 				BMC_WRITE_ONCE(s->no_fill_until, 0);
-				__sync_fetch_and_add(&s->udp, 1ULL << BMC_UDP_GEN_SHIFT);
-			}
 			return;
 		}
 		old = seen;

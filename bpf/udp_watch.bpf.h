@@ -1,89 +1,168 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* Writes that come over UDP: each command of a datagram to memcached is read before memcached has it. */
+/*
+ * What memcached gets and sends over UDP. Each command of a datagram is read before memcached has it; an answer that
+ * no get can have, to a datagram that is known, ends its write.
+ */
 #ifndef BMC_UDP_WATCH_BPF_H
 #define BMC_UDP_WATCH_BPF_H
 
+#include "mc_answer.h"
 #include "pkt.bpf.h"
+#include "requests.bpf.h"
 #include "udp_writer.bpf.h"
 #include "verdict.bpf.h"
 
 #define BMC_UDP_STEPS BMC_WINDOW /* commands of one datagram: a byte each at the least */
 
-/* doc/protocol-binary.txt, section 2: opcodes that change no item */
-static __always_inline int bmc_binary_reads(struct bmc_work *w, __u32 len)
-{
-	__u64 word = bmc_window64(&w->win, 0);
-	__u8 opcode = (__u8)(word >> 8);
-	__u32 body = bpf_ntohl((__u32)(bmc_window64(&w->win, 8)));
+/* ---- commands ---- */
 
-	if (len != 24 + body)
-		return 0;
-	/* Get, GetQ, No-op, Version, GetK, GetKQ, Stat */
-	return opcode == 0x00 || opcode == 0x09 || opcode == 0x0a || opcode == 0x0b ||
-	       opcode == 0x0c || opcode == 0x0d || opcode == 0x10;
+/* The command's answer will be one that no get can have: it is out. If it may be silent, for good. */
+static __always_inline void bmc_udp_expect(struct bmc_work *w, int ends)
+{
+	w->udp = bmc_udp_out(w->server, w->life, ends);
+	w->n_out++;
 }
 
-static __always_inline void bmc_udp_key(struct bmc_work *w)
+/* Keys that are not known may be written; the command is out. */
+static __always_inline void bmc_udp_any(struct bmc_work *w)
 {
 	w->n_writes++;
-	w->n_invalidated += bmc_udp_write_seen(w->server, w->req.key.hash) & BMC_SEEN_ITEM;
+	bmc_udp_unknown(w->server, w->life);
+}
+
+/* What memcached reads from here on is not known. */
+static __always_inline void bmc_udp_unread(struct bmc_work *w)
+{
+	bmc_udp_expect(w, 0);
+	bmc_udp_any(w);
+}
+
+/* The key of w->req is written; the flight's state is BMC_FLIGHT_GEN if the command is out. */
+static __always_inline void bmc_udp_key(struct bmc_work *w, __u64 state)
+{
+	__u64 who = w->udp >> BMC_UDP_GEN_SHIFT << 32 | BMC_WRITER_UDP;
+	int seen =
+		bmc_udp_place(w->req.key.hash, who, bmc_flight_what(state, w->server, w->life, 0));
+
+	w->n_writes++;
+	if (seen & BMC_SEEN_HELD) {
+		if (state == BMC_FLIGHT_NEVER)
+			bmc_udp_out(w->server, w->life, 0);
+		bmc_udp_hold(w->server, w->life);
+		bmc_stats_count(BMC_STAT_OVERFLOWS);
+		seen |= bmc_udp_place(w->req.key.hash, who,
+				      bmc_flight_what(state, w->server, w->life, 0));
+	}
+	w->n_invalidated += seen & BMC_SEEN_ITEM;
+}
+
+/*
+ * A write. What answers to noreply and to quiet opcodes look like (errors, a quiet opcode) is never counted: they are
+ * not out, and in flight as long as memcached lives. A silent meta command's failure looks like any answer.
+ */
+static __always_inline void bmc_udp_write(struct bmc_work *w)
+{
+	int quiet;
+
+	quiet = w->req.silent && !w->req.meta;
+	if (!quiet || w->req.any)
+		bmc_udp_expect(w, !w->req.silent);
+	if (w->req.any)
+		bmc_udp_any(w);
+	else if (w->req.key.len)
+		bmc_udp_key(w, quiet ? BMC_FLIGHT_NEVER : BMC_FLIGHT_GEN);
 }
 
 /* flush_all */
-static __always_inline void bmc_udp_flush(struct bmc_work *w)
+__noinline int bmc_udp_flush(struct bmc_work *w)
 {
-	/* held until the server is gone: no need to know a delay */
-	bmc_udp_unknown(w->server);
-	w->n_writes++;
+	if (!w)
+		return 0;
+	if (w->req.delay)
+		bmc_no_fill_until(w->server, bmc_flush_time(w->req.delay));
+	bmc_udp_expect(w, !w->req.silent);
+	bmc_udp_any(w);
+	return 0;
+}
+
+/* The next key of a gat, whose answer is a get's: in flight for good. 1: what follows cannot be read. */
+static __always_inline int bmc_udp_touch(struct bmc_work *w)
+{
+	int at = mc_text_touch_key(&w->win, w->keys_pos, w->end,
+				   (const struct mc_seed *)bmc_shared.seed, &w->req);
+
+	if (at < 0) {
+		bmc_udp_unread(w);
+		return 1;
+	}
+	if (at > 0) {
+		w->keys_pos = (__u32)at;
+		bmc_udp_key(w, BMC_FLIGHT_NEVER);
+		return 0;
+	}
+	w->keys_pos = 0;
+	w->pos = w->req.used;
+	return 0;
+}
+
+/* The command in w->req, all but gat. 1: no more are to be read. */
+__noinline int bmc_udp_command(struct bmc_work *w)
+{
+	if (!w)
+		return 1;
+	switch (w->req.op) {
+	case MC_OP_GET:
+	case MC_OP_QUIT:
+		break;
+	case MC_OP_STORE:
+	case MC_OP_CHANGE:
+		bmc_udp_write(w);
+		break;
+	case MC_OP_FLUSH:
+		bmc_udp_flush(w);
+		break;
+	case MC_OP_LOST:
+		bmc_udp_unread(w);
+		return 1;
+	default:
+		/* it writes nothing, but its answer must not be taken for that of a write with the same id */
+		bmc_udp_expect(w, !w->req.silent);
+		break;
+	}
+	/* behind its block; a block that ends the datagram, or goes beyond it, ends the reading too */
+	if (w->req.block >= w->tail - w->pos - w->req.used)
+		return 1;
+	w->pos += w->req.used + (__u32)w->req.block;
+	if (w->pos >= w->end)
+		bmc_udp_unread(w); /* more commands beyond the window */
+	return 0;
 }
 
 /* One command of the datagram in the window. 1: no more. */
 __noinline int bmc_udp_step(struct bmc_work *w)
 {
-	int at;
+	const struct mc_seed *seed = (const struct mc_seed *)bmc_shared.seed;
+	int open;
 
 	if (!w || w->pos >= w->end)
 		return 1;
-	if (w->keys_pos) {
-		at = mc_text_touch_key(&w->win, w->keys_pos, w->end,
-				       (const struct mc_seed *)bmc_shared.seed, &w->req);
-		if (at < 0) {
-			bmc_udp_flush(w);
-			return 1;
-		}
-		if (at > 0) {
-			w->keys_pos = (__u32)at;
-			bmc_udp_key(w);
-			return 0;
-		}
-		w->keys_pos = 0;
-		w->pos = w->req.used;
-		return 0;
-	}
-	if (mc_text_request(&w->win, w->pos, w->end, (const struct mc_seed *)bmc_shared.seed,
-			    &w->req)) {
-		/* a line without end is never carried out, but beyond the window it may have one */
+	if (w->keys_pos)
+		return bmc_udp_touch(w);
+	if (w->win.bytes[0] == MC_BINARY_MAGIC)
+		open = mc_binary_request(&w->win, w->pos, w->end, seed, &w->req);
+	else
+		open = mc_text_request(&w->win, w->pos, w->end, seed, &w->req);
+	if (open) {
+		/* without its end it is never carried out, but beyond the window it may have one */
 		if (w->tail > w->end)
-			bmc_udp_flush(w);
+			bmc_udp_unread(w);
 		return 1;
 	}
 	if (w->req.op == MC_OP_TOUCH_GET) {
 		w->keys_pos = w->pos + w->req.used;
 		return 0;
 	}
-	if (w->req.op == MC_OP_LOST || w->req.op == MC_OP_FLUSH || w->req.any)
-		bmc_udp_flush(w);
-	if (w->req.op == MC_OP_LOST)
-		return 1;
-	if (!w->req.any && (w->req.op == MC_OP_STORE || w->req.op == MC_OP_CHANGE))
-		bmc_udp_key(w);
-	/* behind its block; a block that ends the datagram, or goes beyond it, ends the reading too */
-	if (w->req.block >= w->tail - w->pos - w->req.used)
-		return 1;
-	w->pos += w->req.used + (__u32)w->req.block;
-	if (w->pos >= w->end)
-		bmc_udp_flush(w); /* more commands beyond the window */
-	return 0;
+	return bmc_udp_command(w);
 }
 
 static long bmc_udp_next(__u32 i, struct bmc_work **w)
@@ -91,11 +170,62 @@ static long bmc_udp_next(__u32 i, struct bmc_work **w)
 	return bmc_loop_stop(bmc_udp_step(*w));
 }
 
+/* ---- datagrams ---- */
+
+/* An address of the packet, 4 or 16 bytes at `off`. */
+static __always_inline int bmc_udp_addr(struct __sk_buff *skb, __u32 off, __u8 family, __u8 *to)
+{
+	if (family == 6)
+		return (int)bpf_skb_load_bytes(skb, off, to, 16);
+	return (int)bpf_skb_load_bytes(skb, off, to, 4);
+}
+
+/* Who asked, from the packet's two addresses. */
+static __always_inline int bmc_udp_ask_of(struct __sk_buff *skb, const struct bmc_pkt *pkt,
+					  int is_answer, struct bmc_udp_ask *ask)
+{
+	__u32 from = pkt->l3 + (pkt->family == 6 ? offsetof(struct ipv6hdr, saddr) :
+						   offsetof(struct iphdr, saddr));
+	__u32 to = from + (pkt->family == 6 ? 16 : 4);
+
+	return bmc_udp_addr(skb, is_answer ? to : from, pkt->family, ask->peer) ||
+	       bmc_udp_addr(skb, is_answer ? from : to, pkt->family, ask->local);
+}
+
+struct bmc_udp_head {
+	struct udphdr udp;
+	struct mc_udp_frame frame;
+};
+
+/*
+ * Commands of this datagram are out: who asked is known until all are answered. An id that is there already with
+ * commands of this generation is not known which answer is whose: the new ones stay out.
+ */
+__noinline int bmc_udp_remember(struct __sk_buff *skb, struct bmc_work *w, struct bmc_pkt *pkt)
+{
+	struct bmc_udp_asked now = {}, *old;
+	struct bmc_udp_ask ask = {};
+	struct bmc_udp_head head;
+
+	if (!w || !pkt || bpf_skb_load_bytes(skb, pkt->l4, &head, sizeof(head)) ||
+	    bmc_udp_ask_of(skb, pkt, 0, &ask))
+		return 0;
+	ask.server = w->server;
+	ask.port = head.udp.source;
+	ask.id = head.frame.id;
+	now.gen = bmc_udp_gen(w->udp);
+	now.left = w->n_out;
+	old = bpf_map_lookup_elem(&bmc_udp_asked, &ask);
+	if (!old || old->gen != now.gen)
+		bpf_map_update_elem(&bmc_udp_asked, &ask, &now, BPF_ANY);
+	return 0;
+}
+
 /* The datagram's text into the window. 0, or -1: nothing in it that memcached would read. */
 static __always_inline int bmc_udp_load(struct __sk_buff *skb, struct bmc_work *w,
 					const struct bmc_pkt *pkt)
 {
-	__u64 head = pkt->l4 + sizeof(struct udphdr) + sizeof(struct mc_udp_frame), n;
+	__u64 head = pkt->l4 + sizeof(struct bmc_udp_head), n;
 	struct mc_udp_frame frame;
 
 	if (skb->len <= head ||
@@ -112,27 +242,26 @@ static __always_inline int bmc_udp_load(struct __sk_buff *skb, struct bmc_work *
 	if (bpf_skb_load_bytes(skb, (__u32)head, w->win.bytes, n))
 		return -1;
 	bmc_window_end(&w->win, n);
-	w->req.version = bmc_version_of(
-		w->server, bmc_word_life(BMC_READ_ONCE(bmc_server_get(w->server)->word)));
+	w->req.version = bmc_version_of(w->server, (__u16)w->life);
 	w->pos = 0;
 	w->end = (__u32)n;
 	w->keys_pos = 0;
 	w->n_writes = 0;
 	w->n_invalidated = 0;
+	w->n_out = 0;
+	w->udp = 0;
 	return 0;
 }
 
 /* A datagram for memcached, in the window. */
-static __always_inline void bmc_udp_commands(struct bmc_work *w)
+static __always_inline void bmc_udp_commands(struct __sk_buff *skb, struct bmc_work *w,
+					     struct bmc_pkt *pkt)
 {
 	struct bmc_work *loop = w;
 
-	if (w->win.bytes[0] == 0x80) {
-		if (!bmc_binary_reads(w, w->tail))
-			bmc_udp_flush(w);
-	} else {
-		bpf_loop(BMC_UDP_STEPS, bmc_udp_next, &loop, 0);
-	}
+	bpf_loop(BMC_UDP_STEPS, bmc_udp_next, &loop, 0);
+	if (w->n_out)
+		bmc_udp_remember(skb, w, pkt);
 	if (!w->n_writes)
 		return;
 	bmc_stats_count(BMC_STAT_UDP_WRITES);
@@ -141,8 +270,8 @@ static __always_inline void bmc_udp_commands(struct bmc_work *w)
 }
 
 /* A datagram for memcached, before its socket has it. */
-static __always_inline enum bmc_verdict bmc_udp_in(struct __sk_buff *skb, const struct bmc_pkt *pkt,
-						   __u32 server)
+static __always_inline enum bmc_verdict bmc_udp_in(struct __sk_buff *skb, struct bmc_pkt *pkt,
+						   const struct bmc_mark *mark)
 {
 	struct bmc_work *w = bmc_work_enter(BMC_WORK_INGRESS);
 
@@ -150,11 +279,64 @@ static __always_inline enum bmc_verdict bmc_udp_in(struct __sk_buff *skb, const 
 		bmc_stats_count(BMC_STAT_DROP_BUSY);
 		return BMC_DROP;
 	}
-	w->server = server;
+	w->server = mark->server;
+	w->life = mark->life;
 	if (!bmc_udp_load(skb, w, pkt))
-		bmc_udp_commands(w);
+		bmc_udp_commands(skb, w, pkt);
 	bmc_work_leave(w);
 	return BMC_TO_STACK;
+}
+
+/* ---- answers ---- */
+
+/* Who asked for the answer in this packet, if it is the first datagram of one that no get can have. 0, or -1. */
+static __always_inline int bmc_udp_answer_read(struct __sk_buff *skb, struct bmc_udp_ask *ask)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct bmc_udp_head head;
+	struct bmc_pkt pkt = {};
+	__u64 text = 0, off, n;
+
+	if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt) ||
+	    pkt.proto != IPPROTO_UDP || bpf_skb_load_bytes(skb, pkt.l4, &head, sizeof(head)))
+		return -1;
+	off = pkt.l4 + sizeof(head);
+	if (head.frame.seq || !head.frame.total || skb->len <= off)
+		return -1;
+	n = skb->len - off;
+	if (n > sizeof(text))
+		n = sizeof(text);
+	if (!bmc_len_within(&n, sizeof(text)) || bpf_skb_load_bytes(skb, (__u32)off, &text, n) ||
+	    !mc_answer_is_no_gets(text))
+		return -1;
+	ask->port = head.udp.dest;
+	ask->id = head.frame.id;
+	return bmc_udp_ask_of(skb, &pkt, 1, ask);
+}
+
+/* A datagram that memcached sends. */
+static __always_inline void bmc_udp_answer_out(struct __sk_buff *skb, const struct bmc_mark *mark)
+{
+	struct bmc_udp_ask ask = { .server = mark->server };
+	__u64 word = BMC_READ_ONCE(bmc_server_get(mark->server)->udp);
+	struct bmc_udp_asked *asked;
+	__u32 gen, left;
+
+	if (!(word & BMC_UDP_OUT_MAX) || bmc_udp_life(word) != mark->life)
+		return;
+	if (bmc_udp_answer_read(skb, &ask))
+		return;
+	asked = bpf_map_lookup_elem(&bmc_udp_asked, &ask);
+	if (!asked)
+		return;
+	gen = asked->gen;
+	left = __sync_fetch_and_add(&asked->left, -1);
+	if (left == 1)
+		bpf_map_delete_elem(&bmc_udp_asked, &ask);
+	if (!left || left > BMC_UDP_STEPS)
+		return;
+	bmc_udp_answered(mark->server, gen);
+	bmc_stats_count(BMC_STAT_UDP_ANSWERS);
 }
 
 #endif

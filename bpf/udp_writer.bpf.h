@@ -1,64 +1,191 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* The UDP writer of a server: its writes in flight, and its hold. */
+/*
+ * The UDP writer of a server: bmc_server.udp. What is in `out` may still be carried out; each token of it is one
+ * command whose answer no get can have, counted before memcached has it and taken back by one such answer. None is
+ * left: then all of this generation were carried out, and their flights are over.
+ */
 #ifndef BMC_UDP_WRITER_BPF_H
 #define BMC_UDP_WRITER_BPF_H
 
 #include "coherence.bpf.h"
 
-/* ---- UDP writes: in flight until the server is gone ---- */
+/* Who asked: the key of bmc_udp_asked. */
+struct bmc_udp_ask {
+	__u8 peer[16]; /* addresses in network order; IPv4 in the first 4 bytes */
+	__u8 local[16];
+	__u16 port; /* the peer's, network order */
+	__u16 id; /* of the request, as it is in the frame */
+	__u32 server;
+};
 
-/* UNKNOWN over UDP: held once in a life, until the server is gone. */
-__noinline int bmc_udp_unknown(__u32 server)
+struct bmc_udp_asked {
+	__u32 gen;
+	__u32 left; /* answers to come */
+};
+
+/* What is pushed out of it stays in flight. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct bmc_udp_ask);
+	__type(value, struct bmc_udp_asked);
+	__uint(max_entries, 8192);
+} bmc_udp_asked SEC(".maps");
+
+static __always_inline __u16 bmc_udp_life(__u64 word)
+{
+	return (__u16)(word >> BMC_UDP_LIFE_SHIFT);
+}
+
+static __always_inline __u32 bmc_udp_gen(__u64 word)
+{
+	return (__u32)(word >> BMC_UDP_GEN_SHIFT);
+}
+
+/*
+ * out++, before the flight is placed; the word says of which generation. `ends`: an answer to it can be told; else
+ * `out` stays at its highest value, which is never left. The first one of a life begins a generation: what a server
+ * that is gone had out is forgotten so. Returns 0 when the life is over: nothing of it will be carried out.
+ */
+__noinline __u64 bmc_udp_out(__u32 server, __u32 life, int ends)
 {
 	struct bmc_server *s = bmc_server_get(server);
-	__u16 life = bmc_word_life(BMC_READ_ONCE(s->word));
-	__u64 held = BMC_UDP_HELD | life, old;
+	__u64 old = BMC_READ_ONCE(s->udp);
+
+	for (__u32 i = 0; i < BMC_TRIES; i++) {
+		__u64 next = old, seen;
+
+		if (bmc_udp_life(old) != (__u16)life) {
+			if ((__s16)((__u16)life - bmc_udp_life(old)) < 0)
+				return 0;
+			next = ((old >> BMC_UDP_GEN_SHIFT) + 1) << BMC_UDP_GEN_SHIFT |
+			       (__u64)(__u16)life << BMC_UDP_LIFE_SHIFT;
+		}
+		if (!ends)
+			next |= BMC_UDP_OUT_MAX;
+		else if ((next & BMC_UDP_OUT_MAX) != BMC_UDP_OUT_MAX)
+			next++;
+		seen = __sync_val_compare_and_swap(&s->udp, old, next);
+		if (seen == old)
+			return next;
+		old = seen;
+	}
+	bmc_server_off(s, BMC_OFF_BUSY);
+	return 0;
+}
+
+/* An answer to a command of generation `gen`: out--; at 0 the generation ends in the same exchange, and its hold. */
+__noinline int bmc_udp_answered(__u32 server, __u32 gen)
+{
+	struct bmc_server *s = bmc_server_get(server);
+	__u64 old = BMC_READ_ONCE(s->udp);
+
+	for (__u32 i = 0; i < BMC_TRIES; i++) {
+		__u64 out = old & BMC_UDP_OUT_MAX, next = old - 1, seen;
+
+		if (bmc_udp_gen(old) != gen || !out || out == BMC_UDP_OUT_MAX)
+			return 0;
+		if (out == 1)
+			next = (next & ~BMC_UDP_HELD) + (1ULL << BMC_UDP_GEN_SHIFT);
+		seen = __sync_val_compare_and_swap(&s->udp, old, next);
+		if (seen == old) {
+			if (out == 1 && (old & BMC_UDP_HELD))
+				bmc_quiet(server, bmc_udp_life(old));
+			return 0;
+		}
+		old = seen;
+	}
+	/* still out: the generation does not end */
+	return 0;
+}
+
+/* HOLD of the UDP writer, once in a generation. The caller's own command is out: the generation cannot end meanwhile. */
+__noinline int bmc_udp_hold(__u32 server, __u32 life)
+{
+	struct bmc_server *s = bmc_server_get(server);
+	__u64 old;
 
 	bmc_holds_add(server, life, 1);
 	old = BMC_READ_ONCE(s->udp);
 	for (__u32 i = 0; i < BMC_TRIES; i++) {
 		__u64 seen;
 
-		if ((__u32)old == held) {
+		if (bmc_udp_life(old) != (__u16)life || (old & BMC_UDP_HELD)) {
 			bmc_holds_add(server, life, -1);
-			break;
+			return 0;
 		}
-		seen = __sync_val_compare_and_swap(&s->udp, old, (old >> 32 << 32) | held);
+		seen = __sync_val_compare_and_swap(&s->udp, old, old | BMC_UDP_HELD);
 		if (seen == old)
-			break;
+			return 0;
 		old = seen;
 	}
-	bmc_epoch_up(s);
+	bmc_server_off(s, BMC_OFF_BUSY);
+	return 0;
+}
+
+/* UNKNOWN over UDP; the command is out. */
+__noinline int bmc_udp_unknown(__u32 server, __u32 life)
+{
+	if (!bmc_mutant(BMC_MUT_NO_HOLD))
+		bmc_udp_hold(server, life);
+	if (!bmc_mutant(BMC_MUT_NO_EPOCH_UP))
+		bmc_epoch_up(bmc_server_get(server));
 	bmc_stats_count(BMC_STAT_UNKNOWNS);
 	return 0;
 }
 
-/* A write over UDP: its flight ends with the server. Another server's in its place: an unknown write. */
-__noinline int bmc_udp_write_seen(__u32 server, __u64 hash)
+/* Whether two flights are of one server's UDP writer. */
+static __always_inline int bmc_udp_same(__u64 who, __u64 what, __u64 mine)
 {
-	struct bmc_server *s = bmc_server_get(server);
+	return what && (__u32)who == BMC_WRITER_UDP && (__u16)(what >> 32) == (__u16)(mine >> 32) &&
+	       (__u8)(what >> 48) == (__u8)(mine >> 48);
+}
+
+/*
+ * WRITE_SEEN over UDP, with the flight {who, what}. Its place is the one that this server's UDP writer has (a flight
+ * that is never over stays there), else a free or finished one, the last one first: it is no connection's. Where
+ * there is none, the caller holds. Returns BMC_SEEN_*.
+ */
+__noinline int bmc_udp_place(__u64 hash, __u64 who, __u64 what)
+{
 	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
-	struct bmc_flight mine, *place;
-	__u32 gone, placed = 0;
+	__u32 finished = 0, gone, own = BMC_FLIGHTS, empty = BMC_FLIGHTS, kept = 0;
+	struct bmc_flight seen[BMC_FLIGHTS] = {};
 
 	if (!b)
 		return 0;
 	if (bmc_mutant(BMC_MUT_NO_UDP_OUT))
 		return bmc_bucket_forget(b, hash) ? BMC_SEEN_ITEM : 0;
-	place = &b->flight[BMC_FLIGHT_UDP];
-	mine.who = BMC_READ_ONCE(s->udp) >> BMC_UDP_GEN_SHIFT << 32 | BMC_WRITER_UDP;
-	mine.what =
-		bmc_flight_what(BMC_FLIGHT_NEVER, server, bmc_word_life(BMC_READ_ONCE(s->word)), 0);
+	for (__u32 i = 0; i < BMC_FLIGHTS; i++) {
+		seen[i].what = BMC_READ_ONCE(b->flight[i].what);
+		seen[i].who = BMC_READ_ONCE(b->flight[i].who);
+		if (seen[i].what && bmc_flight_look(seen[i].who, seen[i].what) != BMC_IN_FLIGHT)
+			finished |= 1U << i;
+	}
 	bpf_spin_lock(&b->lock);
 	gone = bmc_cache_forget(b, hash);
-	if (!place->what || (__u8)(place->what >> 48) == (__u8)server) {
-		*place = mine;
-		placed = 1;
+#pragma unroll
+	for (__u32 i = 0; i < BMC_FLIGHTS; i++) {
+		__u64 other = b->flight[i].who, that = b->flight[i].what;
+
+		if (bmc_udp_same(other, that, what)) {
+			own = i;
+			kept = that >> 56 == BMC_FLIGHT_NEVER;
+		} else if (!that ||
+			   ((finished & 1U << i) && other == seen[i].who && that == seen[i].what)) {
+			empty = i;
+		}
+	}
+	if (own == BMC_FLIGHTS)
+		own = empty;
+#pragma unroll
+	for (__u32 i = 0; i < BMC_FLIGHTS; i++) {
+		if (own == i && !kept) {
+			b->flight[i].who = who;
+			b->flight[i].what = what;
+		}
 	}
 	bpf_spin_unlock(&b->lock);
-	if (!placed)
-		bmc_udp_unknown(server);
-	return gone ? BMC_SEEN_ITEM : 0;
+	return (gone ? BMC_SEEN_ITEM : 0) | (own == BMC_FLIGHTS ? BMC_SEEN_HELD : 0);
 }
 
 #endif

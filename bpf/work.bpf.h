@@ -71,6 +71,10 @@ struct bmc_work {
 	__u32 n_writes;
 	__u32 n_invalidated;
 	__u32 keys_pos; /* gat: where its next key is looked for; 0: no gat */
+	/* a datagram */
+	__u32 life; /* its socket's */
+	__u32 n_out; /* commands of it that are out */
+	__u64 udp; /* the UDP writer's word of the last of them; before, any */
 	/* a get */
 	__u32 n_got;
 	__u32 text_len; /* of the whole answer, its END\r\n included */

@@ -112,7 +112,10 @@ static void read_words(const struct bmc_server *words, struct bmc_server_status 
 	v->off = __atomic_load_n(&words->off, __ATOMIC_SEQ_CST);
 	until = __atomic_load_n(&words->no_fill_until, __ATOMIC_SEQ_CST);
 	v->no_fill_for = until > now ? (until - now) / 1000000000ULL + 1 : 0;
-	v->udp_held = (__u32)udp == (BMC_UDP_HELD | v->life);
+	if ((udp >> BMC_UDP_LIFE_SHIFT & 0xffff) == v->life) {
+		v->udp_held = !!(udp & BMC_UDP_HELD);
+		v->udp_out = (int)(udp & BMC_UDP_OUT_MAX);
+	}
 }
 
 void bmc_status_read_server(const char *instance, int server, const struct bmc_server *words,

@@ -79,9 +79,14 @@ static int hold_reason(const struct bmc_server_status *v, char *why)
 			   "%s closed, as 'bmcctl reset' does",
 			   v->lost, v->lost == 1 ? "" : "s", first->why, first->peer,
 			   v->lost == 1 ? "it is" : "they are");
-	if (v->udp_held)
+	if (v->udp_held && v->udp_out == BMC_UDP_OUT_MAX)
 		return say(why, "a command over UDP wrote keys that are not known: fills are held "
 				"until memcached restarts");
+	if (v->udp_held)
+		return say(why,
+			   "a command over UDP wrote keys that are not known: fills are held until "
+			   "all commands over UDP are answered (%d are not), or memcached restarts",
+			   v->udp_out);
 	if (v->no_fill_for > MONTH_S)
 		return say(why, "it got a flush_all whose delay cannot be read: fills are held "
 				"until memcached restarts");

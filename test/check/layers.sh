@@ -30,7 +30,7 @@ may_include_beside() { # FILE INCLUDED
 	requests.bpf.h:coherence.bpf.h | answers.bpf.h:coherence.bpf.h | stream.bpf.h:requests.bpf.h | fill.bpf.h:coherence.bpf.h) ;; # each hook's path ends in the rules
 	old.bpf.h:coherence.bpf.h | stream.bpf.h:old.bpf.h) ;;
 	ahead.bpf.h:coherence.bpf.h | ahead.bpf.h:place.bpf.h | requests.bpf.h:ahead.bpf.h) ;;
-	reply.bpf.h:coherence.bpf.h | udp_writer.bpf.h:coherence.bpf.h | udp_watch.bpf.h:udp_writer.bpf.h) ;;
+	reply.bpf.h:coherence.bpf.h | udp_writer.bpf.h:coherence.bpf.h | udp_watch.bpf.h:udp_writer.bpf.h | udp_watch.bpf.h:requests.bpf.h) ;;
 	*) return 1 ;;
 	esac
 }

@@ -35,7 +35,7 @@
  *             epoch++, then the exchange, which at 0 sockets is {life+1, 0, 0} (SOCKETS_APART, LIFE_AT_BORN); FILL reads the life after flight[] (LIFE_EARLY);
  *             FILL has the way for itself: seq made odd under the lock, found odd: no fill (WAY_SHARED); of UDP only an answer that no get can have counts (UDP_ID_ONLY).
  * NOT HERE    the stream (order, retransmission, busy, rep > cmd), what is parsed, what one answer is, MN, expiry, no_fill_until, clock differences, wrapping of
- *             counters, several buckets and servers, eviction, connections older than `start`, the UDP writer across SERVER GONE. Assumed: no thread of memcached
+ *             counters, several buckets and servers, eviction, connections older than `start`, two servers in one bucket. Assumed: no thread of memcached
  *             carries anything out once a marked socket of it is released. */
 #define K_W  1    /* answering write */
 #define K_S  2    /* silent write (noreply, q) */
@@ -86,6 +86,9 @@
 #endif
 #ifndef UDP
 #define UDP 1
+#endif
+#ifndef KU               /* kinds of them, a sum: 1 write, 2 silent write (not counted in out), 4 unknown write */
+#define KU 1
 #endif
 #if NU > 0
 #define NP (NF+1)        /* places: the last one is for UDP */
@@ -143,7 +146,8 @@ bit valid[NK], ecur[NK], efresh[NK];      /* an entry a key: valid; its epoch is
 byte count, life, sockets = 2;            /* {life, sockets, count}: one word */
 /* ---- writers ---- */
 byte gen[NW+1], rep[NW];                  /* answers = {gen, rep} */
-byte uout;                                /* the UDP writer's: {gen, out} in one word */
+byte uout, ulife; bit uheld;              /* the UDP writer's: {gen, life, held, out} in one word */
+byte unlife; bit uclosed, sock_u;         /* (ghost) the new UDP socket's life; it is bound; the old one is closed */
 byte wfree = (1 << NW) - 1;               /* the stack of free indices, as a set */
 /* ---- conns ---- */
 #define NONE 7
@@ -201,7 +205,8 @@ inline epoch_up() {
 #endif
 	skip
 }
-#define IS_CLOSED(p) (gen[FW(p)] != FG(p))
+#define FOREVER 6                         /* ord of a UDP write that is not counted: until the server is gone */
+#define IS_CLOSED(p) (gen[FW(p)] != FG(p) && !(FW(p) == NW && FO(p) == FOREVER))
 #ifdef NO_LIFE_IN_FLIGHT
 #define IS_GONE(p,l) false
 #else
@@ -675,7 +680,8 @@ inline release() {
 	if :: q == 0 -> d_step { T[T_QUIET] = T[T_QUIET] | T[T_GONE]; T[T_GONE] = 0 }; d_step { epoch_up() }; d_step { life++; count = 0 } :: else -> q = 0; T[T_GONE] = 0 fi
 }
 #else
-inline exchange() { d_step { sockets--; if :: sockets == 0 -> life++; count = 0; R(13) :: else fi } }
+inline exchange() { d_step { sockets--; if :: sockets == 0 -> life++; count = 0; R(13) :: else fi }
+}
 inline release() {                        /* sock_release of a marked socket; of the last one: SERVER GONE */
 #ifdef EXCHANGE_FIRST
 	exchange();
@@ -697,9 +703,9 @@ proctype gone() {                         /* memcached dies (all its threads), t
 	atomic { dead = 1; T[T_GONE] = stamps; c = 0; do :: c < NC -> do :: tcp[c]?_ :: empty(tcp[c]) -> break od; c++ :: else -> c = 0; break od;
 		if :: last = 1 :: true fi };
 	release();
-	atomic { T[T_GONE] = stamps; if :: !last -> lclosed = 1; run newm() :: else fi };     /* the hook runs before the socket is really closed */
+	atomic { T[T_GONE] = stamps; if :: !last -> lclosed = 1; run newm() :: else -> sock_u = 1 fi };     /* the hook runs before the socket is really closed */
 	release();
-	atomic { if :: last -> lclosed = 1; run newm() :: else fi }
+	atomic { if :: last -> lclosed = 1; run newm() :: else -> sock_u = 1 fi }
 }
 proctype newm() {                         /* another one binds the listener (MARK) and is up; it has nothing of what the old one had */
 	byte q;
@@ -716,43 +722,93 @@ proctype newm() {                         /* another one binds the listener (MAR
 #endif
 
 #if NU > 0
-byte uq, ux;                              /* UDP writes in memcached's socket; carried out, answer not past egress */
-proctype udpw(byte c) {                   /* one UDP flow's writes at ingress */
-	byte i, g;
+inline udp_out() { d_step {               /* out++, which gives the gen; the first of a life begins one */
+	if
+	:: ulife == l -> uout++
+	:: ulife < l -> gen[NW]++; SANE(gen[NW] < NG); ulife = l; uheld = 0; uout = 1; R(17)
+	:: else -> late = 1
+	fi;
+	g = gen[NW] }
+}
+inline udp_place(o) { atomic { lk == 0 -> d_step { valid[0] = 0;
+#ifndef NO_T_CHANGE
+	T[T_CHANGE] = T[T_CHANGE] | T[T_IN(c)];
+#endif
+	T[T_IN(c)] = 0;
+	if
+#ifndef UDP_NEVER_LEAVES
+	:: flight[NF] != 0 && FO(flight[NF]) == FOREVER && FL(flight[NF]) == l -> R(18)
+#endif
+#ifndef UDP_TAKES                         /* a place of a later life is not taken: nothing of this one is carried out */
+	:: flight[NF] != 0 && FL(flight[NF]) != l && !FINISHED(flight[NF],life) -> R(20)
+#endif
+	:: else -> flight[NF] = FLIGHT(NW, g, o, l)
+	fi } }
+}
+inline udp_hold() {
+	d_step { if :: l == life -> count++ :: else fi };
+	d_step { if :: ulife == l && !uheld -> uheld = 1; won = 0 :: else -> won = 1 fi };
+	if :: won -> d_step { if :: l == life -> SANE(count > 0); count-- :: else fi; won = 0 } :: else fi;
+	d_step { epoch_up() }
+}
+inline udp_answered() {                   /* out--; at 0 gen++ and the hold is late, in the same exchange */
+	atomic {
+		if :: gen[NW] == g && uout > 0 -> uout--;
+#ifndef UDP_SPLIT
+			if :: uout == 0 -> gen[NW]++; SANE(gen[NW] < NG); won = uheld; uheld = 0; R(14) :: else fi
+#endif
+		:: else fi;
+		z = uout; T[T_EG(c)] = stamps };
+#ifdef UDP_SPLIT
+	if :: z == 0 -> gen[NW]++ :: else fi;
+#endif
+	if :: won -> R(19); d_step { T[T_QUIET] = T[T_QUIET] | T[T_EG(c)] }; d_step { if :: l == life -> SANE(count > 0); count-- :: else fi; won = 0 } :: else fi;
+	d_step { T[T_EG(c)] = 0; z = 0 }
+}
+proctype udpw(byte c) {                   /* one UDP flow: each datagram at ingress, in memcached, and its answer at egress; any of them may be lost */
+	byte i, g, q, z, l, t; bit won, s, late;
 	do
 	:: i < UDP ->
-#if defined(UDP_OUT_LATE)                 /* out++ after the flight is placed */
-		atomic { g = gen[NW]; T[T_IN(c)] = stamps; i++ };
-#elif defined(UDP_SPLIT)                  /* gen and out in two words */
-		uout++; atomic { g = gen[NW]; T[T_IN(c)] = stamps; i++ };
+		atomic { i++; T[T_IN(c)] = stamps;
+			if :: KU & 1 -> t = 1 :: KU & 2 -> t = 2 :: KU & 4 -> t = 4 fi;
+#ifdef GONE                               /* memcached's old UDP socket, or its new one */
+			if
+			:: !sock_u -> s = 0; l = 0
+			:: srv == 1 && !dead && uclosed -> s = 1; l = unlife
+			fi
+#endif
+			};
+#ifdef UDP_OUT_LATE                       /* out++ after the flight is placed */
+		g = gen[NW];
 #else
-		atomic { uout++; g = gen[NW]; T[T_IN(c)] = stamps; i++ };
+		if :: t != 2 -> udp_out() :: else fi;
 #endif
-		atomic { lk == 0 -> d_step { valid[0] = 0; T[T_CHANGE] = T[T_CHANGE] | T[T_IN(c)]; T[T_IN(c)] = 0; flight[NF] = FLIGHT(NW, g, NEVER, life); g = 0 } };
+		if
+		:: t == 1 && !late -> udp_place(NEVER)
+		:: t == 2 -> udp_place(FOREVER)
+		:: t == 4 && !late -> udp_hold()
+		:: late -> d_step { valid[0] = 0; T[T_IN(c)] = 0 }
+		fi;
 #ifdef UDP_OUT_LATE
-		uout++;
+		udp_out();
 #endif
-		if :: uq++ :: skip fi               /* may be lost */
+		if
+		:: atomic { srv == s && !dead -> stale(0) };
+			if :: t != 2 && !late -> udp_answered() :: true fi
+		:: true
+		fi;
+#ifdef UDP_ID_ONLY                        /* a get's answer of the same peer and request id is taken for the write's */
+		if :: atomic { uout > 0 -> uout--; if :: uout == 0 -> gen[NW]++ :: else fi } :: true fi;
+#endif
+		d_step { g = 0; t = 0; late = 0; s = 0; l = 0; T[T_IN(c)] = 0 }
 	:: else -> break
 	od
 }
-proctype udpx() {                         /* memcached's threads and the egress hook: any order */
-	byte q, z;
-	do
-	:: d_step { uq > 0 -> uq--; ux++; stale(0) }
-	:: atomic { ux > 0 -> ux--; uout--; z = uout;
-#ifndef UDP_SPLIT
-			if :: z == 0 -> gen[NW]++; R(14) :: else fi; z = 0
-#endif
-		};
-#ifdef UDP_SPLIT
-		if :: z == 0 -> gen[NW]++ :: else -> z = 0 fi
-#endif
-#ifdef UDP_ID_ONLY                        /* a get's answer of the same peer and request id is taken for the write's */
-	:: atomic { uq > 0 && uout > 0 -> uout--; if :: uout == 0 -> gen[NW]++ :: else fi }
-#endif
-	od
+#ifdef GONE
+proctype newu() {                         /* the new memcached's UDP socket is bound: MARK */
+	atomic { srv == 1 && !dead && sock_u -> unlife = life; sockets++; uclosed = 1 }
 }
+#endif
 #endif
 
 #ifdef HIT
@@ -812,7 +868,9 @@ init {
 		i = 0; do :: i < NC -> run ingress(i); i++ :: else -> break od;
 #if NU > 0
 		i = 0; do :: i < NU -> run udpw(NC+i); i++ :: else -> break od;
-		run udpx();
+#ifdef GONE
+		run newu();
+#endif
 #endif
 #ifdef LEAK
 		run leak();

@@ -26,7 +26,7 @@ mode=${1:-quick}
 # K_*: 1 write, 2 silent write, 4 silent write with an error line, 8 other, 16 unknown write, 32 silent unknown write, 64 LOST, 128 write answered by an error line
 write="-DN0=2 -DK0=3 -DNGET=1" unknown="-DN0=2 -DK0=17 -DK1=17 -DNGET=1" lost="-DK0=65 -DNGET=1" silent="-DNC=1 -DN0=3 -DK0=143"
 recycle="-DNW=1 -DK0=17 -DK1=17 -DCLOSEM=1 -DNGET=1" fine="-DFINE -DK0=17 -DK1=17 -DNGET=1" fine_recycle="-DFINE $recycle"
-gone="-DGONE -DNC=1 -DNGET=1 -DK0=17" gone2="-DGONE -DNGET=1" udp="-DNC=1 -DNU=2 -DNGET=1" hit="-DHIT -DFINE -DNC=1 -DNGET=1 -DK0=17" ways="-DHIT -DFINE -DNC=1 -DN0=0"
+gone="-DGONE -DNC=1 -DNGET=1 -DK0=17" gone2="-DGONE -DNGET=1" udp="-DNC=1 -DNU=2 -DNGET=1" udp_gone="-DGONE -DNC=1 -DN0=0 -DNU=2 -DNGET=1 -DNG=5" hit="-DHIT -DFINE -DNC=1 -DNGET=1 -DK0=17" ways="-DHIT -DFINE -DNC=1 -DN0=0"
 leak="-DLEAK -DFINE -DNGET=1 -DNW=1 -DK0=17 -DK1=17 -DCLOSEM=3" leak_gone="-DLEAK -DGONE -DNGET=1 -DK0=17"
 
 run fail original.pml original
@@ -37,6 +37,7 @@ ok silent $silent -DNGET=1
 ok recycle $recycle
 ok fine $fine
 ok udp $udp
+ok udp-kinds $udp -DKU=7 -DNG=4
 ok hit $hit
 ok gone $gone
 ok leak $leak
@@ -70,6 +71,9 @@ if full; then
 	ok gone-unknown $gone2 -DK0=16 -DK1=16
 	ok gone-lost $gone2 -DK0=64 -DK1=64
 	ok udp-2-gets -DNC=1 -DNU=2
+	ok udp-gone $udp_gone
+	ok udp-three $udp -DNU=3 -DNG=4
+	ok udp-fine $udp -DFINE -DKU=7 -DNG=4
 	ok udp-and-tcp -DNC=1 -DNU=1 -DUDP=2 -DN0=2
 	ok hit-2-writes $hit -DN0=2
 	ok hit-ways $ways
@@ -104,6 +108,7 @@ no NO_DOUBT $silent -DNGET=1       # a silent command's error line counts as an 
 no NO_SECOND_SEQ $hit
 no WAY_SHARED $ways                # two FILLs write one way at once
 no OWN_BY_INDEX $recycle           # the writer's own place known by the index only
+no UDP_TAKES $udp_gone             # a late write of the old life takes the place of one of the new life
 no UDP_OUT_LATE $udp               # out++ after the flight is placed
 no HOLD_NOT_UNDONE $leak           # HOLD of a closed conn keeps its count
 no TAKE_AFTER_CLOSE $leak          # a writer taken after CLOSE is not given back
@@ -112,6 +117,7 @@ no SOCKETS_APART -DLIFE_AT_BORN -DNOT_FOUND_OK $gone    # COHERENCE.md's SERVER 
 no LIFE_EARLY $gone                # FILL reads the server's life before flight[]
 if full; then
 	no PUSH_FIRST $fine_recycle        # CLOSE: back to the stack, then gen++
+	no UDP_NEVER_LEAVES $udp -DKU=3 -DUDP=2 -DNG=5    # an answered write takes the place of one that is never answered
 	no UDP_SPLIT $udp                  # gen and out not in one word
 	no HOLD_NOT_CLOSED $leak       # CLOSE leaves hold free
 	no HOLD_AGAIN_COUNTS $leak -DN0=2    # held already: no count--
