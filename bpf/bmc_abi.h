@@ -37,6 +37,11 @@
 #define BMC_STAMP_MAX_AGE_NS 30000000000ULL
 #define BMC_CLOCK_SKEW_NS 10000ULL /* "later" means later by more than this */
 
+/* ---- memcached's times (doc/protocol.txt, "Expiration times") ---- */
+#define BMC_SECOND_NS 1000000000ULL
+#define BMC_SECONDS_LATE 2 /* memcached counts whole seconds, and moves on once a second */
+#define BMC_RELATIVE_MAX (60 * 60 * 24 * 30) /* seconds; what is more is a time of the wall clock */
+
 /* ---- one server, that is one --port ---- */
 
 /* bmc_server.word [word]: life in the high 16 bits, marked sockets in the next 16, holds in the low 32. */
@@ -135,6 +140,9 @@ enum bmc_lost {
 	BMC_LOST_KINDS
 };
 
+/* bmc_conn.in_taught */
+#define BMC_TAUGHT_SILENT 1U
+
 /* bmc_conn.writer [word]: NONE, CLOSED, or gen in the high 32 bits and index + 2 in the low 32. */
 #define BMC_WRITER_NONE 0ULL
 #define BMC_WRITER_CLOSED 1ULL
@@ -170,7 +178,7 @@ struct bmc_conn {
 	__u8 protocol; /* enum bmc_protocol; set with the first byte */
 	__u8 in_cr; /* the block's last byte but one was a \r; known when one is left */
 	__u32 old; /* older than `start`: its place in bmc_olds + 1, until the programs have it; else 0 */
-	__u32 pad1;
+	__u32 in_taught; /* what the block's store teaches: end of the item's life in units << 1, silent; 0: nothing */
 	__u32 doubt_meta; /* as `doubt`, for the lines of a silent meta command: NS NF EX HD VA EN */
 	__u32 mn_rep; /* MN lines counted; written at egress */
 	__u64 mn; /* [word] see above; written at ingress */
@@ -248,14 +256,19 @@ enum bmc_test {
 /* memcached's version in one number that compares as it does; 0: not known. */
 #define BMC_VERSION_OF(major, minor, patch) ((__u32)(major) << 16 | (minor) << 8 | (patch))
 
+#define BMC_OFFSET_UNKNOWN (-0x7fffffffffffffffLL - 1)
+
 struct bmc_config {
 	__u64 netns_cookie; /* where memcached and the interfaces are */
 	__u64 max_age_ns; /* how long an item of unknown expiry is served */
-	__s64 wall_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC at start */
+	__s64 offset
+		[BMC_PORTS_MAX]; /* memcached's wall clock - CLOCK_MONOTONIC, seconds, 0 to 2 too small */
 	__u32 n_ports;
 	__u32 n_egress;
 	__u32 n_buckets;
 	__u32 n_writers;
+	__u32 n_lives;
+	__u32 pad0;
 	__u32 uid[BMC_PORTS_MAX]; /* the server's user */
 	__u32 egress
 		[BMC_EGRESS_MAX]; /* ifindex of each attached interface, and of those stacked on one */

@@ -6,7 +6,7 @@
 #ifndef BMC_FILL_BPF_H
 #define BMC_FILL_BPF_H
 
-#include "coherence.bpf.h"
+#include "expiry.bpf.h"
 #include "mc_answer.h"
 #include "pkt.bpf.h"
 #include "room.bpf.h"
@@ -310,8 +310,8 @@ static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct
 		return why;
 	if (bmc_config.test & BMC_TEST_SLOW_FILL)
 		bpf_loop(BMC_SLOW_STEPS, bmc_slow_step, NULL, 0);
-	written =
-		!bmc_room_settle(w) && !bmc_entry_write(skb, w, len, stamp + bmc_config.max_age_ns);
+	written = !bmc_room_settle(w) &&
+		  !bmc_entry_write(skb, w, len, bmc_life_until(w, stamp + bmc_config.max_age_ns));
 	return bmc_fill_publish(w, stamp, written);
 }
 

@@ -189,7 +189,8 @@ BMC_INLINE int mc_binary_header(const struct bmc_window *win, __u64 pos, struct 
  *           MC_OP_QUIT: a quiet quit, which is never answered. MC_OP_LOST: `lost`.
  *   used    bytes of header, extras and key; the value, `block` bytes, comes on top (no \r\n of its own)
  *   silent  a quiet opcode; whether an answer is one to a quiet opcode its header tells (mc_binary_is_quiet)
- *   plain   Set or SetQ without cas        exptime  of a MC_OP_STORE that has extras (32 bits, unsigned), else 0
+ *   plain   Set or SetQ without cas        kept     Append, Prepend, Delete        touch  Touch, GAT
+ *   exptime of a MC_OP_STORE that has extras, and of a touch (32 bits, unsigned), else 0
  * Returns 0; -1 with MC_OP_NONE.
  */
 BMC_STEP int mc_binary_request(const struct bmc_window *win, __u32 pos, __u32 end,
@@ -222,8 +223,15 @@ BMC_STEP int mc_binary_request(const struct bmc_window *win, __u32 pos, __u32 en
 		return -1;
 	if (b.key)
 		mc_key_hash(win, (__u32)extras + b.extras, b.key, seed, &out->key);
+	out->touch = op == MC_OP_CHANGE && b.extras == 4;
+	out->kept = op == MC_OP_STORE ? !b.extras : op == MC_OP_CHANGE && !b.extras;
 	if (op == MC_OP_STORE && b.extras)
 		out->exptime = mc_binary_be32(win, extras + 4);
+	if (out->touch)
+		out->exptime = mc_binary_be32(win, extras);
+	if (op == MC_OP_CHANGE && b.extras == MC_BINARY_EXTRAS_MAX &&
+	    mc_binary_be32(win, extras + 16) != 0xffffffffU) /* makes an item */
+		out->exptime = mc_binary_be32(win, extras + 16);
 	if (op == MC_OP_FLUSH && b.extras)
 		out->delay = mc_binary_be32(win, extras);
 	out->plain = (b.opcode == MC_BINARY_SET || b.opcode == MC_BINARY_SETQ) && !b.has_cas;

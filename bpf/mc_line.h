@@ -236,8 +236,17 @@ BMC_INLINE int mc_line_store(const struct bmc_window *win, struct mc_request *ou
 	return 0;
 }
 
+/* The exptime of a touch or gat, which is the token `i`. In doubt the item may be over at once. */
+BMC_INLINE void mc_line_touch_time(const struct bmc_window *win, __u32 i, struct mc_request *out)
+{
+	__u64 exptime = mc_line_signed(win, out->rest.pos[i], out->rest.len[i]);
+
+	out->touch = out->line.n > i && exptime < MC_NUMBER_UNSURE;
+	out->exptime = out->touch ? (__s64)exptime - (__s64)MC_SIGNED_BIAS : -1;
+}
+
 /* gat, gats: exptime key*; `used` leads to the keys, which mc_line_touch_key reads one by one. */
-BMC_INLINE int mc_line_touch(__u32 pos, struct mc_request *out)
+BMC_INLINE int mc_line_touch(const struct bmc_window *win, __u32 pos, struct mc_request *out)
 {
 	out->op = MC_OP_OTHER;
 	if (out->line.n < 2) /* no key: an error */
@@ -248,6 +257,7 @@ BMC_INLINE int mc_line_touch(__u32 pos, struct mc_request *out)
 		return 0;
 	}
 	out->op = MC_OP_TOUCH_GET;
+	mc_line_touch_time(win, 0, out);
 	out->used = out->rest.pos[0] + out->rest.len[0] - pos;
 	return 0;
 }
@@ -293,6 +303,8 @@ BMC_STEP int mc_line_keyed(const struct bmc_window *win, const struct mc_seed *s
 		return 0;
 	}
 	out->op = mc_line_key(win, seed, out) ? MC_OP_OTHER : MC_OP_CHANGE;
+	if (out->touch)
+		mc_line_touch_time(win, 1, out);
 	if (store)
 		return mc_line_store(win, out, out->line.verb == MC_VERB_CAS);
 	out->silent = (__u8)mc_line_noreply(win, out);

@@ -174,6 +174,22 @@ BMC_INLINE int mc_meta_store(const struct bmc_window *win, const struct mc_seed 
 	return 0;
 }
 
+/* T and N set times: an mg's T that of an item that is there, other ones at times. */
+BMC_INLINE void mc_meta_time(const struct bmc_window *win, __u64 flags, struct mc_request *out)
+{
+	__u64 time = MC_NUMBER_UNSURE;
+
+	if (!(flags & (MC_FLAG('T') | MC_FLAG('N'))))
+		return;
+	out->exptime = -1;
+	if (out->line.verb == MC_VERB_META_GET && !(flags & MC_FLAG('N')) && out->line.time_len)
+		time = mc_line_signed(win, out->line.time + 1, out->line.time_len - 1);
+	if (time >= MC_NUMBER_UNSURE)
+		return;
+	out->touch = 1;
+	out->exptime = (__s64)time - (__s64)MC_SIGNED_BIAS;
+}
+
 /* A line whose verb is mg, ms, md, ma or me, cut into tokens. */
 BMC_STEP int mc_meta_line(const struct bmc_window *win, const struct mc_seed *seed,
 			  struct mc_request *out)
@@ -199,8 +215,10 @@ BMC_STEP int mc_meta_line(const struct bmc_window *win, const struct mc_seed *se
 	out->silent = !!(flags & MC_FLAG('q'));
 	if (!writes)
 		return 0;
-	if (!mc_meta_key(win, flags, seed, out))
+	if (!mc_meta_key(win, flags, seed, out)) {
 		out->op = MC_OP_CHANGE;
+		mc_meta_time(win, flags, out);
+	}
 	return 0;
 }
 

@@ -61,11 +61,12 @@ struct mc_request {
 	__u8 plain; /* STORE: a set, which replaces whatever was there */
 	__u8 any; /* STORE, CHANGE: it cannot be said which key: it may be any */
 	__u8 meta; /* a meta command: what a silent one may answer is more than errors */
-	__u8 pad[2];
+	__u8 kept; /* the item's expiry stays as it was, whatever becomes of the write */
+	__u8 touch; /* CHANGE, TOUCH_GET: changes the expiry alone, to exptime, of an item that is there */
 	__u32 used; /* bytes of the line, its newline included; TOUCH_GET: up to the keys */
 	__u64 block; /* bytes of the data block that follows, its \r\n included */
 	__u64 delay; /* FLUSH: seconds as given; MC_DELAY_ODD: not certain */
-	__s64 exptime; /* STORE: seconds as given (protocol.txt, "Expiration times") */
+	__s64 exptime; /* seconds as given; 0: none; -1, or any negative: over, or not certain (protocol.txt) */
 	struct mc_key key; /* STORE, CHANGE; len 0: a key that is never cached */
 	struct mc_tokens rest; /* tokens of the line; the parser's own */
 	struct mc_line line;

@@ -101,6 +101,19 @@ BMC_STEP int mc_text_flush(const struct bmc_window *win, struct mc_request *out)
 	return 0;
 }
 
+/* exptime, of a touch. One that cannot be read is memcached's to reject. */
+BMC_INLINE void mc_text_touch(const struct bmc_window *win, struct mc_request *out)
+{
+	const struct mc_tokens *t = &out->rest;
+	__u32 sign = bmc_window8(win, t->pos[0]) == '-';
+	__u64 exptime = mc_number(win, t->pos[0] + sign, t->len[0] - sign);
+
+	if (!out->touch)
+		return;
+	out->touch = t->n && exptime <= 0x7fffffffULL;
+	out->exptime = sign || !out->touch ? -1 : (__s64)exptime;
+}
+
 /* What follows the key, at `at`. 0; -1: not there yet; MC_ODD. */
 BMC_INLINE int mc_text_after_key(const struct bmc_window *win, __u32 at, __u32 end, __u32 start,
 				 enum mc_verb verb, struct mc_request *out)
@@ -114,6 +127,7 @@ BMC_INLINE int mc_text_after_key(const struct bmc_window *win, __u32 at, __u32 e
 		return mc_text_store(win, out, verb == MC_VERB_CAS);
 	out->op = MC_OP_CHANGE;
 	out->silent = (__u8)mc_last_is_noreply(win, &out->rest);
+	mc_text_touch(win, out);
 	return 0;
 }
 
@@ -156,6 +170,10 @@ BMC_INLINE enum mc_verb mc_text_verb(const struct bmc_window *win, __u64 start, 
 	if (len < 8)
 		word = bmc_keep_bytes(word, len);
 	out->plain = word == MC_WORD3("set");
+	out->kept = word == MC_WORD6("delete") || word == MC_WORD4("incr") ||
+		    word == MC_WORD4("decr") || word == MC_WORD6("append") ||
+		    word == MC_WORD7("prepend");
+	out->touch = word == MC_WORD5("touch");
 	return mc_verb(word, len, bmc_window8(win, start + 8));
 }
 
@@ -167,6 +185,8 @@ BMC_INLINE void mc_text_clear(struct mc_request *out)
 	out->any = 0;
 	out->meta = 0;
 	out->plain = 0;
+	out->kept = 0;
+	out->touch = 0;
 	out->block = 0;
 	out->delay = 0;
 	out->exptime = 0;
@@ -226,7 +246,7 @@ BMC_STEP int mc_text_line(const struct bmc_window *win, __u32 pos, __u32 end,
 	if (verb == MC_VERB_FLUSH)
 		return mc_text_flush(win, out);
 	if (verb == MC_VERB_TOUCH_GET)
-		return mc_line_touch(pos, out);
+		return mc_line_touch(win, pos, out);
 	out->line.verb = verb;
 	return MC_CUT;
 }

@@ -7,7 +7,7 @@
 #define BMC_REQUESTS_BPF_H
 
 #include "ahead.bpf.h"
-#include "coherence.bpf.h"
+#include "expiry.bpf.h"
 #include "mc_binary.h"
 
 #define BMC_STEPS_MAX (1U << 20) /* of one segment: a command, a block or a load each */
@@ -15,6 +15,45 @@
 #define BMC_DONE 1
 
 /* ---- requests ---- */
+
+/*
+ * Whether the block of the store in w->req, if it is whole, tells what the item's life is then: a set that is not so
+ * large that it could fail half-way and leave the old item.
+ */
+static __always_inline int bmc_store_teaches(const struct bmc_work *w)
+{
+	return w->req.plain && w->req.block <= BMC_TEXT_MAX;
+}
+
+/* Expiry: what the write in w->req tells, which is placed in its bucket. A plain set's block comes first. */
+__noinline int bmc_conn_expiry(struct bmc_work *w, struct bmc_conn *conn)
+{
+	__u32 until, how = BMC_NOTE_EARLIER;
+	__u64 epoch, here;
+
+	if (!w || !conn)
+		return 0;
+	conn->in_taught = 0;
+	if (w->req.kept)
+		return 0;
+	epoch = BMC_READ_ONCE(bmc_server_get(conn->server)->epoch);
+	bmc_rmb();
+	until = bmc_life_time(w->req.exptime, conn->server, conn->life);
+	if (w->req.op == MC_OP_STORE) {
+		if (bmc_store_teaches(w))
+			conn->in_taught = until << 1 | (w->req.silent ? BMC_TAUGHT_SILENT : 0);
+		here = (__u64)(w->end - w->pos) + (w->tail - w->off);
+		if (conn->in_taught && w->req.block <= here)
+			return 0;
+		if (w->req.meta && !w->req.plain)
+			how = BMC_NOTE_DOUBT; /* its mode may be any */
+	} else if (w->req.touch) {
+		return bmc_life_teach(conn, w->req.key.hash, until, conn->cmd + 1);
+	} else {
+		how = BMC_NOTE_DOUBT;
+	}
+	return bmc_life_note(w->req.key.hash, conn->server, epoch, until, how);
+}
 
 /* A write by the request in w->req. Silent ones have the ordinal of the next answering command. */
 static __always_inline void bmc_conn_write(struct bmc_work *w, struct bmc_conn *conn)
@@ -28,6 +67,7 @@ static __always_inline void bmc_conn_write(struct bmc_work *w, struct bmc_conn *
 		return;
 	}
 	seen = bmc_write_seen(conn, w->req.key.hash, ord);
+	bmc_conn_expiry(w, conn);
 	w->n_invalidated += seen & BMC_SEEN_ITEM;
 	if (seen & BMC_SEEN_HELD)
 		bmc_stats_count(BMC_STAT_OVERFLOWS);
@@ -59,12 +99,32 @@ static __always_inline void bmc_conn_noop(struct bmc_conn *conn)
 	BMC_WRITE_ONCE(conn->mn, count << BMC_MN_COUNT_SHIFT | conn->cmd);
 }
 
+/* Expiry: the block of a set is over, whose command was counted already. One that is not stored leaves what was there. */
+__noinline int bmc_conn_taught(struct bmc_conn *conn, __u32 whole)
+{
+	__u32 ord, until;
+	__u64 epoch;
+
+	if (!conn)
+		return 0;
+	until = conn->in_taught >> 1;
+	ord = conn->cmd + (conn->in_taught & BMC_TAUGHT_SILENT);
+	conn->in_taught = 0;
+	if (whole || bmc_mutant(BMC_MUT_TAUGHT_BY_ALL))
+		return bmc_life_teach(conn, conn->in_hash, until, ord);
+	epoch = BMC_READ_ONCE(bmc_server_get(conn->server)->epoch);
+	bmc_rmb();
+	return bmc_life_note(conn->in_hash, conn->server, epoch, until, BMC_NOTE_EARLIER);
+}
+
 /*
  * The block of a store is over; `whole`: it ends as memcached wants it, in \r\n (a binary value just ends). Not called
  * for a block whose last bytes were not looked at.
  */
 static __always_inline void bmc_block_over(struct bmc_conn *conn, int whole)
 {
+	if (conn->in_hash && conn->in_taught)
+		bmc_conn_taught(conn, (__u32)whole);
 	conn->in_hash = 0;
 }
 
@@ -80,27 +140,14 @@ static __always_inline void bmc_conn_block(struct bmc_work *w, struct bmc_conn *
 		bmc_block_over(conn, 1);
 }
 
-/* When a flush_all with a delay will have happened, 2 s included. Absolute times are the wall clock's. */
-static __always_inline __u64 bmc_flush_time(__u64 delay)
-{
-	const __u64 second = 1000000000ULL;
-	__s64 at;
-
-	if (delay == MC_DELAY_ODD)
-		return ~0ULL;
-	if (delay <= 60 * 60 * 24 * 30)
-		return bpf_ktime_get_ns() + (delay + 2) * second;
-	at = (__s64)((delay + 2) * second) - bmc_config.wall_offset_ns;
-	return at > 0 ? (__u64)at : 0;
-}
-
 /* flush_all: UNKNOWN, and no fill until a delayed one has happened. */
 __noinline int bmc_conn_flush(struct bmc_work *w, struct bmc_conn *conn)
 {
 	if (!w || !conn)
 		return 0;
 	if (w->req.delay)
-		bmc_no_fill_until(conn->server, bmc_flush_time(w->req.delay));
+		bmc_no_fill_until(conn->server,
+				  bmc_flush_time(w->req.delay, conn->server, conn->life));
 	return bmc_unknown(conn, BMC_HOLD_ORD | (conn->cmd + 1));
 }
 

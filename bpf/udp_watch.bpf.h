@@ -6,6 +6,7 @@
 #ifndef BMC_UDP_WATCH_BPF_H
 #define BMC_UDP_WATCH_BPF_H
 
+#include "expiry.bpf.h"
 #include "mc_answer.h"
 #include "pkt.bpf.h"
 #include "requests.bpf.h"
@@ -37,6 +38,22 @@ static __always_inline void bmc_udp_unread(struct bmc_work *w)
 	bmc_udp_any(w);
 }
 
+/* Expiry: what the write in w->req tells, which is placed in its bucket. Nothing tells that it was carried out. */
+__noinline int bmc_udp_expiry(struct bmc_work *w)
+{
+	__u32 until, timed;
+	__u64 epoch;
+
+	if (!w || w->req.kept)
+		return 0;
+	epoch = BMC_READ_ONCE(bmc_server_get(w->server)->epoch);
+	bmc_rmb();
+	timed = w->req.touch || (w->req.op == MC_OP_STORE && (!w->req.meta || w->req.plain));
+	until = bmc_life_time(w->req.exptime, w->server, w->life);
+	return bmc_life_note(w->req.key.hash, w->server, epoch, until,
+			     timed ? BMC_NOTE_EARLIER : BMC_NOTE_DOUBT);
+}
+
 /* The key of w->req is written; the flight's state is BMC_FLIGHT_GEN if the command is out. */
 static __always_inline void bmc_udp_key(struct bmc_work *w, __u64 state)
 {
@@ -54,6 +71,7 @@ static __always_inline void bmc_udp_key(struct bmc_work *w, __u64 state)
 				      bmc_flight_what(state, w->server, w->life, 0));
 	}
 	w->n_invalidated += seen & BMC_SEEN_ITEM;
+	bmc_udp_expiry(w);
 }
 
 /*

@@ -244,6 +244,7 @@ static int check_listening(const struct bmc_options *options, struct bmc_plan *p
 			   const struct bmc_socket_list *sockets, struct listening *l,
 			   __u64 *connections)
 {
+	__u64 now = bmc_clock_ns(CLOCK_MONOTONIC);
 	__u16 port = options->port[i];
 	struct bmc_memcached server;
 	int code;
@@ -261,6 +262,8 @@ static int check_listening(const struct bmc_options *options, struct bmc_plan *p
 	plan->config.version[i] = version_number(server.version);
 	plan->udp_each[i] = bmc_sockets_udp_each(sockets, l->uid);
 	plan->threads[i] = server.threads;
+	if (server.time)
+		plan->config.offset[i] = server.time - (__s64)(now / BMC_SECOND_NS);
 	plan->n_olds += l->connections;
 	*connections += server.maxconns;
 	return 0;
@@ -324,6 +327,7 @@ static int check_server(const struct bmc_options *options, struct bmc_plan *plan
 
 	plan->config.port[i] = htons(options->port[i]);
 	plan->config.uid[i] = options->uid;
+	plan->config.offset[i] = BMC_OFFSET_UNKNOWN;
 	for (int n = 1; code == AGAIN && n <= LOOKS; n++) {
 		if (n > 1)
 			nanosleep(&pause, NULL);

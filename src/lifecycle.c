@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LIVES_SHARE 32 /* of the memory, for what is known of expiry */
+
 struct start {
 	struct bmc_plan *plan;
 	struct bmc_report *report;
@@ -49,6 +51,9 @@ static int size_maps(struct start *s)
 	bpf_map__set_max_entries(s->skel->maps.bmc_writers, config->n_writers);
 	bpf_map__set_max_entries(s->skel->maps.bmc_free_writers, config->n_writers);
 	bpf_map__set_max_entries(s->skel->maps.bmc_olds, s->plan->n_olds);
+	config->n_lives = (__u32)(s->plan->memory / LIVES_SHARE /
+				  bpf_map__value_size(s->skel->maps.bmc_lives));
+	bpf_map__set_max_entries(s->skel->maps.bmc_lives, config->n_lives);
 	err = bmc_memory_divide(s->skel->obj, buckets, s->plan->memory, &config->n_buckets);
 	if (err == -ENOSPC)
 		return because(s, err,
@@ -86,8 +91,6 @@ static int configure(struct start *s)
 			       "cannot list what is stacked on the interfaces (%d at the most): %s",
 			       BMC_EGRESS_MAX, strerror(-n));
 	config->n_egress = (__u32)n;
-	config->wall_offset_ns =
-		(__s64)(bmc_clock_ns(CLOCK_REALTIME) - bmc_clock_ns(CLOCK_MONOTONIC));
 	if (getrandom(shared->seed, sizeof(shared->seed), 0) != sizeof(shared->seed) ||
 	    getrandom(&config->tag, 1, 0) != 1)
 		return because(s, -EIO, "cannot get random numbers from the kernel");

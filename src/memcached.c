@@ -31,6 +31,7 @@ static void take_line(struct talk *talk, const char *line)
 		return;
 	}
 	if (sscanf(line, "STAT maxconns %llu", &m->maxconns) == 1 ||
+	    sscanf(line, "STAT time %lld", &m->time) == 1 ||
 	    sscanf(line, "STAT udpport %llu", &m->udp_port) == 1)
 		return;
 	if (sscanf(line, "STAT num_threads %u", &m->threads) == 1)
@@ -92,7 +93,7 @@ static int make_address(const char *addr, __u16 port, struct sockaddr_storage *r
 static int converse(struct talk *talk, struct bufferevent *bev, struct sockaddr_storage *to,
 		    int len)
 {
-	static const char question[] = "stats settings\r\nversion\r\n";
+	static const char question[] = "stats\r\nstats settings\r\nversion\r\n";
 	struct timeval patience = { .tv_sec = PATIENCE_S };
 
 	bufferevent_setcb(bev, on_read, NULL, on_event, talk);

@@ -8,6 +8,7 @@
 struct bmc_memcached {
 	char version[32];
 	__u64 maxconns;
+	__s64 time; /* its wall clock, seconds; 0: not told */
 	__u64 udp_port; /* 0: off */
 	__u32 threads; /* that wait for events: its workers and the listener; 0: not told */
 	int ssl;

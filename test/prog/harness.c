@@ -31,12 +31,14 @@ int harness_configure(struct bmc_bpf *skel, uint64_t max_age_ns, uint32_t test, 
 	config->egress[0] = 1; /* BPF_PROG_RUN's packets leave by lo */
 	config->n_buckets = n_buckets;
 	config->n_writers = 256;
+	config->n_lives = HARNESS_LIVES;
 	config->max_age_ns = max_age_ns;
 	config->tag = HARNESS_TAG;
 	config->test = test;
 	config->mutants = harness_mutants;
 	err = bpf_map__set_max_entries(skel->maps.bmc_buckets, n_buckets);
-
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.bmc_lives, HARNESS_LIVES);
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.bmc_writers, 256);
 	if (!err)

@@ -17,6 +17,7 @@
 #define HARNESS_MARK (HARNESS_TAG << 24 | 0x123456U)
 #define HARNESS_OTHER_PORT 11311 /* the second server */
 #define HARNESS_BUCKETS 4096
+#define HARNESS_LIVES 1024
 #define HARNESS_SEED                                                                               \
 	{                                                                                          \
 		0x0123456789abcdefULL, 0xfedcba9876543210ULL                                       \

@@ -91,6 +91,19 @@ void memcached_start_slow(struct memcached *m, const struct ns *ns, int port, co
 	memcached_wait(m, ns, port, options);
 }
 
+void memcached_start_shifted(struct memcached *m, const struct ns *ns, int port, int seconds)
+{
+	char number[12];
+
+	snprintf(number, sizeof(number), "%d", seconds);
+	setenv("BMC_SHIFT_TIME", number, 1);
+	setenv("LD_PRELOAD", BMC_SHIFT_TIME_LIBRARY, 1);
+	memcached_launch(m, ns, port, NULL);
+	unsetenv("LD_PRELOAD");
+	unsetenv("BMC_SHIFT_TIME");
+	memcached_wait(m, ns, port, NULL);
+}
+
 void memcached_stop(struct memcached *m)
 {
 	child_stop(m->pid, SIGKILL);

@@ -21,6 +21,8 @@ void memcached_start_sr(struct memcached *m, const struct ns *ns, int port, cons
 /* Its UDP answers leave `ms` late; on all threads but that one life goes on. */
 void memcached_start_slow(struct memcached *m, const struct ns *ns, int port, const char *options,
 			  int ms);
+/* Its wall clock is `seconds` ahead of ours. */
+void memcached_start_shifted(struct memcached *m, const struct ns *ns, int port, int seconds);
 void memcached_stop(struct memcached *m);
 
 /* SIGSTOP, and back when it is known to stand still. */

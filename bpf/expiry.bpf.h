@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Expiry: what writes taught about the lives of items, kept beside the buckets, beyond an entry's eviction.
+ *
+ * A life says until when its item is served: `until`, exact if LIFE_KNOWN, else a bound beside --max-age. A write that
+ * sets the life whatever it was (a set, a touch) is noted as LIFE_TAUGHT once nothing can stop memcached from carrying
+ * it out but the end of its connection; its time replaces what was known when a fill finds that an answer ended it.
+ * All others only make the time earlier, and so does one that has company: another write of the bucket in flight,
+ * fills held, or the server not open yet. Each looks for that after it was placed in the bucket and noted here, so
+ * that of two at least one sees the other.
+ */
+#ifndef BMC_EXPIRY_BPF_H
+#define BMC_EXPIRY_BPF_H
+
+#include "coherence.bpf.h"
+
+#define BMC_LIVES 6 /* items of one place of bmc_lives */
+#define BMC_LIFE_SHIFT                                                                             \
+	28 /* times of lives are in units of 2^28 ns of the monotonic clock, rounded down */
+#define BMC_LIFE_NEVER 0x7fffffffU
+#define BMC_LIFE_PAST (30000000000ULL >> BMC_LIFE_SHIFT) /* a time is over for certain, in units */
+#define BMC_LIFE_KNOWN 1U
+#define BMC_LIFE_TAUGHT                                                                            \
+	2U /* `next`, `who` and `ord` are a write's that is not known to be carried out */
+
+/* How a write is noted. */
+#define BMC_NOTE_EARLIER 0U /* at the most until then, and otherwise as it was */
+#define BMC_NOTE_DOUBT 1U /* the same, but what is known no longer holds */
+
+struct bmc_life {
+	__u64 who; /* the writer: gen in the high 32 bits, index in the low */
+	__u32 ord;
+	__u32 next; /* what it taught */
+	__u32 until; /* with state one word for those who take no lock */
+	__u32 state; /* BMC_LIFE_*; without KNOWN `until` is a bound */
+	__u32 latest; /* none of the writes that were noted since it was made, or known, set a later time */
+	__u32 pad;
+};
+
+struct bmc_lives {
+	struct bpf_spin_lock lock;
+	__u8 hand; /* the next one to make room */
+	__u8 pad[3];
+	__u64 id[BMC_LIVES]; /* 0: free */
+	__u64 pad1; /* the lives begin with a line */
+	struct bmc_life life[BMC_LIVES];
+};
+
+_Static_assert(sizeof(struct bmc_life) == 32, "none is in two lines");
+_Static_assert(__builtin_offsetof(struct bmc_life, until) == 16, "a word");
+_Static_assert(sizeof(struct bmc_lives) == 256, "four lines, of which a write needs two");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct bmc_lives);
+	__uint(max_entries, 1);
+} bmc_lives SEC(".maps");
+
+/* ---- times ---- */
+
+/* The monotonic second of a time of the wall clock as the server's memcached counts it, or -1: not known. */
+static __always_inline __s64 bmc_server_second(__u32 server, __u16 life, __s64 wall)
+{
+	__s64 offset = bmc_config.offset[server & (BMC_PORTS_MAX - 1)];
+
+	if (life || offset == BMC_OFFSET_UNKNOWN)
+		return -1;
+	return wall > offset ? wall - offset : 0;
+}
+
+/*
+ * When an item with this exptime is over at the earliest, in units: memcached's clock may be BMC_SECONDS_LATE behind
+ * when it stores it. (protocol.txt, "Expiration times")
+ */
+__noinline __u32 bmc_life_time(__s64 exptime, __u32 server, __u32 life)
+{
+	__u64 at;
+
+	if (!exptime)
+		return BMC_LIFE_NEVER;
+	if (exptime < 0)
+		return 0;
+	if (exptime <= BMC_RELATIVE_MAX) {
+		at = bpf_ktime_get_ns() + (__u64)exptime * BMC_SECOND_NS;
+	} else {
+		__s64 second = bmc_server_second(server, (__u16)life, exptime);
+
+		at = second > 0 ? (__u64)second * BMC_SECOND_NS : 0;
+	}
+	if (at <= BMC_SECONDS_LATE * BMC_SECOND_NS)
+		return 0;
+	at = (at - BMC_SECONDS_LATE * BMC_SECOND_NS) >> BMC_LIFE_SHIFT;
+	return at < BMC_LIFE_NEVER ? (__u32)at : BMC_LIFE_NEVER;
+}
+
+/* When a flush_all with a delay will have happened at the latest, nanoseconds. */
+static __always_inline __u64 bmc_flush_time(__u64 delay, __u32 server, __u16 life)
+{
+	__s64 second;
+
+	if (delay == MC_DELAY_ODD)
+		return ~0ULL;
+	if (delay <= BMC_RELATIVE_MAX)
+		return bpf_ktime_get_ns() + (delay + BMC_SECONDS_LATE) * BMC_SECOND_NS;
+	second = bmc_server_second(server, life, (__s64)delay);
+	return second < 0 ? ~0ULL : (__u64)(second + 2 * BMC_SECONDS_LATE) * BMC_SECOND_NS;
+}
+
+/* ---- places ---- */
+
+static __always_inline struct bmc_lives *bmc_lives_get(__u64 hash)
+{
+	__u32 index = (__u32)(((hash & 0xffffffff) * bmc_config.n_lives) >> 32);
+
+	return bpf_map_lookup_elem(&bmc_lives, &index);
+}
+
+/* A key of one server in one epoch: another epoch's have other ids, so that what voids entries voids lives. Not 0. */
+static __always_inline __u64 bmc_life_id(__u64 hash, __u32 server, __u64 epoch)
+{
+	__u64 id = hash ^ (epoch * BMC_PORTS_MAX + server) * 0x9e3779b97f4a7c15ULL;
+
+	return id ? id : 1;
+}
+
+static __always_inline __u32 bmc_life_find(const struct bmc_lives *lives, __u64 id)
+{
+	__u32 at = BMC_LIVES;
+
+#pragma unroll
+	for (__u32 i = 0; i < BMC_LIVES; i++) {
+		if (BMC_READ_ONCE(lives->id[i]) == id)
+			at = i;
+	}
+	return at;
+}
+
+static __always_inline struct bmc_life *bmc_life_at(struct bmc_lives *lives, __u64 at)
+{
+	bmc_hide(at);
+	if (at >= BMC_LIVES)
+		return NULL;
+	return &lives->life[at];
+}
+
+/* Under the lock: a place for a new id, of which nothing is known. */
+static __always_inline struct bmc_life *bmc_life_make(struct bmc_lives *lives, __u64 id)
+{
+	__u32 at = bmc_life_find(lives, 0);
+	struct bmc_life *life;
+
+	if (at == BMC_LIVES) {
+		at = lives->hand % BMC_LIVES;
+		lives->hand = (__u8)(at + 1);
+	}
+	life = bmc_life_at(lives, at);
+	if (!life)
+		return NULL;
+	life->state = 0;
+	life->until = BMC_LIFE_NEVER;
+	life->latest = 0;
+#pragma unroll
+	for (__u32 i = 0; i < BMC_LIVES; i++) {
+		if (i == at)
+			lives->id[i] = id;
+	}
+	return life;
+}
+
+static __always_inline void bmc_life_earlier(struct bmc_life *life, __u32 until)
+{
+	if (life->until > until)
+		life->until = until;
+	if (life->latest < until)
+		life->latest = until;
+}
+
+/* Under the lock: the write that taught it was carried out, or it is not known. */
+static __always_inline void bmc_life_settle(struct bmc_life *life, int carried_out)
+{
+	if (!(life->state & BMC_LIFE_TAUGHT))
+		return;
+	if (carried_out) {
+		life->until = life->next;
+		life->latest = life->next;
+		life->state = BMC_LIFE_KNOWN;
+		return;
+	}
+	bmc_life_earlier(life, life->next);
+	life->state &= ~BMC_LIFE_TAUGHT;
+}
+
+/* ---- the write that taught it ---- */
+enum bmc_fate { BMC_FATE_OPEN, BMC_FATE_ANSWERED, BMC_FATE_ENDED };
+
+/* What became of a write: an answer ended it, or the end of its connection did. */
+__noinline int bmc_write_fate(__u64 who, __u32 ord)
+{
+	__u32 index = (__u32)who;
+	struct bmc_writer *writer = bpf_map_lookup_elem(&bmc_writers, &index);
+	__u64 answers;
+
+	if (!writer)
+		return BMC_FATE_OPEN;
+	answers = BMC_READ_ONCE(writer->answers);
+	if (answers >> 32 != who >> 32)
+		return BMC_FATE_ENDED;
+	return (__s32)((__u32)answers - ord) < 0 ? BMC_FATE_OPEN : BMC_FATE_ANSWERED;
+}
+
+/* Whether the write is the only one that may be carried out now, as far as its bucket knows. */
+__noinline int bmc_write_is_alone(__u64 hash, __u32 server, __u64 who)
+{
+	struct bmc_server *s = bmc_server_get(server);
+	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
+
+	if (!b || BMC_READ_ONCE(s->off) || (BMC_READ_ONCE(s->word) & BMC_WORD_HOLDS_MASK))
+		return 0;
+	for (__u32 i = 0; i < BMC_FLIGHTS; i++) {
+		__u64 what = BMC_READ_ONCE(b->flight[i].what),
+		      other = BMC_READ_ONCE(b->flight[i].who);
+
+		if (what && other != who && bmc_flight_look(other, what) == BMC_IN_FLIGHT)
+			return 0;
+	}
+	return 1;
+}
+
+/* ---- notes ---- */
+
+/*
+ * A write that may be carried out leaves a life of `until` (units). `how` is BMC_NOTE_*; `epoch` the server's, read
+ * before. Placed in the bucket before.
+ */
+__noinline int bmc_life_note(__u64 hash, __u32 server, __u64 epoch, __u32 until, __u32 how)
+{
+	struct bmc_lives *lives = bmc_lives_get(hash);
+	__u64 id = bmc_life_id(hash, server, epoch), who = 0;
+	__u64 past = bpf_ktime_get_ns() >> BMC_LIFE_SHIFT;
+	__u32 at, ord = 0, carried_out = 0;
+	struct bmc_life *life;
+
+	if (!lives)
+		return 0;
+	past = past > BMC_LIFE_PAST ? past - BMC_LIFE_PAST : 0;
+	life = bmc_life_at(lives, bmc_life_find(lives, id));
+	if (life && BMC_READ_ONCE(life->state) & BMC_LIFE_TAUGHT) {
+		who = BMC_READ_ONCE(life->who);
+		ord = BMC_READ_ONCE(life->ord);
+		carried_out = bmc_write_fate(who, ord) == BMC_FATE_ANSWERED;
+	}
+	bpf_spin_lock(&lives->lock);
+	at = bmc_life_find(lives, id);
+	life = at < BMC_LIVES ? bmc_life_at(lives, at) : bmc_life_make(lives, id);
+	if (life) {
+		bmc_life_settle(life, carried_out && life->who == who && life->ord == ord);
+		/* nothing is left of what was seen: the item is gone, or was never seen to be written */
+		if (life->latest < past && !(life->state & BMC_LIFE_TAUGHT)) {
+			life->until = BMC_LIFE_NEVER;
+			life->state = 0;
+		}
+		bmc_life_earlier(life, until);
+		if (how == BMC_NOTE_DOUBT)
+			life->state = 0;
+	}
+	bpf_spin_unlock(&lives->lock);
+	return 0;
+}
+
+/* A write like the one before it: known never to expire, and it stays so. Then nothing has to be noted. */
+static __always_inline int bmc_life_is_never(struct bmc_lives *lives, __u64 id)
+{
+	struct bmc_life *life = bmc_life_at(lives, bmc_life_find(lives, id));
+	__u64 word;
+
+	if (!life)
+		return 0;
+	word = BMC_READ_ONCE(*(__u64 *)&life->until);
+	bmc_rmb();
+	return word == ((__u64)BMC_LIFE_KNOWN << 32 | BMC_LIFE_NEVER) &&
+	       bmc_life_find(lives, id) < BMC_LIVES;
+}
+
+/*
+ * A write that sets the life to `until` (units), whatever it was, and that only the end of its connection can stop now:
+ * `ord` of the conn's writer. Placed in the bucket before.
+ */
+__noinline int bmc_life_teach(struct bmc_conn *conn, __u64 hash, __u32 until, __u32 ord)
+{
+	struct bmc_lives *lives = bmc_lives_get(hash);
+	struct bmc_life *life;
+	__u64 epoch, id, who;
+	__u32 server;
+
+	if (!conn || !lives)
+		return 0;
+	server = conn->server;
+	who = BMC_READ_ONCE(conn->writer) - 2; /* as WRITE_SEEN has it */
+	epoch = BMC_READ_ONCE(bmc_server_get(server)->epoch);
+	bmc_rmb();
+	id = bmc_life_id(hash, server, epoch);
+	if (until == BMC_LIFE_NEVER && bmc_life_is_never(lives, id))
+		return 0;
+	bpf_spin_lock(&lives->lock);
+	life = bmc_life_at(lives, bmc_life_find(lives, id));
+	if (!life)
+		life = bmc_life_make(lives, id);
+	if (life) {
+		bmc_life_settle(life, 0);
+		life->who = who;
+		life->ord = ord;
+		life->next = until;
+		life->state |= BMC_LIFE_TAUGHT;
+	}
+	bpf_spin_unlock(&lives->lock);
+	if (!bmc_write_is_alone(hash, server, who) && !bmc_mutant(BMC_MUT_NO_COMPANY))
+		bmc_life_note(hash, server, epoch, until, BMC_NOTE_EARLIER);
+	return 0;
+}
+
+/* ---- fills ---- */
+
+/*
+ * Until when the item in w may be served, nanoseconds; `unknown` is the answer for one of which nothing is known.
+ * Called when no write of the bucket was seen in flight, before the fill is published.
+ */
+__noinline __u64 bmc_life_until(struct bmc_work *w, __u64 unknown)
+{
+	struct bmc_lives *lives;
+	struct bmc_life *life, copy;
+	__u64 id, until;
+	int fate = BMC_FATE_OPEN;
+
+	if (!w)
+		return 0;
+	lives = bmc_lives_get(w->key.hash);
+	id = bmc_life_id(w->key.hash, w->server, w->epoch);
+	if (!lives)
+		return unknown;
+	life = bmc_life_at(lives, bmc_life_find(lives, id));
+	if (!life)
+		return unknown;
+	copy.who = BMC_READ_ONCE(life->who);
+	copy.ord = BMC_READ_ONCE(life->ord);
+	if (BMC_READ_ONCE(life->state) & BMC_LIFE_TAUGHT)
+		fate = bmc_write_fate(copy.who, copy.ord);
+	bpf_spin_lock(&lives->lock);
+	life = bmc_life_at(lives, bmc_life_find(lives, id));
+	if (life) {
+		if (fate != BMC_FATE_OPEN && life->who == copy.who && life->ord == copy.ord)
+			bmc_life_settle(life, fate == BMC_FATE_ANSWERED);
+		copy = *life;
+	} else {
+		copy.state = 0;
+		copy.until = BMC_LIFE_NEVER;
+	}
+	bpf_spin_unlock(&lives->lock);
+	until = copy.until == BMC_LIFE_NEVER ? ~0ULL : (__u64)copy.until << BMC_LIFE_SHIFT;
+	if (copy.state & BMC_LIFE_TAUGHT) {
+		__u64 next = (__u64)copy.next << BMC_LIFE_SHIFT;
+
+		if (until > next)
+			until = next;
+	}
+	return copy.state == BMC_LIFE_KNOWN || until < unknown ? until : unknown;
+}
+
+#endif
