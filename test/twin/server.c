@@ -71,6 +71,9 @@ static void run(const struct server *s)
 	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
 		argv[n++] = more[i];
 	argv[n] = NULL;
+	/* a mutated `verbosity` makes it tell all */
+	if (!freopen("/dev/null", "w", stderr))
+		give_up("/dev/null");
 	execvp(argv[0], argv);
 	give_up(argv[0]);
 }
