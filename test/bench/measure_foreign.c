@@ -40,9 +40,9 @@ static int foreign_setup(struct bench_run *run)
 	if (bench_server_start(&f->server, run->place, NULL, "-t 1 -m 64"))
 		return -1;
 	f->is_up = 1;
-	if (bench_bmc_start(run->place, run->place->client_cgroup, "--mode skb --memory 64M"))
+	if (bench_bmc_start(run->place, run->place->cgroup, "--mode skb --memory 64M"))
 		return -1;
-	return bench_prog_time_start(&f->time, run->place->client_cgroup);
+	return bench_prog_time_start(&f->time, run->place->cgroup);
 }
 
 static void foreign_teardown(struct bench_run *run)

@@ -6,6 +6,7 @@
 #include "bench.h"
 
 extern const struct bench_measure bench_hit;
+extern const struct bench_measure bench_wire;
 extern const struct bench_measure bench_watch_lo;
 extern const struct bench_measure bench_watch_veth;
 extern const struct bench_measure bench_watch_own;

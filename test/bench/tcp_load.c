@@ -211,11 +211,13 @@ static int connection_ready(struct bench_tcp *l, struct connection *c)
 	return send_all(c, c->request, c->request_len);
 }
 
+/* At least one batch, however late. */
 static int loop_run(struct bench_tcp *l, double until)
 {
 	struct epoll_event events[EVENTS];
+	double before = l->ops;
 
-	while (bench_now() < until && !bench_interrupted) {
+	while ((bench_now() < until || l->ops <= before) && !bench_interrupted) {
 		int n = epoll_wait(l->epoll, events, EVENTS, ANSWER_SECONDS * 1000);
 
 		if (!n)
