@@ -25,7 +25,7 @@ int bench_figures_init(struct bench_figures *f, const struct bench_measure *meas
 	while (measure->metrics[f->n_metrics].name)
 		f->n_metrics++;
 	n = (size_t)f->n_arms * (size_t)f->n_cases * (size_t)f->n_metrics * (size_t)rounds;
-	f->values = malloc(n * sizeof(*f->values));
+	f->values = n ? malloc(n * sizeof(*f->values)) : NULL;
 	if (!f->values)
 		return bench_fail("no memory for the figures of %s", measure->name);
 	for (size_t i = 0; i < n; i++)

@@ -120,8 +120,10 @@ static int compare(const void *a, const void *b)
 
 static double median(unsigned int *ns, int n)
 {
+	size_t middle = (size_t)n / 2;
+
 	qsort(ns, (size_t)n, sizeof(*ns), compare);
-	return ns[n / 2];
+	return ns[middle];
 }
 
 static int hit_run(struct bench_run *run, double *ret_values)
