@@ -111,12 +111,38 @@ static void prefix_key_in_a_multi_get(void **state)
 	assert_as_memcached(w, "get key12 key\r\n");
 }
 
+/* memcached lets the item go, and nobody tells. */
+static void expiry(void **state)
+{
+	struct world *w = *state;
+
+	tcp_expect(&w->tcp, "set k 0 1 3\r\nold\r\n", "STORED");
+	for (int i = 0; i < 5; i++)
+		udp_get(&w->udp, "k", &w->text);
+	test_sleep(2.1); /* its clock counts seconds */
+	world_expect(w, &w->udp, "k", NULL);
+}
+
+static void expiry_after_touch(void **state)
+{
+	struct world *w = *state;
+
+	world_cache(w, "k", "old");
+	tcp_expect(&w->tcp, "touch k 1\r\n", "TOUCHED");
+	for (int i = 0; i < 5; i++)
+		udp_get(&w->udp, "k", &w->text);
+	test_sleep(2.1);
+	world_expect(w, &w->udp, "k", NULL);
+}
+
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(set_over_udp),
 	WORLD_TEST(get_offset_desync),
 	WORLD_TEST(forged_later_datagram),
 	WORLD_TEST(fill_from_gats),
 	WORLD_TEST(prefix_key_in_a_multi_get),
+	WORLD_TEST(expiry),
+	WORLD_TEST(expiry_after_touch),
 };
 
 TEST_MAIN(tests, NULL, NULL)
