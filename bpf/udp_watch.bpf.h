@@ -97,7 +97,8 @@ __noinline int bmc_udp_flush(struct bmc_work *w)
 	if (!w)
 		return 0;
 	if (w->req.delay)
-		bmc_no_fill_until(w->server, bmc_flush_time(w->req.delay));
+		bmc_no_fill_until(w->server,
+				  bmc_flush_time(w->req.delay, w->server, (__u16)w->life));
 	bmc_udp_expect(w, !w->req.silent);
 	bmc_udp_any(w);
 	return 0;
