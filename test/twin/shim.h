@@ -94,11 +94,6 @@ static inline long twin_loop(__u32 n, long (*step)(__u32, void *), void *ctx)
 	return i < n ? i + 1 : i;
 }
 
-static inline long bmc_loop_stop(int stop)
-{
-	return stop != 0;
-}
-
 static inline void bmc_rmb(void)
 {
 }
