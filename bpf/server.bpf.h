@@ -11,7 +11,7 @@
 #include "maps.bpf.h"
 #include "stats.bpf.h"
 
-#define BMC_TRIES 64
+#define BMC_TRIES 32
 
 static __always_inline struct bmc_server *bmc_server_get(__u32 index)
 {
