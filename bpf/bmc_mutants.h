@@ -36,9 +36,7 @@
 	X(NO_KEY, "a hit compares the key's tag and length only")                                  \
 	X(NO_ADDRESS, "a hit does not compare the local address")                                  \
 	X(NO_PARTIAL_LINE, "the first part of a line is forgotten at the segment's end")           \
-	X(NO_STREAM_ORDER, "segments are parsed as they come")                                     \
-	X(TAUGHT_BY_ALL, "what a write taught is taken whatever became of it")                     \
-	X(NO_COMPANY, "a write teaches though another one is in flight")
+	X(NO_STREAM_ORDER, "segments are parsed as they come")
 
 enum bmc_mutant {
 #define BMC_MUTANT_ENUM(id, text) BMC_MUT_##id,

@@ -314,7 +314,7 @@ __noinline int bmc_life_teach(struct bmc_conn *conn, __u64 hash, __u32 until, __
 		life->state |= BMC_LIFE_TAUGHT;
 	}
 	bpf_spin_unlock(&lives->lock);
-	if (!bmc_write_is_alone(hash, server, who) && !bmc_mutant(BMC_MUT_NO_COMPANY))
+	if (!bmc_write_is_alone(hash, server, who))
 		bmc_life_note(hash, server, epoch, until, BMC_NOTE_EARLIER);
 	return 0;
 }
