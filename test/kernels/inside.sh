@@ -15,7 +15,7 @@ run() { # NAME COMMAND…
 	[ $rc -eq 0 ] || failed=1
 }
 
-echo "### kernel $(uname -r)"
+echo "### release $(uname -r)"
 case $2 in
 refused)
 	export BMC_TEST_OLD_KERNEL=1

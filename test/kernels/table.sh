@@ -2,7 +2,7 @@
 # Sourced by kernels.sh: what the tests said under each kernel, as tables in Markdown.
 
 _table_release() { # LOG
-	sed -n 's/^### kernel //p' "$1" 2>/dev/null
+	sed -n 's/^### release //p' "$1" 2>/dev/null
 }
 
 # Whether a test passed: yes, FAILED, or - if it never ran.

@@ -11,6 +11,7 @@
 #include "world.h"
 
 #define SHORT_SECONDS 2.0
+#define SLOW_SHARE 6 /* what may be left of the hits with BMC_TEST_SLOW */
 #define LONG_SECONDS 120.0
 #define LONG_OPS 800000UL /* of each scenario; the slow ones end by time */
 #define LONG_TOTAL 10000000UL
@@ -166,6 +167,8 @@ static void stress(void **state)
 	const char *given = getenv("BMC_STRESS_SECONDS");
 	int is_long = getenv("BMC_TEST_LONG") != NULL;
 	double seconds = given ? strtod(given, NULL) : is_long ? LONG_SECONDS : SHORT_SECONDS;
+	/* emulated, a fill takes as long as many writes */
+	int hits = getenv("BMC_TEST_SLOW") ? s->hits / SLOW_SHARE : s->hits;
 	struct result r;
 
 	run_scenario(state, s, seconds, is_long ? LONG_OPS : 0, &r);
@@ -174,9 +177,8 @@ static void stress(void **state)
 	if (r.sums.violations || r.differs || r.sums.wrong)
 		fail_msg("%s: %zu violations, %d differ, %lu wrong", s->name, r.sums.violations,
 			 r.differs, r.sums.wrong);
-	if (r.share < s->hits)
-		fail_msg("%s: bmc answered %.1f %% of the reads, not %d", s->name, r.share,
-			 s->hits);
+	if (r.share < hits)
+		fail_msg("%s: bmc answered %.1f %% of the reads, not %d", s->name, r.share, hits);
 	if (r.lost && !s->loses)
 		fail_msg("%s: bmc lost %lld connections", s->name, r.lost);
 }
