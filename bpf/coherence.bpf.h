@@ -34,7 +34,8 @@ __noinline int bmc_hold(struct bmc_conn *conn, __u64 want)
 				bmc_holds_add(conn->server, conn->life, -1);
 			return 0;
 		}
-		old = seen;
+		/* not `seen`: what Linux 7.3 knows of it keeps each round apart from the one before */
+		old = BMC_READ_ONCE(conn->hold);
 	}
 	bmc_server_off(bmc_server_get(conn->server), BMC_OFF_BUSY);
 	return 0;
