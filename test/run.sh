@@ -127,7 +127,7 @@ leaks_list | sort >"$before"
 run_script format 60 test/check/format.sh
 run_script layers 60 test/check/layers.sh
 run_script mutants 60 test/check/mutants.sh
-run_script tidy 300 test/check/tidy.sh "$build"
+run_script tidy 900 test/check/tidy.sh "$build"
 run_script rebuild 300 test/check/rebuild.sh "$build"
 run_script minimal_types 300 test/check/minimal_types.sh
 run_script install 300 test/check/install.sh
