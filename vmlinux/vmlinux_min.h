@@ -42,6 +42,8 @@ typedef __u64 u64;
 
 typedef int __kernel_pid_t;
 
+typedef unsigned int __kernel_uid32_t;
+
 typedef __u16 __be16;
 
 typedef __u32 __be32;
@@ -51,6 +53,8 @@ typedef __u32 __wsum;
 typedef __kernel_pid_t pid_t;
 
 typedef _Bool bool;
+
+typedef __kernel_uid32_t uid_t;
 
 typedef struct {
 	int counter;
@@ -86,6 +90,10 @@ struct raw_spinlock {
 struct rb_root {
 	struct rb_node *rb_node;
 };
+
+typedef struct {
+	uid_t val;
+} kuid_t;
 
 struct spinlock {
 	union {
@@ -136,6 +144,7 @@ struct task_struct {
 	unsigned int flags;
 	struct sched_statistics stats;
 	pid_t pid;
+	pid_t tgid;
 	struct thread_struct thread;
 };
 
@@ -212,6 +221,7 @@ struct sock {
 	int sk_rcvbuf;
 	struct socket *sk_socket;
 	socket_lock_t sk_lock;
+	kuid_t sk_uid;
 };
 
 enum xdp_action {
