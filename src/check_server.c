@@ -225,6 +225,13 @@ static int ask(const struct bmc_options *options, const struct listening *l, __u
 			      "the memcached at port %u is a proxy (proxy_enabled): what others "
 			      "write behind it is not seen",
 			      port);
+	if (ret->text_only)
+		return refuse(
+			options,
+			"the memcached at port %u takes the text protocol only (-B ascii): it "
+			"would read as text what looks like the binary protocol; start it "
+			"without -B",
+			port);
 	return 0;
 }
 

@@ -40,6 +40,8 @@ static void take_line(struct talk *talk, const char *line)
 		m->ssl = 1;
 	if (!strcmp(line, "STAT proxy_enabled yes"))
 		m->proxy = 1;
+	if (!strcmp(line, "STAT binding_protocol ascii"))
+		m->text_only = 1;
 	if (!strncmp(line, "CLIENT_ERROR", 12) || !strncmp(line, "ERROR", 5)) {
 		talk->result = -EACCES; /* authentication comes first */
 		event_base_loopbreak(talk->base);

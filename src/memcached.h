@@ -13,6 +13,7 @@ struct bmc_memcached {
 	__u32 threads; /* that wait for events: its workers and the listener; 0: not told */
 	int ssl;
 	int proxy;
+	int text_only; /* -B ascii: a first byte of 0x80 is text too */
 };
 
 /* Asks the server at an address (text) and port. 0; -ETIMEDOUT: no answer in plain text; -ECONNREFUSED and others. */

@@ -112,6 +112,14 @@ static void a_proxy_is_refused(void **state)
 	refused(w, "", "proxy_enabled");
 }
 
+static void a_server_of_text_alone_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, "-B ascii");
+	refused(w, "", "-B ascii");
+}
+
 static void authentication_is_refused(void **state)
 {
 	struct world *w = *state;
@@ -304,6 +312,7 @@ static const struct CMUnitTest tests[] = {
 	EMPTY_TEST(tls_is_refused),
 	EMPTY_TEST(ssl_enabled_is_refused),
 	EMPTY_TEST(a_proxy_is_refused),
+	EMPTY_TEST(a_server_of_text_alone_is_refused),
 	EMPTY_TEST(authentication_is_refused),
 	EMPTY_TEST(memcacheds_authentication_is_refused),
 	EMPTY_TEST(mptcp_is_refused),
