@@ -67,7 +67,7 @@ static int delayed_flush(struct world *w)
 	return is_value(&w->text, "old");
 }
 
-/* ---- NO_GEN: a closed connection's silent set, and who has its writer next ---- */
+/* ---- NO_GEN, CLOSED_NO_NOW: a closed connection's silent set, and who has its writer next ---- */
 
 /*
  * memcached has read "old" for a get and answers late. On another thread a connection sets "new", silently, and is
@@ -159,6 +159,7 @@ static const struct directed schedules[] = {
 	{ WITHOUT(NO_LIFE_IN_FLIGHT), never_accepted, NULL, NULL },
 	{ WITHOUT(NO_FLUSH_TIME), delayed_flush, NULL, NULL },
 	{ WITHOUT(NO_GEN), closed_writer, "80", "0" },
+	{ WITHOUT(CLOSED_NO_NOW), closed_writer, "80", "0" },
 	{ WITHOUT(NO_DOUBT), silent_error, "0", "60" },
 };
 
