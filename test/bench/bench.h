@@ -23,7 +23,9 @@ struct bench_options {
 	int rounds;
 	double seconds; /* of one case in one arm */
 	const char *cases; /* only those of these names, as by glob(7) */
-	const char *bmcctl; /* the program */
+	const char *command; /* the words that this came from */
+	const char *bmcctl; /* the programs */
+	const char *memcached_sr;
 };
 
 struct bench_metric {

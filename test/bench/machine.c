@@ -68,6 +68,7 @@ struct json_object *bench_machine_json(const struct bench_options *options)
 	json_object_object_add(o, "cpus", json_object_new_int64(m.cpus));
 	json_object_object_add(o, "kernel", json_object_new_string(m.kernel));
 	json_object_object_add(o, "memcached", json_object_new_string(m.memcached));
+	json_object_object_add(o, "command", json_object_new_string(options->command));
 	json_object_object_add(o, "rounds", json_object_new_int(options->rounds));
 	json_object_object_add(o, "seconds", json_object_new_double(options->seconds));
 	return o;

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* bmc-bench run, list: what is measured: registry.c; how: runner.c; what becomes of it: output.h. */
+#include <errno.h>
+#include <fnmatch.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "options.h"
+#include "output.h"
+#include "runner.h"
+
+#define DEFAULT_ROUNDS 5
+#define DEFAULT_SECONDS 0.5
+#define ALL "all"
+
+struct command {
+	struct bench_options options;
+	int is_json;
+	int is_check;
+	const char *file; /* NULL: none */
+	char **words;
+	int n_words;
+};
+
+int bench_cmd_list(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	for (int i = 0; bench_measures[i]; i++)
+		printf("%-16s %s\n", bench_measures[i]->name, bench_measures[i]->what);
+	return BENCH_DONE;
+}
+
+/* ---- options ---- */
+
+static int set_rounds(void *target, const char *value)
+{
+	struct command *c = target;
+	uint32_t rounds;
+
+	if (bench_read_whole("rounds", value, 1, BENCH_ROUNDS_MAX, &rounds))
+		return -1;
+	c->options.rounds = (int)rounds;
+	return 0;
+}
+
+static int set_seconds(void *target, const char *value)
+{
+	struct command *c = target;
+
+	return bench_read_number("seconds", value, 0.01, 600, &c->options.seconds);
+}
+
+static int set_case(void *target, const char *value)
+{
+	((struct command *)target)->options.cases = value;
+	return 0;
+}
+
+static int set_bmcctl(void *target, const char *value)
+{
+	((struct command *)target)->options.bmcctl = value;
+	return 0;
+}
+
+static int set_sr(void *target, const char *value)
+{
+	((struct command *)target)->options.memcached_sr = value;
+	return 0;
+}
+
+static int set_json(void *target, const char *value)
+{
+	(void)value;
+	((struct command *)target)->is_json = 1;
+	return 0;
+}
+
+static int set_output(void *target, const char *value)
+{
+	((struct command *)target)->file = value;
+	return 0;
+}
+
+static int set_check(void *target, const char *value)
+{
+	(void)value;
+	((struct command *)target)->is_check = 1;
+	return 0;
+}
+
+static const struct bench_option options[] = {
+	{ "rounds", "N", set_rounds, "rounds, in each of which all peers take their turn (5)" },
+	{ "seconds", "S", set_seconds, "of one case of one peer in one round (0.5)" },
+	{ "case", "NAME", set_case, "only cases of this name; it may have * and ?" },
+	{ "bmcctl", "FILE", set_bmcctl,
+	  "the bmcctl to measure (the one beside which this was built)" },
+	{ "memcached-sr", "FILE", set_sr, "the same of memcached-sr" },
+	{ "json", NULL, set_json, "figures as JSON on stdout" },
+	{ "output", "FILE", set_output, "figures as JSON in a file; stdout has them for people" },
+	{ "check", NULL, set_check, "exit code 1 unless all targets are met" },
+	{},
+};
+
+static const char head[] = "Usage: bmc-bench run [MEASURE]... [OPTION]...\n"
+			   "Takes measures of bmc and its peers in turn, round after round, in "
+			   "network namespaces of its own,\n"
+			   "and prints medians, quartiles and what they should be. Needs root. A "
+			   "MEASURE may have * and ?;\n"
+			   "'all', or none: all of them (bmc-bench list names them).\n";
+
+/* ---- what is wanted ---- */
+
+static int is_word(const char *word, const char *name)
+{
+	return !strcmp(word, ALL) || !fnmatch(word, name, 0);
+}
+
+static int is_wanted(const struct command *c, const char *name)
+{
+	for (int i = 0; i < c->n_words; i++) {
+		if (is_word(c->words[i], name))
+			return 1;
+	}
+	return !c->n_words;
+}
+
+/* A word that names no measure is a mistake. */
+static int check_words(const struct command *c)
+{
+	for (int w = 0; w < c->n_words; w++) {
+		int found = 0;
+
+		for (int i = 0; bench_measures[i]; i++)
+			found |= is_word(c->words[w], bench_measures[i]->name);
+		if (!found)
+			return bench_fail("'%s' is not a measure (bmc-bench list shows them)",
+					  c->words[w]);
+	}
+	return 0;
+}
+
+/* ---- the run ---- */
+
+static void count_missed(const struct bench_verdict *v, void *arg)
+{
+	*(int *)arg += v->is_met == 0;
+}
+
+static int run_one(const struct command *c, const struct bench_measure *m,
+		   struct json_object *results, int *missed)
+{
+	struct bench_figures figures;
+	int err = bench_run_measure(m, &c->options, &figures);
+
+	if (!err) {
+		json_object_array_add(results, bench_figures_json(&figures));
+		bench_figures_judge(&figures, count_missed, missed);
+		if (!c->is_json)
+			bench_print_text(&figures);
+	}
+	bench_figures_free(&figures);
+	return err ? bench_fail("%s failed", m->name) : 0;
+}
+
+static int write_json(const struct command *c, struct json_object *all)
+{
+	int flags = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE;
+
+	if (c->is_json)
+		printf("%s\n", json_object_to_json_string_ext(all, flags));
+	if (c->file && json_object_to_file_ext(c->file, all, flags))
+		return bench_fail("cannot write '%s': %s", c->file, strerror(errno));
+	return 0;
+}
+
+static int run(const struct command *c)
+{
+	struct json_object *all = json_object_new_object(), *results = json_object_new_array();
+	int missed = 0, failed = 0;
+
+	json_object_object_add(all, "machine", bench_machine_json(&c->options));
+	json_object_object_add(all, "results", results);
+	if (!c->is_json)
+		bench_print_machine(&c->options);
+	for (int i = 0; bench_measures[i] && !bench_interrupted; i++) {
+		if (is_wanted(c, bench_measures[i]->name))
+			failed |= run_one(c, bench_measures[i], results, &missed);
+	}
+	failed |= write_json(c, all);
+	json_object_put(all);
+	return failed || bench_interrupted || (c->is_check && missed) ? BENCH_FAILED : BENCH_DONE;
+}
+
+/* The words of the command, for who wants to repeat it. */
+static void note_command(int argc, char **argv, char *ret, size_t size)
+{
+	size_t n = (size_t)snprintf(ret, size, "bmc-bench");
+
+	for (int i = 0; i < argc && n < size; i++)
+		n += (size_t)snprintf(ret + n, size - n, " %s", argv[i]);
+}
+
+int bench_cmd_run(int argc, char **argv)
+{
+	static char words[512];
+	struct command c = { .options = { .rounds = DEFAULT_ROUNDS,
+					  .seconds = DEFAULT_SECONDS,
+					  .cases = "*",
+					  .command = words,
+					  .bmcctl = BENCH_BMCCTL,
+					  .memcached_sr = BENCH_MEMCACHED_SR } };
+	int first;
+
+	note_command(argc, argv, words, sizeof(words));
+	if (bench_options_read(options, head, &c, argc, argv, &first))
+		return BENCH_USAGE;
+	c.words = argv + first;
+	c.n_words = argc - first;
+	if (check_words(&c))
+		return BENCH_USAGE;
+	if (geteuid()) {
+		bench_fail("this needs root");
+		return BENCH_FAILED;
+	}
+	bench_catch_signals();
+	return run(&c);
+}
