@@ -4,6 +4,7 @@
 #include "compat.bpf.h"
 #include "answers.bpf.h"
 #include "fill.bpf.h"
+#include "learn.bpf.h"
 #include "owner.bpf.h"
 #include "reply.bpf.h"
 #include "stream.bpf.h"
@@ -206,4 +207,12 @@ int bmc_egress(struct __sk_buff *skb)
 		bmc_stats_count(BMC_STAT_STAMPS);
 	}
 	return CGROUP_PASS;
+}
+
+/* ---- `start --learn`, by BPF_PROG_RUN; attached nowhere ---- */
+
+SEC("xdp")
+int bmc_learn(struct xdp_md *ctx)
+{
+	return (int)bmc_learn_item(ctx);
 }

@@ -16,7 +16,7 @@
 #endif
 
 /* Raised whenever the layout of a pinned map changes; `stop` works across versions, nothing else does. */
-#define BMC_ABI_VERSION 2
+#define BMC_ABI_VERSION 3
 
 /* ---- limits ---- */
 #define BMC_PORTS_MAX 8
@@ -43,6 +43,7 @@
 #define BMC_RELATIVE_MAX (60 * 60 * 24 * 30) /* seconds; what is more is a time of the wall clock */
 
 /* ---- one server, that is one --port ---- */
+#define BMC_EPOCH_FIRST 1 /* what an instance begins with */
 
 /* bmc_server.word [word]: life in the high 16 bits, marked sockets in the next 16, holds in the low 32. */
 #define BMC_WORD_LIFE_SHIFT 48
@@ -245,6 +246,25 @@ struct bmc_old {
 	__u32 pad;
 };
 
+/* ---- `start --learn`: what memcached says of an item (program bmc_learn, run once for each) ---- */
+#define BMC_LEARN_NEVER (-1LL) /* as memcached's lru_crawler metadump has it */
+
+struct bmc_learn {
+	__s64 expires; /* seconds of the server's wall clock; BMC_LEARN_NEVER */
+	__u32 server;
+	__u32 len; /* of the key; not 0 */
+	__u8 key[(BMC_KEY_MAX + 8) & ~7];
+};
+
+/* What became of it: the program's return value. */
+enum bmc_learnt {
+	BMC_LEARN_DONE = 16, /* noted; no value that a program returns which could not look */
+	BMC_LEARN_BETTER, /* a write of it was seen: that one knows */
+	BMC_LEARN_NO_ROOM, /* its place is full: something may have been known of it, and had to go */
+	BMC_LEARN_VOID, /* nothing that was read is worth anything now: give up */
+	BMC_LEARN_ODD, /* a time that memcached's clock cannot tell, or no key */
+};
+
 /* ---- settings: .rodata, set between open and load ---- */
 enum bmc_test {
 	BMC_TEST_STAMP = 1, /* a fill needs no live socket: its stamp is now */
@@ -332,7 +352,8 @@ struct bmc_config {
 	X(DROP_BUSY, "drop_busy", "segments dropped because the connection was in use")            \
 	X(DROP_EARLY, "drop_early", "data dropped before the connection was known")                \
 	X(UDP_WRITES, "udp_writes", "datagrams that write or may write")                           \
-	X(UDP_ANSWERS, "udp_answers", "answers to commands over UDP that end their writes")
+	X(UDP_ANSWERS, "udp_answers", "answers to commands over UDP that end their writes")        \
+	X(LEARNT, "learnt", "items whose times start --learn has from memcached")
 
 enum bmc_stat {
 #define BMC_STAT_ENUM(id, name, text) BMC_STAT_##id,
@@ -373,6 +394,7 @@ _Static_assert(sizeof(struct bmc_server) == 128, "two cache lines");
 _Static_assert(sizeof(struct bmc_writer) == 64, "a cache line");
 _Static_assert(sizeof(struct bmc_mark) == 16, "");
 _Static_assert(sizeof(struct bmc_old) == 24, "");
+_Static_assert(sizeof(struct bmc_learn) == 16 + 256, "");
 _Static_assert(sizeof(struct bmc_conn) == 256 + BMC_LINE_MAX + 16 + BMC_ANSWER_WINDOW + 16,
 	       "four lines and two buffers");
 _Static_assert((BMC_WINDOW & (BMC_WINDOW - 1)) == 0, "a mask");

@@ -36,7 +36,9 @@
 	X(NO_KEY, "a hit compares the key's tag and length only")                                  \
 	X(NO_ADDRESS, "a hit does not compare the local address")                                  \
 	X(NO_PARTIAL_LINE, "the first part of a line is forgotten at the segment's end")           \
-	X(NO_STREAM_ORDER, "segments are parsed as they come")
+	X(NO_STREAM_ORDER, "segments are parsed as they come")                                     \
+	X(LEARN_ANYWAY, "what a dump says of an item goes before what a write of it said")         \
+	X(LEARN_MAKES_ROOM, "a life that is not there was never noted")
 
 enum bmc_mutant {
 #define BMC_MUTANT_ENUM(id, text) BMC_MUT_##id,

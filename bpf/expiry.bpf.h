@@ -41,7 +41,7 @@ struct bmc_lives {
 	struct bpf_spin_lock lock;
 	__u8 hand; /* the next one to make room */
 	__u8 pad[3];
-	__u64 id[BMC_LIVES]; /* 0: free */
+	__u64 id[BMC_LIVES]; /* 0: free, and never again: while one is free, none had to make room */
 	__u64 pad1; /* the lives begin with a line */
 	struct bmc_life life[BMC_LIVES];
 };

@@ -60,6 +60,26 @@ static void print_connections(const struct bmc_plan *plan, const struct bmc_adop
 	printf("%s\n", a->lost > BMC_NAMED_MAX ? ", ..." : "");
 }
 
+/* How many times were learnt at each port, and why no more. */
+static void print_learnt(const struct bmc_plan *plan, const struct bmc_learning *l)
+{
+	for (int i = 0; plan->learn && i < (int)plan->config.n_ports; i++) {
+		const struct bmc_learnt_port *port = &l->port[i];
+
+		printf("%s: port %u: learnt when %llu of %llu items expire, in %.1f s\n",
+		       plan->name, ntohs(plan->config.port[i]), (unsigned long long)port->learnt,
+		       (unsigned long long)port->items, (double)port->ns * 1e-9);
+		if (port->no_room)
+			bmc_note("port %u: there was no room for the times of %llu items: these "
+				 "are served for --max-age; more --memory has more room",
+				 ntohs(plan->config.port[i]), (unsigned long long)port->no_room);
+		if (port->end != BMC_LEARN_ALL)
+			bmc_note("port %u: not all times could be learnt: %s; the other items are "
+				 "served for --max-age",
+				 ntohs(plan->config.port[i]), bmc_learn_text(port->end));
+	}
+}
+
 static void print_started(const struct bmc_plan *plan, const struct bmc_report *report,
 			  const char *cgroup)
 {
@@ -101,6 +121,7 @@ static void print_started(const struct bmc_plan *plan, const struct bmc_report *
 		bmc_note("UNSAFE, because of --force: what cannot be watched is not, and items may "
 			 "be served that memcached no longer has");
 	print_connections(plan, &report->adopted);
+	print_learnt(plan, &report->learning);
 	if (!report->adopted.sockets)
 		printf("%s: no memcached yet; it is noticed when it binds its port\n", plan->name);
 	else
@@ -127,6 +148,7 @@ int bmc_cmd_start(const struct bmc_options *options)
 	plan.strict = options->strict || options->reset;
 	plan.reset = options->reset;
 	plan.force = options->force;
+	plan.learn = options->learn;
 	plan.progress = bmc_progress_show;
 	code = bmc_check_machine(options);
 	if (!code)

@@ -26,3 +26,13 @@ void bmc_fault_point(const char *name)
 	else if (strtol(fault, NULL, 10) == reached)
 		raise(SIGKILL);
 }
+
+void bmc_fault_pause(const char *name)
+{
+	static int paused;
+
+	if (!paused && bmc_fault_asked(name)) {
+		paused = 1;
+		raise(SIGSTOP);
+	}
+}

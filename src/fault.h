@@ -11,4 +11,7 @@ void bmc_fault_point(const char *name);
 /* Whether BMC_FAULT is this name: something that fails on other kernels is to fail here. */
 int bmc_fault_asked(const char *name);
 
+/* Where BMC_FAULT is this name: this process stops (SIGSTOP) until it is told to go on, once. */
+void bmc_fault_pause(const char *name);
+
 #endif

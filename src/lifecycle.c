@@ -96,7 +96,7 @@ static int configure(struct start *s)
 		return because(s, -EIO, "cannot get random numbers from the kernel");
 	config->tag |= 1; /* never 0: that is no mark */
 	for (int i = 0; i < BMC_PORTS_MAX; i++) {
-		shared->server[i].epoch = 1;
+		shared->server[i].epoch = BMC_EPOCH_FIRST;
 		shared->server[i].off = BMC_OFF_STARTING;
 	}
 	memcpy((void *)&s->skel->rodata->bmc_config, config, sizeof(*config));
@@ -111,6 +111,7 @@ static int load(struct start *s)
 	if (!s->skel)
 		return because(s, -errno, "cannot open the programs inside bmcctl: %s",
 			       strerror(errno));
+	bpf_program__set_autoload(s->skel->progs.bmc_learn, s->plan->learn);
 	err = size_maps(s);
 	if (!err)
 		err = configure(s);
@@ -194,7 +195,8 @@ static int attach_watch(struct start *s)
 	int err;
 
 	bpf_object__for_each_program(prog, s->skel->obj) {
-		if (prog == s->skel->progs.bmc_xdp || prog == s->skel->progs.bmc_tc_egress)
+		if (prog == s->skel->progs.bmc_xdp || prog == s->skel->progs.bmc_tc_egress ||
+		    prog == s->skel->progs.bmc_learn)
 			continue;
 		err = bmc_hooks_attach_cgroup(s->plan->name, prog, s->plan->cgroup_fd);
 		if (err)
@@ -328,6 +330,24 @@ static int adopt(struct start *s)
 	return 0;
 }
 
+/* Nothing depends on it: what is not learnt is served for --max-age. */
+static int learn(struct start *s)
+{
+	struct bmc_learning *l = &s->report->learning;
+
+	if (!s->plan->learn)
+		return 0;
+	*l = (struct bmc_learning){
+		.prog_fd = bpf_program__fd(s->skel->progs.bmc_learn),
+		.config = &s->plan->config,
+		.shared = &s->skel->bss->bmc_shared,
+		.progress = s->plan->progress,
+	};
+	bmc_learn_run(l);
+	bmc_fault_point("times learnt");
+	return 0;
+}
+
 /* ---- all of it ---- */
 static int complete(struct start *s)
 {
@@ -361,11 +381,7 @@ static void undo(struct start *s)
 /* ^C and the like, which wait until the step is done. */
 static int interrupted(struct start *s)
 {
-	sigset_t pending;
-
-	sigpending(&pending);
-	if (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) ||
-	    sigismember(&pending, SIGHUP))
+	if (bmc_interrupted())
 		return because(s, -EINTR, "interrupted: nothing is left attached");
 	return 0;
 }
@@ -373,7 +389,7 @@ static int interrupted(struct start *s)
 static int run(struct start *s)
 {
 	static int (*const steps[])(struct start *) = {
-		load, pin, attach_watch, attach_ifaces, adopt, complete,
+		load, pin, attach_watch, attach_ifaces, adopt, complete, learn,
 	};
 	int err = 0;
 

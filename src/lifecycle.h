@@ -5,6 +5,7 @@
 
 #include "adopt.h"
 #include "bmc_abi.h"
+#include "learn.h"
 
 #define BMC_WHY_MAX 768
 #define BMC_WRITERS_PER_CONNECTION 4
@@ -25,6 +26,7 @@ struct bmc_plan {
 	int strict; /* old connections are not followed */
 	int reset; /* nor left */
 	int force; /* what cannot be watched is left unwatched */
+	int learn; /* memcached is asked when its items expire */
 	bmc_progress_fn progress; /* may be NULL */
 };
 
@@ -32,6 +34,7 @@ struct bmc_report {
 	int not_taken; /* the kernel refused the maps or programs: libbpf has said more */
 	int mounted; /* bpffs was not */
 	struct bmc_adopt adopted; /* memcached's sockets and connections */
+	struct bmc_learning learning; /* what it said, if it was asked */
 	__u64 memory; /* bytes that the maps take */
 	__u32 untagged; /* a VLAN whose tags XDP does not see: its items are not cached; 0: none */
 	char why[BMC_WHY_MAX]; /* of a failure: what was tried, on what, why it failed, what to do */

@@ -15,7 +15,7 @@
 
 static const struct bmc_command commands[] = {
 	{ "start", "Attach to interfaces and answer memcached's UDP gets in the kernel.",
-	  "ipmMcuCnawsRfv", bmc_cmd_start },
+	  "ipmMcuCnalwsRfv", bmc_cmd_start },
 	{ "stats", "Show the counters of an instance.", "nj", bmc_cmd_stats },
 	{ "status",
 	  "Show instances: interfaces, memory, servers, connections, and why nothing is cached.",

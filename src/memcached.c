@@ -31,6 +31,7 @@ static void take_line(struct talk *talk, const char *line)
 		return;
 	}
 	if (sscanf(line, "STAT maxconns %llu", &m->maxconns) == 1 ||
+	    sscanf(line, "STAT curr_items %llu", &m->items) == 1 ||
 	    sscanf(line, "STAT time %lld", &m->time) == 1 ||
 	    sscanf(line, "STAT udpport %llu", &m->udp_port) == 1)
 		return;
@@ -130,11 +131,20 @@ int bmc_memcached_ask(const char *addr, __u16 port, struct bmc_memcached *ret)
 	return err;
 }
 
+static const char *address_of(const struct bmc_socket *listener)
+{
+	if (!listener->any)
+		return listener->addr;
+	return strchr(listener->addr, ':') ? "::1" : "127.0.0.1";
+}
+
 int bmc_memcached_ask_at(const struct bmc_socket *listener, struct bmc_memcached *ret)
 {
-	const char *addr = listener->addr;
+	return bmc_memcached_ask(address_of(listener), listener->port, ret);
+}
 
-	if (listener->any)
-		addr = strchr(addr, ':') ? "::1" : "127.0.0.1";
-	return bmc_memcached_ask(addr, listener->port, ret);
+int bmc_memcached_address(const struct bmc_socket *listener, struct sockaddr_storage *ret,
+			  int *ret_len)
+{
+	return make_address(address_of(listener), listener->port, ret, ret_len);
 }

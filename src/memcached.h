@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* What a memcached says of itself: `stats settings` and `version` over TCP, in plain text, within a second. */
+/* What a memcached says of itself: `stats`, `stats settings` and `version` over TCP, in plain text, within a second. */
 #ifndef BMC_MEMCACHED_H
 #define BMC_MEMCACHED_H
 
@@ -8,6 +8,7 @@
 struct bmc_memcached {
 	char version[32];
 	__u64 maxconns;
+	__u64 items;
 	__s64 time; /* its wall clock, seconds; 0: not told */
 	__u64 udp_port; /* 0: off */
 	__u32 threads; /* that wait for events: its workers and the listener; 0: not told */
@@ -22,5 +23,10 @@ int bmc_memcached_ask(const char *addr, __u16 port, struct bmc_memcached *ret);
 /* The same, of one of its listeners. */
 struct bmc_socket;
 int bmc_memcached_ask_at(const struct bmc_socket *listener, struct bmc_memcached *ret);
+
+/* Where one of its listeners is to be reached. 0 or -EINVAL. */
+struct sockaddr_storage;
+int bmc_memcached_address(const struct bmc_socket *listener, struct sockaddr_storage *ret,
+			  int *ret_len);
 
 #endif

@@ -155,6 +155,13 @@ static int set_reset(struct bmc_options *o, const char *value)
 	return 0;
 }
 
+static int set_learn(struct bmc_options *o, const char *value)
+{
+	(void)value;
+	o->learn = 1;
+	return 0;
+}
+
 static int set_json(struct bmc_options *o, const char *value)
 {
 	(void)value;
@@ -199,6 +206,8 @@ static const struct row rows[] = {
 	{ 'n', "name", "NAME", set_name, "name of the instance (default)" },
 	{ 'a', "max-age", "TIME", set_max_age,
 	  "how long an item of unknown expiry is served (1s)" },
+	{ 'l', "learn", NULL, set_learn,
+	  "ask memcached when the items that it has expire: they are served until then" },
 	{ 'w', "wait", NULL, set_wait, "memcached need not run yet; needs --user" },
 	{ 's', "strict", NULL, set_strict,
 	  "do not follow connections older than this, idle or not" },

@@ -27,6 +27,7 @@ struct bmc_options {
 	int strict;
 	int force;
 	int reset;
+	int learn;
 	int json;
 	int verbose;
 	int help;

@@ -26,6 +26,9 @@ const char *bmc_format_uptime(__u64 seconds, char *buf, size_t size);
 /* Nanoseconds of a clock. */
 __u64 bmc_clock_ns(int clock);
 
+/* Whether ^C and the like wait to be answered: SIGINT, SIGTERM or SIGHUP, which are blocked. */
+int bmc_interrupted(void);
+
 /* Bytes that the kernel can give without swapping (MemAvailable). 0 or -errno. */
 int bmc_memory_available(__u64 *ret_bytes);
 

@@ -51,6 +51,8 @@ void instance_start(struct world *w, const struct instance_settings *settings)
 	plan.name = w->instance;
 	plan.memory = MEMORY;
 	plan.buckets = settings->buckets;
+	plan.learn = settings->learning != NULL;
+	plan.progress = settings->learning;
 	plan.config.max_age_ns = settings->max_age_ns;
 	plan.config.test = settings->test;
 	plan.config.mutants = settings->mutants;

@@ -3,6 +3,7 @@
 #ifndef BMC_STRESS_INSTANCE_H
 #define BMC_STRESS_INSTANCE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct world;
@@ -12,6 +13,7 @@ struct instance_settings {
 	uint32_t test; /* enum bmc_test */
 	uint64_t mutants;
 	uint64_t max_age_ns;
+	void (*learning)(const char *what, size_t n, size_t total); /* --learn, and its progress */
 };
 
 /* World's memcached runs; the test fails if bmc cannot be started. world_teardown() stops it. */

@@ -10,6 +10,7 @@
 
 #include "bmc_mutants.h"
 #include "instance.h"
+#include "learn.h"
 #include "world.h"
 
 #define MAX_AGE_NS 60000000000ULL
@@ -26,6 +27,8 @@ struct directed {
 	uint64_t mutants;
 	schedule_fn wrong;
 	const char *slow, *after; /* of the preload, ms; NULL: without */
+	schedule_fn begin; /* before bmc is started with --learn; NULL: nothing, and without */
+	void (*learning)(const char *what, size_t n, size_t total);
 };
 
 static int is_value(const struct text *t, const char *value)
@@ -153,19 +156,86 @@ static int silent_error(struct world *w)
 	return is_value(&w->text, "old");
 }
 
-#define WITHOUT(id) #id, 1ULL << BMC_MUT_##id
+/* ---- LEARN_ANYWAY, LEARN_MAKES_ROOM: what is written while memcached's dump is read goes before it ---- */
+#define LEARN_AGE_NS 200000000ULL
+#define LEARN_OTHERS 60000 /* keys: more than there is room for */
+#define LEARN_GONE_S 7
+
+static struct tcp learn_writer;
+static int learn_seen;
+
+/* An item that never expires, written by a connection that is there before bmc. */
+static int learn_begin(struct world *w)
+{
+	learn_seen = 0;
+	tcp_open(&learn_writer, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_set(&learn_writer, "k", "old", 3);
+	return 0;
+}
+
+/* The item gets 3 seconds, when memcached has said that it has for ever. */
+static void learn_touch(const char *what, size_t n, size_t total)
+{
+	(void)n;
+	(void)total;
+	if (!strcmp(what, BMC_LEARN_PROGRESS) && !learn_seen++)
+		tcp_expect(&learn_writer, "touch k 3\r\n", "TOUCHED");
+}
+
+/* The same, and what was seen of that is forgotten for others. */
+static void learn_touch_and_forget(const char *what, size_t n, size_t total)
+{
+	struct text out = {};
+
+	if (strcmp(what, BMC_LEARN_PROGRESS) != 0 || learn_seen)
+		return;
+	learn_touch(what, n, total);
+	for (int i = 0; i < LEARN_OTHERS; i++)
+		text_add(&out, "set other%d 0 9 1 noreply\r\na\r\n", i);
+	tcp_send(&learn_writer, out.data, out.len);
+	tcp_expect(&learn_writer, "mn\r\n", "MN");
+	text_free(&out);
+}
+
+/* Whether it is served when memcached has it no longer. */
+static int learnt_too_long(struct world *w)
+{
+	double until = test_now() + test_patience(LEARN_GONE_S);
+
+	assert_int_not_equal(learn_seen, 0);
+	for (int i = 0; i < TRIES; i++)
+		udp_get(&w->udp, "k", &w->text);
+	tcp_ask(&w->tcp, "get k\r\n", &w->text);
+	while (is_value(&w->text, "old")) {
+		assert_true(test_now() < until);
+		test_sleep(0.05);
+		tcp_ask(&w->tcp, "get k\r\n", &w->text);
+	}
+	udp_get(&w->udp, "k", &w->text);
+	tcp_close(&learn_writer);
+	return is_value(&w->text, "old");
+}
+
+#define WITHOUT(id) .name = #id, .mutants = 1ULL << BMC_MUT_##id
 
 static const struct directed schedules[] = {
-	{ WITHOUT(NO_LIFE_IN_FLIGHT), never_accepted, NULL, NULL },
-	{ WITHOUT(NO_FLUSH_TIME), delayed_flush, NULL, NULL },
-	{ WITHOUT(NO_GEN), closed_writer, "80", "0" },
-	{ WITHOUT(CLOSED_NO_NOW), closed_writer, "80", "0" },
-	{ WITHOUT(NO_DOUBT), silent_error, "0", "60" },
+	{ WITHOUT(NO_LIFE_IN_FLIGHT), .wrong = never_accepted },
+	{ WITHOUT(NO_FLUSH_TIME), .wrong = delayed_flush },
+	{ WITHOUT(NO_GEN), .wrong = closed_writer, .slow = "80", .after = "0" },
+	{ WITHOUT(CLOSED_NO_NOW), .wrong = closed_writer, .slow = "80", .after = "0" },
+	{ WITHOUT(NO_DOUBT), .wrong = silent_error, .slow = "0", .after = "60" },
+	{ WITHOUT(LEARN_ANYWAY), .wrong = learnt_too_long, .begin = learn_begin,
+	  .learning = learn_touch },
+	{ WITHOUT(LEARN_MAKES_ROOM), .wrong = learnt_too_long, .begin = learn_begin,
+	  .learning = learn_touch_and_forget },
 };
 
 static int directed_run(void **state, const struct directed *d, uint64_t mutants)
 {
-	const struct instance_settings settings = { .mutants = mutants, .max_age_ns = MAX_AGE_NS };
+	const struct instance_settings settings = { .mutants = mutants,
+						    .max_age_ns =
+							    d->learning ? LEARN_AGE_NS : MAX_AGE_NS,
+						    .learning = d->learning };
 	struct world *w;
 	int wrong;
 
@@ -179,6 +249,8 @@ static int directed_run(void **state, const struct directed *d, uint64_t mutants
 	} else {
 		memcached_start(&w->memcached, &w->server, WORLD_PORT, "-t 4");
 	}
+	if (d->begin)
+		d->begin(w);
 	instance_start(w, &settings);
 	world_open_clients(w);
 	wrong = d->wrong(w);
