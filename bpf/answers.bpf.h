@@ -74,6 +74,8 @@ static __always_inline int bmc_answer_is_doubtful(const struct bmc_conn *conn, _
 
 	if (bmc_mutant(BMC_MUT_NO_DOUBT))
 		return 0;
+	if (conn->out_early) /* its commands are not known */
+		return 1;
 	if (bmc_after(BMC_READ_ONCE(conn->doubt_meta), rep) > 0)
 		return 1;
 	return kind == MC_ANSWER_ERROR && bmc_after(BMC_READ_ONCE(conn->doubt), rep) > 0;
@@ -221,6 +223,8 @@ static __always_inline void bmc_answers_parse(struct __sk_buff *skb, struct bmc_
 	__u32 before = conn->rep;
 	__u64 now;
 
+	conn->out_early = BMC_READ_ONCE(conn->early) != 0;
+	bmc_rmb();
 	conn->out_rep = before;
 	conn->out_off = off;
 	conn->out_tail = skb->len;
@@ -236,7 +240,7 @@ static __always_inline void bmc_answers_parse(struct __sk_buff *skb, struct bmc_
 		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
 	if (BMC_READ_ONCE(conn->lost) || conn->out_rep == before)
 		return;
-	if (bmc_after(conn->out_rep, BMC_READ_ONCE(conn->cmd)) > 0) {
+	if (!conn->out_early && bmc_after(conn->out_rep, BMC_READ_ONCE(conn->cmd)) > 0) {
 		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
 		return;
 	}

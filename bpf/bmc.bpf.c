@@ -74,6 +74,7 @@ int bmc_sock_release(struct bpf_sock *sk)
 	if (conn && BMC_READ_ONCE(conn->ready)) {
 		bmc_old_closed(conn);
 		bmc_conn_closed(conn);
+		bmc_early_over(conn);
 		bmc_stream_closed(conn);
 		return CGROUP_PASS;
 	}
@@ -95,8 +96,12 @@ static __always_inline enum bmc_verdict bmc_marked_in(struct __sk_buff *skb,
 
 	if (mark->cookie == bpf_get_socket_cookie(skb)) {
 		if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt) ||
-		    pkt.proto != IPPROTO_UDP)
+		    (pkt.proto != IPPROTO_UDP && pkt.proto != IPPROTO_TCP))
 			return BMC_TO_STACK;
+		if (pkt.proto == IPPROTO_TCP) {
+			bmc_early_note(skb);
+			return BMC_TO_STACK;
+		}
 		return bmc_udp_in(skb, &pkt, mark);
 	}
 	if (bmc_segment_read(skb, &seg) || !bmc_segment_counts(&seg))

@@ -126,7 +126,7 @@ enum bmc_lost {
 	BMC_IN_STEP = 0,
 	BMC_LOST_OLD, /* older than `start`, and never quiet */
 	BMC_LOST_OLD_START, /* older than `start`, and its first bytes were not a command's beginning */
-	BMC_LOST_HANDSHAKE_DATA, /* data in the handshake's last segment */
+	BMC_LOST_HANDSHAKE_DATA, /* data in the handshake that were not noted: ahead, urgent, too many */
 	BMC_LOST_BINARY, /* binary protocol */
 	BMC_LOST_META, /* a meta command whose reading is not certain */
 	BMC_LOST_REJECTED, /* a line whose reading is not certain */
@@ -206,7 +206,8 @@ struct bmc_conn {
 	__u8 kept_bytes;
 	__u8 fin_kept; /* there is one */
 	__u8 n_kept; /* not 0: there may be something kept */
-	__u8 pad4[5];
+	__u8 pad4;
+	__u32 early; /* [word] data of its handshake are not parsed yet: early.bpf.h; a hold of its own */
 	/* egress; under `out_busy` */
 	__u32 out_busy; /* [word] */
 	__u32 out_next; /* sequence number of the next answer byte */
@@ -217,7 +218,7 @@ struct bmc_conn {
 	__u16 out_pos; /* within a segment: next byte, filled bytes of out_line */
 	__u16 out_end;
 	__u8 out_long; /* enum mc_answer_kind of a line of which only the end is looked for; 0: none */
-	__u8 pad2;
+	__u8 out_early; /* within a segment: `early` when it began */
 	__u32 out_off; /* within a segment: next byte to load, end of its data */
 	__u32 out_tail;
 	__u64 pad3[3];

@@ -7,6 +7,7 @@
 #define BMC_REQUESTS_BPF_H
 
 #include "ahead.bpf.h"
+#include "early.bpf.h"
 #include "expiry.bpf.h"
 #include "mc_binary.h"
 
@@ -39,7 +40,12 @@ __noinline int bmc_conn_expiry(struct bmc_work *w, struct bmc_conn *conn)
 	epoch = BMC_READ_ONCE(bmc_server_get(conn->server)->epoch);
 	bmc_rmb();
 	until = bmc_life_time(w->req.exptime, conn->server, conn->life);
-	if (w->req.op == MC_OP_STORE) {
+	if (w->place == BMC_FROM_EARLY) {
+		/* it may have been carried out as soon as it came, and others after it: from then on, a bound */
+		if (until != BMC_LIFE_NEVER)
+			until = until > w->late ? until - w->late : 0;
+		how = BMC_NOTE_DOUBT;
+	} else if (w->req.op == MC_OP_STORE) {
 		if (bmc_store_teaches(w))
 			conn->in_taught = until << 1 | (w->req.silent ? BMC_TAUGHT_SILENT : 0);
 		here = (__u64)(w->end - w->pos) + (w->tail - w->off);
@@ -257,7 +263,11 @@ __noinline int bmc_load_next(struct __sk_buff *skb, struct bmc_work *w, __u32 ke
 	bmc_hide(to);
 	if (to > BMC_LINE_MAX || !bmc_len_within(&n, BMC_WINDOW - BMC_LINE_MAX))
 		return -1;
-	if (w->place) {
+	if (w->place == BMC_FROM_EARLY) {
+		n = bmc_early_load(skb, w, to, BMC_WINDOW - BMC_LINE_MAX);
+		if (!n)
+			return -1;
+	} else if (w->place) {
 		n = bmc_place_load(w, to, BMC_WINDOW - BMC_LINE_MAX);
 		if (!n)
 			return -1;
@@ -458,21 +468,18 @@ static long bmc_in_next(__u32 i, struct bmc_in_loop *loop)
 }
 
 /*
- * Parses the skb's bytes from `off` to its end: the next ones of the stream, up to sequence number `end`; if `more`,
- * then what came ahead and is next now.
+ * Parses the bytes from w->off to w->tail, of the skb or where w->place says: the next ones of the stream, up to
+ * sequence number `end`; if `more`, then what came ahead and is next now.
  */
 static __always_inline void bmc_conn_parse(struct __sk_buff *skb, struct bmc_work *w,
-					   struct bmc_conn *conn, __u32 off, __u32 end, __u32 more)
+					   struct bmc_conn *conn, __u32 end, __u32 more)
 {
 	struct bmc_in_loop loop = { .skb = skb, .work = w, .conn = conn };
 
 	w->pos = 0;
 	w->end = 0;
-	w->place = 0;
 	w->more = more;
 	w->source_end = end;
-	w->off = off;
-	w->tail = skb->len;
 	w->n_commands = 0;
 	w->n_writes = 0;
 	w->n_invalidated = 0;

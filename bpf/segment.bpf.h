@@ -14,6 +14,7 @@
 struct bmc_segment {
 	__u32 seq;
 	__u32 ack;
+	__u32 head; /* of its header in the skb */
 	__u32 off; /* of its data in the skb */
 	__u32 len; /* of its data */
 	__u32 flags;
@@ -44,6 +45,7 @@ static __always_inline int bmc_segment_read(struct __sk_buff *skb, struct bmc_se
 	seg->seq = bpf_ntohl(tcp->seq);
 	seg->ack = bpf_ntohl(tcp->ack_seq);
 	seg->flags = bytes[13];
+	seg->head = pkt.l4;
 	seg->off = pkt.l4 + (bytes[12] >> 4) * 4;
 	if ((bytes[12] >> 4) < 5 || seg->off > skb->len)
 		return -1;

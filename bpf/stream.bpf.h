@@ -243,7 +243,8 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 	    bmc_after(seg->ack, tcp->write_seq) > 0 || bmc_after(tcp->ack_min, seg->ack) > 0)
 		return bmc_drop(BMC_STAT_DROP_FORGED);
 	if (bmc_after(tcp->rcv_nxt, conn->in_next) > 0) {
-		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
+		if (BMC_READ_ONCE(conn->writer) != BMC_WRITER_CLOSED)
+			bmc_conn_lost(conn, BMC_LOST_UNPARSED);
 		return BMC_TO_STACK;
 	}
 	if (seg->flags & BMC_TCP_URG) {
@@ -261,8 +262,36 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 		off = w->seg.off;
 	}
 parse:
-	bmc_conn_parse(skb, w, conn, off, end, more);
+	w->place = 0;
+	w->off = off;
+	w->tail = skb->len;
+	bmc_conn_parse(skb, w, conn, end, more);
 	return BMC_TO_STACK;
+}
+
+/*
+ * What came with the handshake is parsed before anything else is; `busy` is taken. Its answers may have been counted
+ * already: a hold of a command that they answer is over.
+ */
+static __always_inline void bmc_stream_early(struct __sk_buff *skb, struct bmc_work *w,
+					     struct bmc_conn *conn)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct bmc_early *early;
+
+	if (!sk || !BMC_READ_ONCE(conn->early))
+		return;
+	early = bpf_sk_storage_get(&bmc_earlies, sk, 0, 0);
+	if (!early)
+		return;
+	w->place = BMC_FROM_EARLY;
+	w->off = 0;
+	w->tail = early->len;
+	w->late = (__u32)((bpf_ktime_get_ns() - early->came) >> BMC_LIFE_SHIFT) + 1;
+	bmc_conn_parse(skb, w, conn, early->seq + early->len + early->fin, 0);
+	bmc_early_over(conn);
+	bmc_unhold(conn, BMC_READ_ONCE(conn->rep));
+	bpf_sk_storage_delete(&bmc_earlies, sk);
 }
 
 /* A segment without data: TCP may have accepted what was kept. */
@@ -283,6 +312,7 @@ static __always_inline enum bmc_verdict bmc_stream_in(struct __sk_buff *skb, str
 	enum bmc_verdict verdict;
 	struct bmc_segment seg = {};
 	struct bmc_work *w;
+	int counts;
 
 	if (BMC_READ_ONCE(conn->lost))
 		return BMC_TO_STACK;
@@ -290,7 +320,8 @@ static __always_inline enum bmc_verdict bmc_stream_in(struct __sk_buff *skb, str
 		bmc_conn_lost(conn, BMC_LOST_URGENT);
 		return BMC_TO_STACK;
 	}
-	if (!bmc_segment_counts(&seg)) {
+	counts = bmc_segment_counts(&seg);
+	if (!counts && !BMC_READ_ONCE(conn->early)) {
 		if (conn->place)
 			bmc_stream_idle(skb, conn);
 		return BMC_TO_STACK;
@@ -305,8 +336,11 @@ static __always_inline enum bmc_verdict bmc_stream_in(struct __sk_buff *skb, str
 	} else {
 		int old = conn->old ? bmc_old_in(skb, conn, conn->old) : BMC_OLD_IN_STEP;
 
-		verdict = old == BMC_OLD_IN_STEP ? bmc_conn_segment(skb, w, conn, &seg) :
-						   (enum bmc_verdict)old;
+		if (conn->early)
+			bmc_stream_early(skb, w, conn);
+		verdict = old != BMC_OLD_IN_STEP ? (enum bmc_verdict)old :
+			  counts		 ? bmc_conn_segment(skb, w, conn, &seg) :
+						   BMC_TO_STACK;
 		bmc_conn_give(conn);
 	}
 	bmc_work_leave(w);
@@ -340,7 +374,8 @@ static __always_inline void bmc_conn_born(struct bpf_sock_ops *ops, struct bpf_s
 	conn->fresh = 1;
 	if (data + sizeof(struct tcphdr) <= end)
 		header = (((__u8 *)data)[12] >> 4) * 4;
-	if (ops->skb_len > header)
+	if (ops->skb_len > header &&
+	    bmc_early_keep(sk, conn, bmc_early_noted(ops, header, conn->in_next)))
 		bmc_conn_lost(conn, BMC_LOST_HANDSHAKE_DATA);
 	bmc_wmb();
 	BMC_WRITE_ONCE(conn->ready, 1);

@@ -63,6 +63,8 @@ struct bmc_work {
 	__u32 from; /* a place: sequence number of the byte at offset 0 */
 	__u32 source_end; /* sequence number behind the last byte (and FIN) of what is parsed */
 	__u32 more; /* there may be more behind it, that came ahead of its turn */
+	__u32 late; /* of a handshake: for how long TCP may have had it, in units of lives */
+	__u32 pad0;
 	struct bmc_segment seg;
 	struct bmc_tcp tcp;
 	struct bmc_move move;

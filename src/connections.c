@@ -128,6 +128,8 @@ static void judge(const struct maps *maps, const struct bmc_conn *conn, struct b
 		 BMC_HOLD_ORD) /* a silent command has the next answering one's ordinal */
 		ret->keeps = is_after((__u32)conn->hold, conn->cmd) ? BMC_KEEPS_UNCONFIRMED :
 								      BMC_KEEPS_HELD;
+	else if (conn->early)
+		ret->keeps = BMC_KEEPS_HELD;
 	else if (is_after(conn->doubt, conn->cmd) || is_after(conn->doubt_meta, conn->cmd))
 		ret->keeps = BMC_KEEPS_SILENT;
 }

@@ -14,6 +14,7 @@
 #define BMC_COMPAT_BPF_H
 #define BMC_COHERENCE_BPF_H
 #define BMC_AHEAD_BPF_H
+#define BMC_EARLY_BPF_H
 #define BMC_EXPIRY_BPF_H
 
 #ifndef __always_inline
@@ -43,6 +44,7 @@ struct bmc_work {
 	__u32 keys_pos;
 	__u32 place; /* of bytes that came ahead: there are none */
 	__u32 more;
+	__u32 late;
 	__u32 source_end;
 	struct mc_request req;
 	struct bmc_window win;
@@ -114,6 +116,14 @@ static inline __u64 bmc_place_load(struct bmc_work *w, __u64 to, __u64 max)
 	(void)to;
 	(void)max;
 	return 0;
+}
+
+#define BMC_FROM_EARLY (~0U) /* no handshake has data */
+#define BMC_LIFE_NEVER (~0U)
+static inline __u64 bmc_early_load(struct __sk_buff *skb, struct bmc_work *w, __u64 to, __u64 max)
+{
+	(void)skb;
+	return bmc_place_load(w, to, max);
 }
 
 static inline int bmc_kept_next(struct bmc_work *w, struct bmc_conn *conn)

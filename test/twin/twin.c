@@ -54,7 +54,10 @@ static void follow(uint64_t *seed)
 		uint32_t n = roll(seed, 3) ? 1 + roll(seed, 2000) : 1 + roll(seed, 12);
 		struct __sk_buff skb = { stream.bytes + at, n > left ? left : n };
 
-		bmc_conn_parse(&skb, &work, &conn, 0, 0, 0);
+		work.place = 0;
+		work.off = 0;
+		work.tail = skb.len;
+		bmc_conn_parse(&skb, &work, &conn, 0, 0);
 		twin_seen.commands += (int)work.n_commands;
 		at += skb.len;
 	}
