@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* Writes in the binary protocol over TCP take their keys out of the cache, and fills go on behind them. */
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "packet.h"
 #include "world.h"
-
-#define HEADER 24
-#define PACKET_MAX 1200
-
-struct packet {
-	unsigned char bytes[PACKET_MAX];
-	size_t len;
-};
 
 /* An opcode with its extras (hexadecimal) and whether it has a value, "20". */
 struct write {
@@ -52,76 +44,6 @@ static const struct write writes[] = {
 	{ "gatkq", 0x24, "00000e10", 0 },
 };
 
-static size_t from_hex(const char *hex, unsigned char *bytes)
-{
-	size_t n = strlen(hex) / 2;
-
-	for (size_t i = 0; i < n; i++) {
-		unsigned int byte = 0;
-
-		assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
-		bytes[i] = (unsigned char)byte;
-	}
-	return n;
-}
-
-static void packet_add(struct packet *p, unsigned char opcode, const char *extras, const char *key,
-		       const char *value, size_t value_len)
-{
-	unsigned char *h = p->bytes + p->len;
-	size_t n = from_hex(extras, h + HEADER), key_len = strlen(key);
-	size_t body = n + key_len + value_len;
-
-	assert_true(p->len + HEADER + body <= sizeof(p->bytes));
-	memset(h, 0, HEADER);
-	h[0] = 0x80;
-	h[1] = opcode;
-	h[3] = (unsigned char)key_len;
-	h[4] = (unsigned char)n;
-	h[10] = (unsigned char)(body >> 8);
-	h[11] = (unsigned char)body;
-	memcpy(h + HEADER + n, key, key_len);
-	memcpy(h + HEADER + n + key_len, value, value_len);
-	p->len += HEADER + body;
-}
-
-static void receive(struct tcp *t, unsigned char *bytes, size_t len)
-{
-	double until = test_now() + 3;
-
-	for (size_t have = 0; have < len;) {
-		struct pollfd pfd = { .fd = t->fd, .events = POLLIN };
-		ssize_t n;
-
-		assert_true(test_now() < until);
-		poll(&pfd, 1, 100);
-		n = recv(t->fd, bytes + have, len - have, MSG_DONTWAIT);
-		if (n > 0)
-			have += (size_t)n;
-		else
-			assert_true(n < 0);
-	}
-}
-
-/* Answers up to that of a no-op, which was sent behind. */
-static void receive_until_noop(struct tcp *t)
-{
-	unsigned char header[HEADER], body[PACKET_MAX];
-
-	for (int i = 0; i < 100; i++) {
-		size_t len;
-
-		receive(t, header, HEADER);
-		assert_int_equal(header[0], 0x81);
-		len = (size_t)header[10] << 8 | header[11];
-		assert_true(len <= sizeof(body));
-		receive(t, body, len);
-		if (header[1] == 0x0a)
-			return;
-	}
-	fail_msg("100 answers and no no-op among them");
-}
-
 /* The same from memcached alone and from bmc, again and again. */
 static void check(struct world *w, struct tcp *truth, const char *key, const char *what)
 {
@@ -151,7 +73,7 @@ static void test_each_write(struct world *w, struct tcp *binary, struct tcp *tru
 	packet_add(&p, c->opcode, c->extras, flush ? "" : key, "20", c->value ? 2 : 0);
 	packet_add(&p, 0x0a, "", "", "", 0);
 	tcp_send(binary, p.bytes, p.len);
-	receive_until_noop(binary);
+	packet_receive_until_noop(binary);
 	check(w, truth, key, c->name);
 	tcp_set(&w->tcp, key, "30", 2);
 	world_warm(w, &w->udp, key); /* nothing is in flight, nothing held */
@@ -190,7 +112,7 @@ static void binary_requests_split_anywhere(void **state)
 		tcp_send(&binary, p.bytes, cut);
 		tcp_wait_sent(&binary);
 		tcp_send(&binary, p.bytes + cut, p.len - cut);
-		receive_until_noop(&binary);
+		packet_receive_until_noop(&binary);
 		check(w, &truth, "split", "split");
 	}
 	assert_int_equal(world_stat(w, "lost"), 0);

@@ -97,10 +97,12 @@ void memcached_start_shifted(struct memcached *m, const struct ns *ns, int port,
 
 	snprintf(number, sizeof(number), "%d", seconds);
 	setenv("BMC_SHIFT_TIME", number, 1);
+	setenv("BMC_SHIFT_FOR", "1", 1);
 	setenv("LD_PRELOAD", BMC_SHIFT_TIME_LIBRARY, 1);
 	memcached_launch(m, ns, port, NULL);
 	unsetenv("LD_PRELOAD");
 	unsetenv("BMC_SHIFT_TIME");
+	unsetenv("BMC_SHIFT_FOR");
 	memcached_wait(m, ns, port, NULL);
 }
 

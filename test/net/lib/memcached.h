@@ -21,7 +21,7 @@ void memcached_start_sr(struct memcached *m, const struct ns *ns, int port, cons
 /* Its UDP answers leave `ms` late; on all threads but that one life goes on. */
 void memcached_start_slow(struct memcached *m, const struct ns *ns, int port, const char *options,
 			  int ms);
-/* Its wall clock is `seconds` ahead of ours. */
+/* Its wall clock is `seconds` ahead of ours when it begins, and steps back within two seconds. */
 void memcached_start_shifted(struct memcached *m, const struct ns *ns, int port, int seconds);
 void memcached_stop(struct memcached *m);
 
