@@ -100,6 +100,7 @@ struct bmc_shared {
 	__u64 n_where; /* [word] */
 	__u64 places; /* [word] a bit for each place that is taken */
 	struct bmc_where where[BMC_WHERE_MAX];
+	__s64 duel; /* [word] who has fewer misses: admit.bpf.h; in a line that no hit reads */
 };
 
 /* ---- writers: connections that write ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The cache: find and invalidate. This file and room.bpf.h, which makes room for a fill, are the only ones that know
- * the layout of a bucket.
+ * The cache: find and invalidate. This file, admit.bpf.h and room.bpf.h, which make room for a fill, are the only ones
+ * that know the layout of a bucket.
  *
  * A bucket is one map value: a line that every look-up reads, the writes in flight, the slots, then the entries, packed one
  * behind the other in units of 8 bytes. The bucket and a group of 16 of its slots are chosen by the key alone, so that a

@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Room for a fill: which entries go, and where the new one is put. Decided without the lock, from what may change
- * meanwhile; the bucket is then taken only if its seq is still that of the decision.
+ * Room for a fill: where the new entry is put, once admit.bpf.h has told who goes. Decided without the lock, from what
+ * may change meanwhile; the bucket is then taken only if its seq is still that of the decision.
  *
- * Entries lie one behind the other; what goes leaves a hole until the entries are packed. Which ones go is told by
- * history: whether an entry was hit in this period and in each of the last four, a bit each, where a period is
- * BMC_PERIOD fills of the bucket. The coldest go. A key that was not asked for before pushes nobody out: it is noted as
- * a ghost, and comes in when it was asked for as often as the coldest entry's history demands.
+ * Entries lie one behind the other; what goes leaves a hole until the entries are packed.
  */
 #ifndef BMC_ROOM_BPF_H
 #define BMC_ROOM_BPF_H
 
-#include "cache.bpf.h"
+#include "admit.bpf.h"
 
 #define BMC_UNITS (BMC_DATA / BMC_UNIT)
-#define BMC_PERIOD 48
 #define BMC_GROUP_BITS 0xffffULL
 
 /* Where a fill finds its room; else why there is none. */
@@ -41,86 +37,6 @@ static __always_inline __u32 bmc_room_sum(const struct bmc_bucket *b, __u64 slot
 		sum += (mask & 0x00ff00ff00ff00ffULL) + (mask >> 8 & 0x00ff00ff00ff00ffULL);
 	}
 	return (__u32)((sum * 0x0001000100010001ULL) >> 48);
-}
-
-/* A period is over after so many fills; bits of two CPUs' may be lost, which only blurs the history. */
-static __always_inline void bmc_room_tick(struct bmc_bucket *b)
-{
-	if (++b->fills < BMC_PERIOD)
-		return;
-	b->fills = 0;
-#pragma unroll
-	for (__u32 i = BMC_PAST - 1; i > 0; i--)
-		b->past[i] = b->past[i - 1];
-	b->past[0] = BMC_READ_ONCE(b->recent);
-	BMC_WRITE_ONCE(b->recent, 0);
-}
-
-/* The coldest of these slots; *ret_heat is their history as a number, the newest period its highest bit. */
-static __always_inline __u64 bmc_room_coldest(const struct bmc_bucket *b, __u64 among,
-					      __u32 *ret_heat)
-{
-	__u64 hit = BMC_READ_ONCE(b->recent), colder;
-	__u32 heat = 0;
-
-#pragma unroll
-	for (__u32 i = 0; i <= BMC_PAST; i++) {
-		colder = among & ~hit;
-		heat = heat << 1 | !colder;
-		among = colder ? colder : among;
-		hit = i < BMC_PAST ? b->past[i] : 0;
-	}
-	*ret_heat = heat;
-	return among;
-}
-
-/* ---- admission ---- */
-static __always_inline __u16 bmc_ghost_tag(__u64 hash)
-{
-	__u16 tag = bmc_tag_of(hash);
-
-	return tag ? tag : 1;
-}
-
-/* The ghost of this tag; BMC_GHOSTS: there is none. */
-static __always_inline __u32 bmc_ghost_find(const struct bmc_bucket *b, __u16 tag)
-{
-	__u32 found = BMC_GHOSTS;
-
-#pragma unroll
-	for (__u32 i = 0; i < BMC_GHOSTS; i++)
-		found = b->ghost_tag[i] == tag ? i : found;
-	return found;
-}
-
-static __always_inline void bmc_ghost_add(struct bmc_bucket *b, __u16 tag)
-{
-	__u64 next = b->ghost_next++;
-
-	bmc_hide(next);
-	next %= BMC_GHOSTS;
-	b->ghost_tag[next] = tag;
-	b->ghost_seen[next] = 1;
-}
-
-/* Whether a key may push out entries of this history. If not, it is noted that it was asked for. */
-static __always_inline int bmc_ghost_admits(struct bmc_bucket *b, __u16 tag, __u32 heat)
-{
-	__u32 asked = heat >= 16 ? 4 : heat >= 8 ? 3 : heat >= 4 ? 2 : 1;
-	__u64 ghost = bmc_ghost_find(b, tag);
-
-	if (ghost == BMC_GHOSTS) {
-		bmc_ghost_add(b, tag);
-		return 0;
-	}
-	bmc_hide(ghost);
-	ghost %= BMC_GHOSTS;
-	if (b->ghost_seen[ghost] < asked) {
-		b->ghost_seen[ghost]++;
-		return 0;
-	}
-	b->ghost_tag[ghost] = 0;
-	return 1;
 }
 
 /* ---- decide ---- */
@@ -206,12 +122,11 @@ static __always_inline int bmc_room_suffices(const struct bmc_work *w, const str
 	return bmc_room_has(w, bmc_room_sum(b, left)) && (left & group) != group;
 }
 
-/* One more entry goes: the coldest; a slot of the group, if it has none left. 1: there is room now. */
+/* One more entry goes: a slot of the group, if it has none left. 1: there is room now. */
 __noinline int bmc_room_step(struct bmc_work *w)
 {
-	__u64 group, left, colder, later;
 	struct bmc_bucket *b;
-	__u32 heat;
+	__u64 group, left;
 
 	if (!w)
 		return 1;
@@ -222,11 +137,9 @@ __noinline int bmc_room_step(struct bmc_work *w)
 	if (bmc_room_suffices(w, b, group))
 		return 1;
 	left = BMC_READ_ONCE(b->valid) & ~w->gone;
-	colder = bmc_room_coldest(b, (left & group) == group ? group : left, &heat);
-	/* of those that are equally cold each in its turn */
-	later = colder & ~((1ULL << (w->seq >> 1 & 63)) - 1);
-	colder = later ? later : colder;
-	w->gone |= colder & -colder;
+	if ((left & group) == group)
+		left = group;
+	w->gone |= w->is_queue ? bmc_room_oldest(w, left) : bmc_room_victim(w, b, left);
 	return 0;
 }
 
@@ -241,8 +154,10 @@ static __always_inline int bmc_room_admits(struct bmc_work *w, struct bmc_bucket
 	__u64 left = BMC_READ_ONCE(b->valid) & ~w->gone;
 	__u32 heat;
 
+	if (w->is_queue)
+		return 1;
 	bmc_room_coldest(b, (left & group) == group ? group : left, &heat);
-	return bmc_ghost_admits(b, bmc_ghost_tag(w->key.hash), heat);
+	return bmc_ghost_admits(b, bmc_ghost_tag(w->key.hash), bmc_ghost_asked(heat, w->units));
 }
 
 /* Decides where a text of `len` bytes (its tail not counted) goes, and who goes for it. enum bmc_room. */
@@ -261,6 +176,7 @@ __noinline int bmc_room_plan(struct bmc_work *w, __u32 len)
 	w->seq = BMC_READ_ONCE(b->seq);
 	bmc_rmb();
 	w->is_reused = 0;
+	w->is_queue = bmc_duel_miss(bmc_bucket_of(w->key.hash));
 	w->gone = bmc_room_own(w);
 	bmc_room_tick(b);
 	if (bmc_room_reuse(w, b))
@@ -412,7 +328,7 @@ __noinline int bmc_room_settle(struct bmc_work *w)
 	return 0;
 }
 
-/* Under the lock: the entry in w->slot is there, as newly hit. */
+/* Under the lock: the entry in w->slot is there; as newly hit, unless it was there before. */
 static __always_inline void bmc_room_done(const struct bmc_work *w, struct bmc_bucket *b)
 {
 	__u64 slot = w->slot, bit;
@@ -422,6 +338,8 @@ static __always_inline void bmc_room_done(const struct bmc_work *w, struct bmc_b
 	bit = 1ULL << slot;
 	b->group[slot / BMC_GROUP_SLOTS].tag[slot % BMC_GROUP_SLOTS] = bmc_tag_of(w->key.hash);
 	b->valid |= bit;
+	if (w->is_reused)
+		return;
 	__sync_fetch_and_and(&b->recent, ~bit);
 	b->past[0] |= bit;
 #pragma unroll

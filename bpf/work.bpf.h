@@ -100,6 +100,8 @@ struct bmc_work {
 	__u32 units; /* the entry's size */
 	__u32 slot;
 	__u32 is_reused; /* the slot has units of its own */
+	__u32 is_queue; /* the oldest go: admit.bpf.h */
+	__u32 pad1;
 	struct bmc_got got[BMC_KEYS_MAX];
 	struct bmc_window win;
 };

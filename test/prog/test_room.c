@@ -9,6 +9,7 @@
 #define BUCKET_BYTES 6272
 #define ORIGINAL_SLOT 1320 /* what an item takes in BMC's own layout, NSDI'21 */
 #define FLOOD 2000
+#define DUEL_MAX 2048 /* of bmc_shared.duel */
 
 static struct harness h;
 static const struct pkt at = { .family = 4 };
@@ -112,6 +113,55 @@ static void what_is_asked_for_comes_in(void **state)
 	assert_int_equal(count_cached("new_", 12), 12);
 }
 
+/* The history's bucket has the more misses: who comes is taken in, whatever was asked for before. */
+static void a_queue_takes_everybody(void **state)
+{
+	unsigned long long cold = counted(BMC_STAT_REFUSED_COLD);
+
+	(void)state;
+	h.shared->duel = DUEL_MAX;
+	for (int i = 0; i < FLOOD; i++) {
+		pass_once(key_of("once", i), 400);
+		assert_true(harness_is_cached(&h, key_of("once", i), &at));
+	}
+	assert_int_equal(counted(BMC_STAT_REFUSED_COLD), cold);
+	/* the oldest go first */
+	for (int i = 0; i < 5; i++) {
+		assert_true(harness_is_cached(&h, key_of("once", FLOOD - 1 - i), &at));
+		assert_false(harness_is_cached(&h, key_of("once", i), &at));
+	}
+}
+
+/* How often a new key must be asked for to push out items that were all hit, and then perhaps filled once more. */
+static int asks_that_push_out(int refills)
+{
+	int asks = 0;
+
+	for (int i = 0; i < 12; i++)
+		pass_once(key_of("hot_", i), 400);
+	assert_int_equal(count_cached("hot_", 12), 12);
+	h.shared->server[0].epoch += (unsigned int)refills;
+	for (int i = 0; i < 12 * refills; i++)
+		pass_once(key_of("hot_", i), 400);
+	while (asks < 20 && !harness_is_cached(&h, key_of("new_", 0), &at)) {
+		pass_once(key_of("new_", 0), 400);
+		asks++;
+	}
+	return asks;
+}
+
+/* What is filled again, after a write or when its time was over, is as hot as it was. */
+static void a_refill_keeps_its_history(void **state)
+{
+	int once = asks_that_push_out(0);
+
+	(void)state;
+	harness_close(&h);
+	assert_int_equal(harness_open_buckets(&h, 1), 0);
+	assert_in_range(once, 2, 19);
+	assert_int_equal(asks_that_push_out(1), once);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -130,10 +180,9 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ROOM_TEST(small_items_are_packed),
-		ROOM_TEST(large_items_fill_the_bucket),
-		ROOM_TEST(one_hit_wonders_push_nobody_out),
-		ROOM_TEST(what_is_asked_for_comes_in),
+		ROOM_TEST(small_items_are_packed),	    ROOM_TEST(large_items_fill_the_bucket),
+		ROOM_TEST(one_hit_wonders_push_nobody_out), ROOM_TEST(what_is_asked_for_comes_in),
+		ROOM_TEST(a_queue_takes_everybody),	    ROOM_TEST(a_refill_keeps_its_history),
 	};
 
 	return cmocka_run_group_tests_name("room in a bucket", tests, NULL, NULL);

@@ -17,20 +17,23 @@ struct row {
 	enum trace_mix mix;
 	enum trace_sizes sizes;
 	double percent;
+	uint32_t n_items;
 	double of_ideal; /* at least; 0: nothing is asked */
 	double items_of_original; /* the same */
 };
 
 static const struct row rows[] = {
-	{ "zipf, 1 % of the data", TRACE_ZIPF, TRACE_ETC, 1, .90, 0 },
-	{ "zipf, 6 % of the data", TRACE_ZIPF, TRACE_ETC, 6, .93, 3.5 },
-	{ "zipf, 25 % of the data", TRACE_ZIPF, TRACE_ETC, 25, .94, 3.5 },
-	{ "small items", TRACE_ZIPF, TRACE_SMALL, 6, 0, 10 },
-	{ "one-hit wonders", TRACE_FLOOD, TRACE_ETC, 6, .85, 0 },
-	{ "scans", TRACE_SCAN, TRACE_ETC, 6, 0, 0 },
-	{ "a loop", TRACE_LOOP, TRACE_ETC, 1, 0, 0 },
-	{ "items that change their places", TRACE_SHIFT, TRACE_ETC, 6, 0, 0 },
-	{ "all equally hot", TRACE_UNIFORM, TRACE_ETC, 6, .95, 0 },
+	{ "zipf, 1 % of the data", TRACE_ZIPF, TRACE_ETC, 1, 50000, .90, 3.5 },
+	{ "zipf, 6 % of the data", TRACE_ZIPF, TRACE_ETC, 6, 50000, .93, 3.5 },
+	{ "zipf, 25 % of the data", TRACE_ZIPF, TRACE_ETC, 25, 20000, .96, 3.5 },
+	{ "small items", TRACE_ZIPF, TRACE_SMALL, 6, 50000, .80, 10 },
+	{ "one-hit wonders", TRACE_FLOOD, TRACE_ETC, 6, 50000, .85, 0 },
+	{ "scans", TRACE_SCAN, TRACE_ETC, 6, 50000, 0, 0 },
+	{ "a loop", TRACE_LOOP, TRACE_ETC, 1, 50000, 0, 0 },
+	{ "items that change their places", TRACE_SHIFT, TRACE_ETC, 6, 50000, 0, 0 },
+	{ "each asked for twice", TRACE_PAIRS, TRACE_ETC, 6, 50000, 0, 0 },
+	{ "small ones, each asked for twice", TRACE_PAIRS, TRACE_SMALL, 25, 20000, 0, 0 },
+	{ "all equally hot", TRACE_UNIFORM, TRACE_ETC, 6, 20000, .95, 0 },
 };
 
 static void run_row(void **state)
@@ -41,11 +44,11 @@ static void run_row(void **state)
 		.mix = row->mix,
 		.sizes = row->sizes,
 		.percent = row->percent,
-		.n_items = is_long ? 1000000 : 50000,
+		.n_items = is_long ? 1000000 : row->n_items,
 		.n_warm = is_long	     ? 10000000 :
 			  row->of_ideal > .9 ? 350000 :
 					       200000,
-		.n_counted = is_long ? 5000000 : 80000,
+		.n_counted = is_long ? 5000000 : 50000,
 		.seed = 1,
 	};
 	struct trace_result ours, original;
