@@ -37,6 +37,12 @@
 	X(NO_ADDRESS, "a hit does not compare the local address")                                  \
 	X(NO_PARTIAL_LINE, "the first part of a line is forgotten at the segment's end")           \
 	X(NO_STREAM_ORDER, "segments are parsed as they come")                                     \
+	X(TAUGHT_BY_ALL, "a set of which memcached makes nothing teaches like others")             \
+	X(ENDED_TEACHES, "a set whose connection ended unanswered was carried out")                \
+	X(NO_COMPANY, "a set teaches though another write is in flight")                           \
+	X(SETTLE_FORGETS, "a set that is not known to be carried out leaves no bound")             \
+	X(NOTE_KEEPS, "a write that may be carried out leaves no bound")                           \
+	X(NO_LIFE_EPOCH, "what voids items does not void what is known of their lives")            \
 	X(LEARN_ANYWAY, "what a dump says of an item goes before what a write of it said")         \
 	X(LEARN_MAKES_ROOM, "a life that is not there was never noted")
 

@@ -119,7 +119,11 @@ static __always_inline struct bmc_lives *bmc_lives_get(__u64 hash)
 /* A key of one server in one epoch: another epoch's have other ids, so that what voids entries voids lives. Not 0. */
 static __always_inline __u64 bmc_life_id(__u64 hash, __u32 server, __u64 epoch)
 {
-	__u64 id = hash ^ (epoch * BMC_PORTS_MAX + server) * 0x9e3779b97f4a7c15ULL;
+	__u64 id;
+
+	if (bmc_mutant(BMC_MUT_NO_LIFE_EPOCH))
+		epoch = 0;
+	id = hash ^ (epoch * BMC_PORTS_MAX + server) * 0x9e3779b97f4a7c15ULL;
 
 	return id ? id : 1;
 }
@@ -187,7 +191,8 @@ static __always_inline void bmc_life_settle(struct bmc_life *life, int carried_o
 		life->state = BMC_LIFE_KNOWN;
 		return;
 	}
-	bmc_life_earlier(life, life->next);
+	if (!bmc_mutant(BMC_MUT_SETTLE_FORGETS))
+		bmc_life_earlier(life, life->next);
 	life->state &= ~BMC_LIFE_TAUGHT;
 }
 
@@ -260,7 +265,8 @@ __noinline int bmc_life_note(__u64 hash, __u32 server, __u64 epoch, __u32 until,
 			life->until = BMC_LIFE_NEVER;
 			life->state = 0;
 		}
-		bmc_life_earlier(life, until);
+		if (!bmc_mutant(BMC_MUT_NOTE_KEEPS))
+			bmc_life_earlier(life, until);
 		if (how == BMC_NOTE_DOUBT)
 			life->state = 0;
 	}
@@ -314,7 +320,7 @@ __noinline int bmc_life_teach(struct bmc_conn *conn, __u64 hash, __u32 until, __
 		life->state |= BMC_LIFE_TAUGHT;
 	}
 	bpf_spin_unlock(&lives->lock);
-	if (!bmc_write_is_alone(hash, server, who))
+	if (!bmc_mutant(BMC_MUT_NO_COMPANY) && !bmc_write_is_alone(hash, server, who))
 		bmc_life_note(hash, server, epoch, until, BMC_NOTE_EARLIER);
 	return 0;
 }
@@ -349,7 +355,8 @@ __noinline __u64 bmc_life_until(struct bmc_work *w, __u64 unknown)
 	life = bmc_life_at(lives, bmc_life_find(lives, id));
 	if (life) {
 		if (fate != BMC_FATE_OPEN && life->who == copy.who && life->ord == copy.ord)
-			bmc_life_settle(life, fate == BMC_FATE_ANSWERED);
+			bmc_life_settle(life, fate == BMC_FATE_ANSWERED ||
+						      bmc_mutant(BMC_MUT_ENDED_TEACHES));
 		copy = *life;
 	} else {
 		copy.state = 0;

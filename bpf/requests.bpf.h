@@ -116,7 +116,7 @@ __noinline int bmc_conn_taught(struct bmc_conn *conn, __u32 whole)
 	until = conn->in_taught >> 1;
 	ord = conn->cmd + (conn->in_taught & BMC_TAUGHT_SILENT);
 	conn->in_taught = 0;
-	if (whole)
+	if (whole || bmc_mutant(BMC_MUT_TAUGHT_BY_ALL))
 		return bmc_life_teach(conn, conn->in_hash, until, ord);
 	epoch = BMC_READ_ONCE(bmc_server_get(conn->server)->epoch);
 	bmc_rmb();

@@ -9,32 +9,13 @@
 #include <string.h>
 
 #include "bmc_mutants.h"
-#include "instance.h"
-#include "learn.h"
+#include "directed.h"
 #include "world.h"
 
-#define MAX_AGE_NS 60000000000ULL
 #define SLOW_MS 60
 #define LATE_MS 80
 #define TRIES 12
 #define ROUNDS 3
-
-/* 1: what bmc serves, or refuses to keep, is wrong. */
-typedef int (*schedule_fn)(struct world *w);
-
-struct directed {
-	const char *name;
-	uint64_t mutants;
-	schedule_fn wrong;
-	const char *slow, *after; /* of the preload, ms; NULL: without */
-	schedule_fn begin; /* before bmc is started with --learn; NULL: nothing, and without */
-	void (*learning)(const char *what, size_t n, size_t total);
-};
-
-static int is_value(const struct text *t, const char *value)
-{
-	return t->data && strstr(t->data, value) != NULL;
-}
 
 /* ---- NO_LIFE_IN_FLIGHT: a write of a connection that memcached never accepted ends with memcached ---- */
 static int never_accepted(struct world *w)
@@ -64,10 +45,10 @@ static int delayed_flush(struct world *w)
 	tcp_expect(&w->tcp, "flush_all 3\r\n", "OK"); /* memcached takes one second off */
 	for (int i = 0; i < TRIES; i++)
 		udp_get(&w->udp, "k", &w->text);
-	assert_true(is_value(&w->text, "old"));
+	assert_true(directed_is_value(&w->text, "old"));
 	test_sleep(2.5);
 	udp_get(&w->udp, "k", &w->text);
-	return is_value(&w->text, "old");
+	return directed_is_value(&w->text, "old");
 }
 
 /* ---- NO_GEN, CLOSED_NO_NOW: a closed connection's silent set, and who has its writer next ---- */
@@ -96,7 +77,7 @@ static int closed_writer_round(struct world *w)
 		tcp_wait_sent(&busy);
 		assert_int_equal(udp_receive(&w->udp, w->udp.id, 3, &w->text), 0);
 		udp_get(&w->udp, "k", &w->text);
-		wrong = is_value(&w->text, "old");
+		wrong = directed_is_value(&w->text, "old");
 	} else {
 		udp_receive(&w->udp, w->udp.id, 3, &w->text);
 	}
@@ -146,77 +127,15 @@ static int silent_error(struct world *w)
 	text_assert_is("a silent store", &w->text, "SERVER_ERROR object too large for cache\r\n");
 	for (int i = 0; i < 4; i++)
 		udp_get(&w->udp, "k", &w->text);
-	for (int i = 0; i < TRIES && !is_value(&w->text, "new"); i++) {
+	for (int i = 0; i < TRIES && !directed_is_value(&w->text, "new"); i++) {
 		test_sleep(SLOW_MS * 1e-3);
 		tcp_ask(&w->tcp, "get k\r\n", &w->text);
 	}
-	assert_true(is_value(&w->text, "new")); /* carried out */
+	assert_true(directed_is_value(&w->text, "new")); /* carried out */
 	udp_get(&w->udp, "k", &w->text);
 	tcp_close(&t);
-	return is_value(&w->text, "old");
+	return directed_is_value(&w->text, "old");
 }
-
-/* ---- LEARN_ANYWAY, LEARN_MAKES_ROOM: what is written while memcached's dump is read goes before it ---- */
-#define LEARN_AGE_NS 200000000ULL
-#define LEARN_OTHERS 60000 /* keys: more than there is room for */
-#define LEARN_GONE_S 7
-
-static struct tcp learn_writer;
-static int learn_seen;
-
-/* An item that never expires, written by a connection that is there before bmc. */
-static int learn_begin(struct world *w)
-{
-	learn_seen = 0;
-	tcp_open(&learn_writer, &w->client, WORLD_IP4, WORLD_PORT);
-	tcp_set(&learn_writer, "k", "old", 3);
-	return 0;
-}
-
-/* The item gets 3 seconds, when memcached has said that it has for ever. */
-static void learn_touch(const char *what, size_t n, size_t total)
-{
-	(void)n;
-	(void)total;
-	if (!strcmp(what, BMC_LEARN_PROGRESS) && !learn_seen++)
-		tcp_expect(&learn_writer, "touch k 3\r\n", "TOUCHED");
-}
-
-/* The same, and what was seen of that is forgotten for others. */
-static void learn_touch_and_forget(const char *what, size_t n, size_t total)
-{
-	struct text out = {};
-
-	if (strcmp(what, BMC_LEARN_PROGRESS) != 0 || learn_seen)
-		return;
-	learn_touch(what, n, total);
-	for (int i = 0; i < LEARN_OTHERS; i++)
-		text_add(&out, "set other%d 0 9 1 noreply\r\na\r\n", i);
-	tcp_send(&learn_writer, out.data, out.len);
-	tcp_expect(&learn_writer, "mn\r\n", "MN");
-	text_free(&out);
-}
-
-/* Whether it is served when memcached has it no longer. */
-static int learnt_too_long(struct world *w)
-{
-	double until = test_now() + test_patience(LEARN_GONE_S);
-
-	assert_int_not_equal(learn_seen, 0);
-	for (int i = 0; i < TRIES; i++)
-		udp_get(&w->udp, "k", &w->text);
-	tcp_ask(&w->tcp, "get k\r\n", &w->text);
-	while (is_value(&w->text, "old")) {
-		assert_true(test_now() < until);
-		test_sleep(0.05);
-		tcp_ask(&w->tcp, "get k\r\n", &w->text);
-	}
-	udp_get(&w->udp, "k", &w->text);
-	tcp_close(&learn_writer);
-	return is_value(&w->text, "old");
-}
-
-#define WITHOUT(id) .name = #id, .mutants = 1ULL << BMC_MUT_##id
 
 static const struct directed schedules[] = {
 	{ WITHOUT(NO_LIFE_IN_FLIGHT), .wrong = never_accepted },
@@ -224,61 +143,9 @@ static const struct directed schedules[] = {
 	{ WITHOUT(NO_GEN), .wrong = closed_writer, .slow = "80", .after = "0" },
 	{ WITHOUT(CLOSED_NO_NOW), .wrong = closed_writer, .slow = "80", .after = "0" },
 	{ WITHOUT(NO_DOUBT), .wrong = silent_error, .slow = "0", .after = "60" },
-	{ WITHOUT(LEARN_ANYWAY), .wrong = learnt_too_long, .begin = learn_begin,
-	  .learning = learn_touch },
-	{ WITHOUT(LEARN_MAKES_ROOM), .wrong = learnt_too_long, .begin = learn_begin,
-	  .learning = learn_touch_and_forget },
 };
-
-static int directed_run(void **state, const struct directed *d, uint64_t mutants)
-{
-	const struct instance_settings settings = { .mutants = mutants,
-						    .max_age_ns =
-							    d->learning ? LEARN_AGE_NS : MAX_AGE_NS,
-						    .learning = d->learning };
-	struct world *w;
-	int wrong;
-
-	world_setup_empty(state);
-	w = *state;
-	if (d->slow) {
-		setenv("BMC_SLOW_AFTER", d->after, 1);
-		memcached_start_slow(&w->memcached, &w->server, WORLD_PORT, "-t 4",
-				     (int)strtol(d->slow, NULL, 10));
-		unsetenv("BMC_SLOW_AFTER");
-	} else {
-		memcached_start(&w->memcached, &w->server, WORLD_PORT, "-t 4");
-	}
-	if (d->begin)
-		d->begin(w);
-	instance_start(w, &settings);
-	world_open_clients(w);
-	wrong = d->wrong(w);
-	world_teardown(state);
-	*state = (void *)d;
-	return wrong;
-}
-
-static void directed(void **state)
-{
-	const struct directed *d = *state;
-
-	if (!directed_run(state, d, d->mutants))
-		fail_msg("%s: nothing is wrong without the guard", d->name);
-	if (directed_run(state, d, 0))
-		fail_msg("%s: wrong with the guard", d->name);
-}
 
 int main(void)
 {
-	struct CMUnitTest tests[TEST_COUNT(schedules)];
-	const char *filter = getenv("BMC_TEST_FILTER");
-
-	for (size_t i = 0; i < TEST_COUNT(schedules); i++)
-		tests[i] = (struct CMUnitTest){ .name = schedules[i].name,
-						.test_func = directed,
-						.initial_state = (void *)&schedules[i] };
-	if (filter)
-		cmocka_set_test_filter(filter);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return directed_main(schedules, TEST_COUNT(schedules), 1);
 }
