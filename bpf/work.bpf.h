@@ -3,14 +3,13 @@
 #ifndef BMC_WORK_BPF_H
 #define BMC_WORK_BPF_H
 
+#include "bmc_bucket.h"
 #include "compat.bpf.h"
 #include "mc_text.h"
 #include "segment.bpf.h"
 #include "stats.bpf.h"
 
 enum bmc_work_user { BMC_WORK_XDP, BMC_WORK_FILL, BMC_WORK_INGRESS, BMC_WORK_USERS };
-
-#define BMC_FLIGHTS 4 /* writes in flight that a bucket knows; the last one for UDP writes */
 
 #define BMC_HEAD_MAX 104 /* Ethernet, two tags, the longest IPv4 header, UDP, frame: 98 */
 

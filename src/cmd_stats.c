@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "cmd.h"
 #include "log.h"
+#include "memory.h"
 #include "pins.h"
 #include "stats_fmt.h"
 #include "util.h"
@@ -10,32 +11,44 @@
 #include <time.h>
 #include <unistd.h>
 
+/* 0 or -errno. */
+static int read_figures(const char *name, const struct bmc_instance *note, struct bmc_figures *f)
+{
+	int err, fd = bmc_pins_map(name, "bmc_stats");
+
+	if (fd < 0)
+		return fd;
+	err = bmc_stats_read(fd, &f->totals);
+	close(fd);
+	if (!err)
+		err = bmc_census_take(name, note->config.n_buckets, &f->census);
+	f->instance = name;
+	f->memory = bmc_memory_of_instance(name);
+	f->uptime = (bmc_clock_ns(CLOCK_MONOTONIC) - note->started_mono) / 1000000000ULL;
+	return err;
+}
+
 int bmc_cmd_stats(const struct bmc_options *options)
 {
 	static struct bmc_instance note;
+	struct bmc_figures figures = { 0 };
 	struct json_object *json;
-	struct bmc_totals totals;
-	__u64 uptime;
-	int code, err, fd;
+	int code, err;
 
 	code = bmc_cmd_check_rights();
 	if (!code)
 		code = bmc_cmd_open(options->name, &note);
 	if (code)
 		return code;
-	fd = bmc_pins_map(options->name, "bmc_stats");
-	err = fd < 0 ? fd : bmc_stats_read(fd, &totals);
-	if (fd >= 0)
-		close(fd);
+	err = read_figures(options->name, &note, &figures);
 	if (err)
 		return bmc_fail("cannot read the counters of instance '%s': %s", options->name,
 				strerror(-err));
-	uptime = (bmc_clock_ns(CLOCK_MONOTONIC) - note.started_mono) / 1000000000ULL;
 	if (!options->json) {
-		bmc_stats_print(stdout, options->name, uptime, &totals);
+		bmc_stats_print(stdout, &figures);
 		return BMC_DONE_OK;
 	}
-	json = bmc_stats_json(options->name, uptime, &totals);
+	json = bmc_stats_json(&figures);
 	puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY));
 	json_object_put(json);
 	return BMC_DONE_OK;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "memory.h"
 
+#include "pins.h"
+
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define ENTRIES_MAX 0x7fffffffU
 
@@ -23,6 +26,31 @@ __u64 bmc_memory_of_map(int map_fd)
 	}
 	fclose(file);
 	return bytes;
+}
+
+struct sum {
+	const char *instance;
+	__u64 bytes;
+};
+
+static int add_map(const char *what, void *arg)
+{
+	struct sum *sum = arg;
+	int fd = bmc_pins_map(sum->instance, what);
+
+	if (fd >= 0) {
+		sum->bytes += bmc_memory_of_map(fd);
+		close(fd);
+	}
+	return 0;
+}
+
+__u64 bmc_memory_of_instance(const char *instance)
+{
+	struct sum sum = { .instance = instance };
+
+	bmc_pins_each(instance, "maps", add_map, &sum);
+	return sum.bytes;
 }
 
 static __u64 round_up(__u64 n, __u64 to)

@@ -11,6 +11,9 @@ struct bpf_object;
 /* The memory of a map, from the kernel's own account (fdinfo); 0 if it does not say. */
 __u64 bmc_memory_of_map(int map_fd);
 
+/* The same for all maps of an instance. */
+__u64 bmc_memory_of_instance(const char *instance);
+
 /* What all maps of an object but one will take, near enough: bytes. */
 __u64 bmc_memory_of_others(const struct bpf_object *obj, const struct bpf_map *but);
 

@@ -37,30 +37,71 @@ static void print_title(FILE *out, int first)
 	}
 }
 
-void bmc_stats_print(FILE *out, const char *instance, __u64 uptime, const struct bmc_totals *totals)
+/* Of the memory of all maps: what is keys and values that would be served now. */
+static double share(const struct bmc_figures *f)
+{
+	return f->memory ? (double)f->census.bytes / (double)f->memory : 0;
+}
+
+static int is_estimate(const struct bmc_census *c)
+{
+	return c->looked < c->buckets;
+}
+
+static void print_census(FILE *out, const struct bmc_figures *f)
+{
+	const struct bmc_census *c = &f->census;
+	char data[32], memory[32];
+
+	fprintf(out, "holds %s%" PRIu64 " item%s, %s of keys and values: %.1f %% of its %s\n",
+		is_estimate(c) ? "about " : "", (uint64_t)c->items, c->items == 1 ? "" : "s",
+		bmc_format_size(c->bytes, data, sizeof(data)), 100 * share(f),
+		bmc_format_size(f->memory, memory, sizeof(memory)));
+	if (c->voided)
+		fprintf(out,
+			"and %" PRIu64
+			" that were flushed or whose time is over, until their room is "
+			"needed\n",
+			(uint64_t)c->voided);
+}
+
+void bmc_stats_print(FILE *out, const struct bmc_figures *f)
 {
 	char buf[32];
 
-	fprintf(out, "instance %s, up %s\n", instance, bmc_format_uptime(uptime, buf, sizeof(buf)));
-	fprintf(out, "hit ratio %.1f %% of understood gets\n", 100 * bmc_stats_hit_ratio(totals));
+	fprintf(out, "instance %s, up %s\n", f->instance,
+		bmc_format_uptime(f->uptime, buf, sizeof(buf)));
+	print_census(out, f);
+	fprintf(out, "hit ratio %.1f %% of understood gets\n",
+		100 * bmc_stats_hit_ratio(&f->totals));
 	for (int i = 0; i < BMC_STAT_COUNT; i++) {
 		print_title(out, i);
 		fprintf(out, "  %-16s %14" PRIu64 "  %s\n", rows[i].name,
-			(uint64_t)totals->count[i], rows[i].what);
+			(uint64_t)f->totals.count[i], rows[i].what);
 	}
 }
 
-struct json_object *bmc_stats_json(const char *instance, __u64 uptime,
-				   const struct bmc_totals *totals)
+static void add_number(struct json_object *o, const char *name, __u64 value)
+{
+	json_object_object_add(o, name, json_object_new_int64((int64_t)value));
+}
+
+struct json_object *bmc_stats_json(const struct bmc_figures *f)
 {
 	struct json_object *root = json_object_new_object();
 
-	json_object_object_add(root, "instance", json_object_new_string(instance));
-	json_object_object_add(root, "uptime_seconds", json_object_new_int64((int64_t)uptime));
+	json_object_object_add(root, "instance", json_object_new_string(f->instance));
+	add_number(root, "uptime_seconds", f->uptime);
+	add_number(root, "items", f->census.items);
+	add_number(root, "items_void", f->census.voided);
+	add_number(root, "bytes", f->census.bytes);
+	json_object_object_add(root, "items_estimated",
+			       json_object_new_boolean(is_estimate(&f->census)));
+	add_number(root, "memory_bytes", f->memory);
+	json_object_object_add(root, "memory_share", json_object_new_double(share(f)));
 	json_object_object_add(root, "hit_ratio",
-			       json_object_new_double(bmc_stats_hit_ratio(totals)));
+			       json_object_new_double(bmc_stats_hit_ratio(&f->totals)));
 	for (int i = 0; i < BMC_STAT_COUNT; i++)
-		json_object_object_add(root, rows[i].name,
-				       json_object_new_int64((int64_t)totals->count[i]));
+		add_number(root, rows[i].name, f->totals.count[i]);
 	return root;
 }

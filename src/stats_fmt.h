@@ -3,16 +3,24 @@
 #ifndef BMC_STATS_FMT_H
 #define BMC_STATS_FMT_H
 
+#include "census.h"
 #include "stats.h"
 #include <stdio.h>
 
 struct json_object;
 
-void bmc_stats_print(FILE *out, const char *instance, __u64 uptime,
-		     const struct bmc_totals *totals);
+/* All that `stats` tells of an instance. */
+struct bmc_figures {
+	const char *instance;
+	__u64 uptime; /* seconds */
+	__u64 memory; /* bytes of all maps */
+	struct bmc_totals totals;
+	struct bmc_census census;
+};
+
+void bmc_stats_print(FILE *out, const struct bmc_figures *figures);
 
 /* The caller owns the object. */
-struct json_object *bmc_stats_json(const char *instance, __u64 uptime,
-				   const struct bmc_totals *totals);
+struct json_object *bmc_stats_json(const struct bmc_figures *figures);
 
 #endif

@@ -15,18 +15,6 @@
 
 #define FILTERS_MAX 256
 
-static int add_memory(const char *what, void *arg)
-{
-	struct bmc_status *s = arg;
-	int fd = bmc_pins_map(s->name, what);
-
-	if (fd >= 0) {
-		s->memory += bmc_memory_of_map(fd);
-		close(fd);
-	}
-	return 0;
-}
-
 /* Our filter, and one that sees packets before it. (Those of other types have no program: their priority, then.) */
 static void read_filters(const struct bmc_iface *iface, struct bmc_iface_status *out)
 {
@@ -89,7 +77,7 @@ int bmc_status_read(const char *name, struct bmc_status *ret)
 	ret->complete = (int)note.complete;
 	ret->forced = (int)note.forced;
 	ret->uptime = (bmc_clock_ns(CLOCK_MONOTONIC) - note.started_mono) / 1000000000ULL;
-	bmc_pins_each(name, "maps", add_memory, ret);
+	ret->memory = bmc_memory_of_instance(name);
 	if (!bmc_netns_cookie(&here) && here != note.config.netns_cookie) {
 		ret->elsewhere = 1;
 	} else {

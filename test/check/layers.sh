@@ -8,7 +8,7 @@ failed=0
 
 layer_of() { # FILE
 	case $1 in
-	bmc_abi.h | bmc_mutants.h | compat.bpf.h | verdict.bpf.h) echo 0 ;; # the contract; the kernel; outcomes
+	bmc_abi.h | bmc_bucket.h | bmc_mutants.h | compat.bpf.h | verdict.bpf.h) echo 0 ;; # the contract; the kernel; outcomes
 	cursor.h) echo 1 ;; # bytes
 	mc_*.h | pkt.bpf.h | segment.bpf.h) echo 2 ;; # protocols
 	config.bpf.h | maps.bpf.h | stats.bpf.h | work.bpf.h | rx.bpf.h) echo 3 ;; # state that has no rules
@@ -22,7 +22,7 @@ layer_of() { # FILE
 # Within a layer: who may include whom.
 may_include_beside() { # FILE INCLUDED
 	case $1:$2 in
-	bmc_abi.h:compat.bpf.h) ;; # __u32 and friends
+	bmc_abi.h:compat.bpf.h | bmc_bucket.h:bmc_abi.h) ;; # __u32 and friends
 	mc_*.h:mc_*.h) ;; # requests, then answers, over one set of tokens
 	work.bpf.h:stats.bpf.h | rx.bpf.h:work.bpf.h | segment.bpf.h:pkt.bpf.h) ;;
 	admit.bpf.h:cache.bpf.h | room.bpf.h:admit.bpf.h) ;; # the bucket layout, for readers and for fills
@@ -53,7 +53,7 @@ check_bpf_include() { # FILE OWN_LAYER INCLUDED
 		[ "$1" = compat.bpf.h ] || complain "bpf/$1 includes <$3>: only compat.bpf.h may"
 		return
 		;;
-	linux/types.h | stddef.h | stdint.h | stdbool.h | string.h)
+	linux/types.h | linux/bpf.h | stddef.h | stdint.h | stdbool.h | string.h)
 		[[ $1 == *.bpf.* ]] && complain "bpf/$1 includes <$3>: a header of the host in a BPF-only file"
 		return
 		;;
@@ -91,13 +91,13 @@ for path in src/*.[ch]; do
 	while read -r included; do
 		name=${included##*/}
 		case $name in
-		bmc_abi.h) continue ;;
+		bmc_abi.h | bmc_bucket.h) continue ;;
 		bmc.skel.h)
 			[ "$file" = lifecycle.c ] || complain "src/$file includes the skeleton: only lifecycle.c may"
 			continue
 			;;
 		esac
-		grep -qxF -- "$name" <<<"$bpf_files" && complain "src/$file includes bpf/$name: only bmc_abi.h may be"
+		grep -qxF -- "$name" <<<"$bpf_files" && complain "src/$file includes bpf/$name: only bmc_abi.h and bmc_bucket.h may be"
 	done < <(includes_of "$path")
 done
 

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* `bmcctl stats`: what the cache holds after fills, writes, deletes, expiry and flushes whose number is known. */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "world.h"
+
+static void holds(struct world *w, long long items, long long bytes, long long voided)
+{
+	assert_int_equal(world_stat(w, "items"), items);
+	assert_int_equal(world_stat(w, "bytes"), bytes);
+	assert_int_equal(world_stat(w, "items_void"), voided);
+}
+
+static void items_are_counted_as_they_come_and_go(void **state)
+{
+	struct world *w = *state;
+
+	holds(w, 0, 0, 0);
+	world_cache(w, "one", "1");
+	world_cache(w, "two", "22");
+	world_cache(w, "three", "333");
+	holds(w, 3, 3 + 1 + 3 + 2 + 5 + 3, 0);
+	tcp_expect(&w->tcp, "delete two\r\n", "DELETED");
+	holds(w, 2, 3 + 1 + 5 + 3, 0);
+	/* written: out, until it is asked for again */
+	tcp_set(&w->tcp, "one", "1234567890", 10);
+	holds(w, 1, 5 + 3, 0);
+	world_warm(w, &w->udp, "one");
+	holds(w, 2, 3 + 10 + 5 + 3, 0);
+	assert_int_equal(world_stat(w, "evictions"), 0);
+	assert_int_equal(world_stat(w, "refused_cold"), 0);
+}
+
+static void a_flush_voids_all(void **state)
+{
+	struct world *w = *state;
+
+	world_cache(w, "one", "1");
+	world_cache(w, "two", "22");
+	assert_int_equal(bmcctl(&w->server, "flush --name %s", w->instance), 0);
+	holds(w, 0, 0, 2);
+	world_warm(w, &w->udp, "one");
+	holds(w, 1, 4, 1);
+	tcp_expect(&w->tcp, "flush_all\r\n", "OK");
+	holds(w, 0, 0, 2);
+}
+
+static struct json_object *get(struct json_object *o, const char *key)
+{
+	struct json_object *found = NULL;
+
+	if (!json_object_object_get_ex(o, key, &found))
+		fail_msg("stats --json has no \"%s\":\n%s", key, bmcctl_result.out);
+	return found;
+}
+
+static void text_and_json_say_the_share(void **state)
+{
+	struct world *w = *state;
+	struct json_object *o;
+	double share;
+
+	world_cache(w, "one", "1");
+	assert_int_equal(bmcctl(&w->server, "stats --name %s --json", w->instance), 0);
+	o = json_tokener_parse(bmcctl_result.out);
+	assert_non_null(o);
+	share = 4.0 / (double)json_object_get_int64(get(o, "memory_bytes"));
+	assert_true(json_object_get_double(get(o, "memory_share")) > share * 0.999);
+	assert_true(json_object_get_double(get(o, "memory_share")) < share * 1.001);
+	assert_false(json_object_get_boolean(get(o, "items_estimated")));
+	json_object_put(o);
+	assert_int_equal(bmcctl(&w->server, "stats --name %s", w->instance), 0);
+	if (!strstr(bmcctl_result.out, "\nholds 1 item, 4 B of keys and values: 0.0 % of "))
+		fail_msg("stats says:\n%s", bmcctl_result.out);
+}
+
+static const struct CMUnitTest tests[] = {
+	WORLD_TEST(items_are_counted_as_they_come_and_go),
+	WORLD_TEST(a_flush_voids_all),
+	WORLD_TEST(text_and_json_say_the_share),
+};
+
+TEST_MAIN(tests, NULL, NULL)
