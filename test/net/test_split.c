@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * Every command of the text protocol (protocol.txt of 1.6) in two segments, cut at each of its bytes: whatever it is to
+ * k, what is served of k afterwards is what memcached says. And data blocks that hold command lines.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "world.h"
+
+static const char *const storage[] = {
+	"set k 0 0 2\r\n20\r\n",     "set k 7 0 2 noreply\r\n20\r\n", "add k 0 0 2\r\n30\r\n",
+	"add new%d 0 0 2\r\n30\r\n", "replace k 0 0 2\r\n40\r\n",     "append k 0 0 2\r\n50\r\n",
+	"prepend k 0 0 2\r\n60\r\n", "cas k 0 0 2 1\r\n70\r\n",	      "set k 0 0 3\r\nabcde\r\n",
+};
+
+static const char *const blocks[] = {
+	"set x 0 0 35\r\nset k 0 0 2\r\nno\r\nflush_all\r\nget k\r\n\r\n",
+	"set k 0 0 26\r\ndelete k\r\nset k 0 0 1\r\n.\r\n\r\n",
+	"append k 0 0 12\r\n\r\nincr k 1\r\n\r\n",
+};
+
+static const char *const changes[] = {
+	"incr k 5\r\n",	      "decr k 5\r\n",	 "incr k 5 noreply\r\n",  "touch k 100\r\n",
+	"touch k -1\r\n",     "delete k\r\n",	 "delete k 0\r\n",	  "gat 100 k\r\n",
+	"gats 100 x k y\r\n", "gat -1 x k\r\n",	 "delete other\r\n",	  "delete k noreply\r\n",
+	"flush_all\r\n",      "flush_all 0\r\n", "flush_all noreply\r\n",
+};
+
+static const char *const meta[] = {
+	"ms k 2\r\n20\r\n",
+	"ms k 2 q\r\n20\r\n",
+	"ms k 2 T100 F7 MA\r\n20\r\n",
+	"ms aw== 2 b\r\n20\r\n",
+	"mg k v t\r\n",
+	"mg k v T100\r\n",
+	"mg k v q\r\n",
+	"mg new%d N30 v\r\n",
+	"md k\r\n",
+	"md k q\r\n",
+	"md k I T30\r\n",
+	"ma k\r\n",
+	"ma k MD D2 v\r\n",
+	"me k\r\n",
+	"mn\r\n",
+};
+
+static const char *const reads[] = {
+	"get k\r\n",
+	"gets x k\r\n",
+	"get new%d\r\n",
+	"version\r\n",
+	"verbosity 0\r\n",
+	"stats\r\n",
+	"stats settings\r\n",
+	"stats items\r\n",
+	"stats reset\r\n",
+	"cache_memlimit 64\r\n",
+	"lru tune 20 40 0.2 2.0\r\n",
+	"lru_crawler sleep 0\r\n",
+	"slabs automove 0\r\n",
+	"no such command\r\n",
+	"\r\n",
+};
+
+/* Two segments on loopback, where nothing puts them together, then a no-op: its answer is the last one. */
+static void send_cut(struct tcp *t, const char *bytes, size_t len, size_t at, struct text *answer)
+{
+	tcp_send(t, bytes, at);
+	tcp_send(t, bytes + at, len - at);
+	if (!strcmp(bytes, "mn\r\n")) {
+		assert_int_equal(tcp_receive(t, 3, answer), 0);
+		return;
+	}
+	tcp_send(t, "mn\r\n", 4);
+	do
+		assert_int_equal(tcp_receive(t, 3, answer), 0);
+	while (answer->len != 4 || memcmp(answer->data, "MN\r\n", 4) != 0);
+}
+
+/* What memcached says of k is what is served, when it is cached again, too. */
+static void expect_same(struct world *w, struct tcp *truth, const char *what)
+{
+	struct text want = {};
+
+	tcp_ask(truth, "get k\r\n", &want);
+	for (int i = 0; i < 3; i++) {
+		udp_get(&w->udp, "k", &w->text);
+		text_assert_equal(what, &w->text, &want);
+	}
+	text_free(&want);
+}
+
+static int split_at_every_byte(struct world *w, struct tcp *t, struct tcp *truth,
+			       const char *format)
+{
+	static int number;
+	char command[200];
+	size_t len, at;
+
+	for (at = 1;; at++) {
+		snprintf(command, sizeof(command), format, 100 + number++ % 900);
+		len = strlen(command);
+		if (at >= len)
+			return (int)at;
+		tcp_set(truth, "k", "10", 2);
+		for (int i = 0; i < 3; i++)
+			udp_get(&w->udp, "k", &w->text);
+		send_cut(t, command, len, at, &w->text);
+		expect_same(w, truth, command);
+	}
+}
+
+static void split_all(struct world *w, const char *const *commands, size_t n)
+{
+	long long hits = world_stat(w, "hits");
+	struct tcp t, truth;
+	int cuts = 0;
+
+	tcp_open(&t, &w->server, "127.0.0.1", WORLD_PORT);
+	tcp_open(&truth, &w->server, "127.0.0.1", WORLD_PORT);
+	for (size_t i = 0; i < n; i++)
+		cuts += split_at_every_byte(w, &t, &truth, commands[i]);
+	world_cache(w, "k", "end");
+	assert_int_equal(world_stat(w, "lost"), 0);
+	assert_true(world_stat(w, "hits") - hits > cuts); /* there was something to take out */
+	tcp_close(&t);
+	tcp_close(&truth);
+}
+
+static void storage_commands_split_at_every_byte(void **state)
+{
+	split_all(*state, storage, TEST_COUNT(storage));
+}
+
+static void data_blocks_that_hold_command_lines_split_at_every_byte(void **state)
+{
+	split_all(*state, blocks, TEST_COUNT(blocks));
+}
+
+static void changes_split_at_every_byte(void **state)
+{
+	split_all(*state, changes, TEST_COUNT(changes));
+}
+
+static void meta_commands_split_at_every_byte(void **state)
+{
+	split_all(*state, meta, TEST_COUNT(meta));
+}
+
+static void reads_split_at_every_byte(void **state)
+{
+	split_all(*state, reads, TEST_COUNT(reads));
+}
+
+static const struct CMUnitTest tests[] = {
+	WORLD_TEST(storage_commands_split_at_every_byte),
+	WORLD_TEST(data_blocks_that_hold_command_lines_split_at_every_byte),
+	WORLD_TEST(changes_split_at_every_byte),
+	WORLD_TEST(meta_commands_split_at_every_byte),
+	WORLD_TEST(reads_split_at_every_byte),
+};
+
+TEST_MAIN(tests, NULL, NULL)
