@@ -17,6 +17,7 @@
 #define BENCH_ROUNDS_MAX 99
 #define BENCH_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+struct bench_histogram;
 struct bench_place;
 
 struct bench_options {
@@ -53,6 +54,7 @@ struct bench_run {
 	struct bench_place *place;
 	void *state; /* the measure's own, from setup() to teardown() */
 	int arm, at; /* the case's index */
+	struct bench_histogram *distribution; /* run() adds to it; NULL: the measure has none */
 };
 
 struct bench_measure {
@@ -62,6 +64,7 @@ struct bench_measure {
 	const char *cases[BENCH_CASES_MAX + 1];
 	struct bench_metric metrics[BENCH_METRICS_MAX + 1];
 	const struct bench_target *targets; /* the last one has no metric */
+	int has_distribution; /* of times in ns, of all rounds of a case and arm */
 	/* Once; teardown() also after a setup() that failed half-way. NULL: nothing to do. */
 	int (*setup)(struct bench_run *run);
 	void (*teardown)(struct bench_run *run);

@@ -13,12 +13,13 @@ struct {
 	__uint(max_entries, BENCH_FRAMES);
 } frames SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__type(key, __u32);
-	__type(value, struct bench_wire_counts);
-	__uint(max_entries, 1);
-} counts SEC(".maps");
+struct bench_wire_counts counts[BENCH_CPUS_MAX];
+struct bench_window window;
+
+static __always_inline struct bench_wire_counts *own_counts(void)
+{
+	return &counts[bpf_get_smp_processor_id() & (BENCH_CPUS_MAX - 1)];
+}
 
 SEC("xdp")
 int nothing(struct xdp_md *ctx)
@@ -51,19 +52,63 @@ int echo(struct xdp_md *ctx)
 	return XDP_TX;
 }
 
-/* Each run sends the table's next request, whole: what the frame was before is a reply. */
+static __always_inline __u64 all_replies(void)
+{
+	__u64 sum = 0;
+
+	for (__u32 i = 0; i < BENCH_CPUS_MAX && i < window.cpus; i++)
+		sum += *(volatile __u64 *)&counts[i].replies;
+	return sum;
+}
+
+/* Looks again how many requests are without a reply. */
+static __always_inline void window_look(const struct bench_wire_counts *c)
+{
+	__u64 replies = all_replies(), now = bpf_ktime_get_ns(), in_flight;
+
+	if (replies != window.seen)
+		window.heard = now;
+	window.seen = replies;
+	if (c->sent < replies + window.lost) /* what was thought lost came late */
+		window.lost = c->sent - replies;
+	in_flight = c->sent - replies - window.lost;
+	if (in_flight < window.most)
+		window.credit = window.most - in_flight;
+	else if (now - window.heard > BENCH_LOST_NS)
+		window.lost += in_flight;
+	else
+		window.skip = BENCH_SKIP;
+}
+
+static __always_inline int may_send(const struct bench_wire_counts *c)
+{
+	if (!window.most)
+		return 1;
+	if (window.skip) {
+		window.skip--;
+		return 0;
+	}
+	if (!window.credit)
+		window_look(c);
+	if (!window.credit)
+		return 0;
+	window.credit--;
+	return 1;
+}
+
+/* Each run sends the next request of this CPU's part of the table, whole: what the frame was before is a reply. */
 SEC("xdp")
 int generate(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct bench_wire_counts *c;
+	struct bench_wire_counts *c = own_counts();
 	struct bench_frame *f;
-	__u32 zero = 0, at;
+	__u32 at;
 
-	c = bpf_map_lookup_elem(&counts, &zero);
-	if (!c)
+	if (!may_send(c))
 		return XDP_DROP;
-	at = (__u32)(c->first + c->sent++) % BENCH_FRAMES;
+	at = (c->first + ((__u32)c->sent & c->mask)) % BENCH_FRAMES;
+	c->sent++;
 	f = bpf_map_lookup_elem(&frames, &at);
 	if (!f || data + BENCH_FRAME_LEN > end)
 		return XDP_DROP;
@@ -83,7 +128,7 @@ static __always_inline __u64 differ(const __u8 *a, const char *b, __u32 len)
 }
 
 /* Whether a reply is the one to the request of its id, byte for byte behind the headers. */
-static __always_inline int is_right(void *data, void *end)
+static __always_inline int is_hit(void *data, void *end)
 {
 	struct bench_reply *r = data + BENCH_HEADERS;
 	struct bench_frame *f;
@@ -96,18 +141,23 @@ static __always_inline int is_right(void *data, void *end)
 	f = bpf_map_lookup_elem(&frames, &at);
 	if (!f)
 		return 0;
-	for (__u32 i = 0; i < BENCH_KEY_LEN / 8; i++) {
-		__u64 key;
-
-		__builtin_memcpy(&key, f->bytes + BENCH_KEY_AT + i * 8, 8);
-		wrong |= key ^ *(__u64 *)(r->key + i * 8);
-		wrong |= key ^ *(__u64 *)(r->value[0] + i * 8);
-		wrong |= key ^ *(__u64 *)(r->value[1] + i * 8);
-	}
+	for (__u32 i = 0; i < BENCH_KEY_LEN / 8; i++)
+		wrong |= *(__u64 *)(f->bytes + BENCH_KEY_AT + i * 8) ^ *(__u64 *)(r->key + i * 8);
+	for (__u32 i = 0; i < BENCH_VALUE_LEN / 8; i++)
+		wrong |= *(__u64 *)(f->value + i * 8) ^ *(__u64 *)(r->value + i * 8);
 	wrong |= differ(r->head, BENCH_REPLY_HEAD, sizeof(r->head));
 	wrong |= differ(r->middle, BENCH_REPLY_MIDDLE, sizeof(r->middle));
 	wrong |= differ(r->tail, BENCH_REPLY_TAIL, sizeof(r->tail));
 	return !wrong;
+}
+
+static __always_inline int is_miss(void *data, void *end)
+{
+	__u8 *text = data + BENCH_HEADERS + 8;
+
+	if (text + sizeof(BENCH_REPLY_MISS) - 1 > (__u8 *)end)
+		return 0;
+	return !differ(text, BENCH_REPLY_MISS, sizeof(BENCH_REPLY_MISS) - 1);
 }
 
 /* At the client: replies are counted, some are looked at, none goes on. */
@@ -115,17 +165,16 @@ SEC("xdp")
 int count(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct bench_wire_counts *c;
+	struct bench_wire_counts *c = own_counts();
 	struct ethhdr *eth = data;
 	struct iphdr *ip = (void *)(eth + 1);
-	__u32 zero = 0;
 
-	c = bpf_map_lookup_elem(&counts, &zero);
-	if (!c || (void *)(ip + 1) > end || ip->protocol != IPPROTO_UDP)
+	if ((void *)(ip + 1) > end || ip->protocol != IPPROTO_UDP)
 		return XDP_PASS;
-	if (++c->replies % BENCH_SAMPLE == 0 && c->check) {
+	if (++c->replies % BENCH_SAMPLE == 0 && c->expect) {
 		c->checked++;
-		c->wrong += !is_right(data, end);
+		c->wrong +=
+			!(c->expect == BENCH_EXPECT_HIT ? is_hit(data, end) : is_miss(data, end));
 	}
 	return XDP_DROP;
 }

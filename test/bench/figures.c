@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/histogram.h"
+
 static int count_names(const char *const *names)
 {
 	int n = 0;
@@ -30,13 +32,21 @@ int bench_figures_init(struct bench_figures *f, const struct bench_measure *meas
 		return bench_fail("no memory for the figures of %s", measure->name);
 	for (size_t i = 0; i < n; i++)
 		f->values[i] = NAN;
-	return 0;
+	if (!measure->has_distribution)
+		return 0;
+	f->distributions =
+		calloc((size_t)f->n_arms * (size_t)f->n_cases, sizeof(*f->distributions));
+	return f->distributions ?
+		       0 :
+		       bench_fail("no memory for the distributions of %s", measure->name);
 }
 
 void bench_figures_free(struct bench_figures *f)
 {
 	free(f->values);
+	free(f->distributions);
 	f->values = NULL;
+	f->distributions = NULL;
 }
 
 double *bench_figures_at(const struct bench_figures *f, int at, int arm, int metric, int round)
@@ -44,6 +54,11 @@ double *bench_figures_at(const struct bench_figures *f, int at, int arm, int met
 	int index = ((at * f->n_arms + arm) * f->n_metrics + metric) * f->n_rounds + round;
 
 	return f->values + index;
+}
+
+struct bench_histogram *bench_figures_distribution(const struct bench_figures *f, int at, int arm)
+{
+	return f->distributions ? &f->distributions[at * f->n_arms + arm] : NULL;
 }
 
 static int compare_doubles(const void *a, const void *b)

@@ -15,6 +15,7 @@ struct bench_figures {
 	const struct bench_measure *measure;
 	int n_arms, n_cases, n_metrics, n_rounds;
 	double *values; /* NAN where there is none */
+	struct bench_histogram *distributions; /* cases x arms; NULL: the measure has none */
 };
 
 struct bench_verdict {
@@ -27,6 +28,8 @@ struct bench_verdict {
 int bench_figures_init(struct bench_figures *f, const struct bench_measure *measure, int rounds);
 void bench_figures_free(struct bench_figures *f);
 double *bench_figures_at(const struct bench_figures *f, int at, int arm, int metric, int round);
+/* NULL: the measure has none */
+struct bench_histogram *bench_figures_distribution(const struct bench_figures *f, int at, int arm);
 
 void bench_summarize(const double *values, int n, struct bench_summary *ret);
 void bench_figures_summary(const struct bench_figures *f, int at, int arm, int metric,

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "child.h"
+#include "wire_abi.h" /* what the skeleton is made of */
 #include "echo.skel.h"
 #include "loaded.h"
 #include "measures.h"

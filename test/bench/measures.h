@@ -7,6 +7,9 @@
 
 extern const struct bench_measure bench_hit;
 extern const struct bench_measure bench_wire;
+extern const struct bench_measure bench_peers;
+extern const struct bench_measure bench_latency;
+extern const struct bench_measure bench_sr;
 extern const struct bench_measure bench_watch_lo;
 extern const struct bench_measure bench_watch_veth;
 extern const struct bench_measure bench_watch_own;

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "client/histogram.h"
 #include "output.h"
 
 static void put(struct json_object *o, const char *name, struct json_object *value)
@@ -68,6 +69,47 @@ static void add_verdict(const struct bench_verdict *v, void *arg)
 	json_object_array_add(j->list, o);
 }
 
+/* Shares of a distribution, dense towards its slow end. */
+static const double shares[] = { 0,    0.01,  0.05,  0.1,   0.2,    0.3,    0.4,    0.5,   0.6,
+				 0.7,  0.75,  0.8,   0.85,  0.9,    0.925,  0.95,   0.975, 0.98,
+				 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999, 1 };
+
+static struct json_object *distribution(const struct bench_figures *f, int at, int arm,
+					const struct bench_histogram *h)
+{
+	struct json_object *o = json_object_new_object(), *points = json_object_new_array();
+
+	put_text(o, "case", f->measure->cases[at]);
+	put_text(o, "arm", f->measure->arms[arm]);
+	put_text(o, "unit", "us");
+	put(o, "count", json_object_new_int64((int64_t)h->count));
+	for (size_t i = 0; i < BENCH_COUNT(shares); i++) {
+		struct json_object *point = json_object_new_array();
+
+		json_object_array_add(point, number(shares[i]));
+		json_object_array_add(
+			point, number((double)bench_histogram_quantile(h, shares[i]) / 1000));
+		json_object_array_add(points, point);
+	}
+	put(o, "points", points);
+	return o;
+}
+
+static struct json_object *distributions(const struct bench_figures *f)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (int at = 0; at < f->n_cases; at++) {
+		for (int arm = 0; arm < f->n_arms; arm++) {
+			const struct bench_histogram *h = bench_figures_distribution(f, at, arm);
+
+			if (h && h->count)
+				json_object_array_add(list, distribution(f, at, arm, h));
+		}
+	}
+	return list;
+}
+
 struct json_object *bench_figures_json(const struct bench_figures *f)
 {
 	struct json_object *o = json_object_new_object(), *figures = json_object_new_array();
@@ -82,6 +124,8 @@ struct json_object *bench_figures_json(const struct bench_figures *f)
 		}
 	}
 	put(o, "figures", figures);
+	if (f->distributions)
+		put(o, "distributions", distributions(f));
 	bench_figures_judge(f, add_verdict, &j);
 	put(o, "targets", j.list);
 	return o;

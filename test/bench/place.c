@@ -15,6 +15,12 @@
 #include "child.h"
 
 #define SH_SECONDS 20
+#define SERVER_MAC "02:00:00:00:00:02"
+#define CLIENT_MAC "02:00:00:00:00:01"
+/* Address and interface; interface; the other's address and MAC, and the interface again. */
+#define ADDRESS                                                                                    \
+	"ip addr add %s/24 dev %s && ip link set %s up && "                                        \
+	"ip neigh replace %s lladdr %s dev %s nud permanent"
 
 /* A new namespace without a name, with its loopback up. -> fd, or -1 */
 static int make_net(const struct bench_place *p)
@@ -35,21 +41,35 @@ static int make_net(const struct bench_place *p)
 	return fd;
 }
 
+/* As many queues as CPUs, so that senders on all of them do not wait for each other; addresses as test/prog's packets have them. */
 static int make_wire(const struct bench_place *p)
 {
 	struct bench_where server = BENCH_HERE, client = BENCH_HERE;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	server.net = p->server;
 	client.net = p->client;
-	if (bench_child_sh(&server, SH_SECONDS,
-			   "ip link add %s type veth peer name %s && ip link set %s netns "
-			   "/proc/%d/fd/%d && "
-			   "ip addr add %s/24 dev %s && ip link set %s up",
-			   BENCH_SERVER_IF, BENCH_CLIENT_IF, BENCH_CLIENT_IF, getpid(), p->client,
-			   BENCH_SERVER_IP, BENCH_SERVER_IF, BENCH_SERVER_IF))
+	if (bench_child_sh(
+		    &server, SH_SECONDS,
+		    "ip link add %s numtxqueues %ld numrxqueues %ld address " SERVER_MAC
+		    " type veth peer name %s numtxqueues %ld numrxqueues %ld address " CLIENT_MAC
+		    " && ip link set %s netns /proc/%d/fd/%d",
+		    BENCH_SERVER_IF, cpus, cpus, BENCH_CLIENT_IF, cpus, cpus, BENCH_CLIENT_IF,
+		    getpid(), p->client))
 		return -1;
-	return bench_child_sh(&client, SH_SECONDS, "ip addr add %s/24 dev %s && ip link set %s up",
-			      BENCH_CLIENT_IP, BENCH_CLIENT_IF, BENCH_CLIENT_IF);
+	if (bench_child_sh(&server, SH_SECONDS, ADDRESS, BENCH_SERVER_IP, BENCH_SERVER_IF,
+			   BENCH_SERVER_IF, BENCH_CLIENT_IP, CLIENT_MAC, BENCH_SERVER_IF))
+		return -1;
+	return bench_child_sh(&client, SH_SECONDS, ADDRESS, BENCH_CLIENT_IP, BENCH_CLIENT_IF,
+			      BENCH_CLIENT_IF, BENCH_SERVER_IP, SERVER_MAC, BENCH_CLIENT_IF);
+}
+
+int bench_place_checksums(const struct bench_place *p)
+{
+	struct bench_where client = BENCH_HERE;
+
+	client.net = p->client;
+	return bench_child_sh(&client, SH_SECONDS, "ethtool -K %s tx off", BENCH_CLIENT_IF);
 }
 
 /* ---- cgroups ---- */

@@ -31,6 +31,9 @@ struct bench_place {
 int bench_place_make(struct bench_place *p, const char *bmcctl);
 void bench_place_remove(struct bench_place *p);
 
+/* From now on the client's packets leave with whole checksums; by default veth leaves them to nobody. */
+int bench_place_checksums(const struct bench_place *p);
+
 /* socket(2) in a namespace. -> fd, or -1 */
 int bench_place_socket(const struct bench_place *p, int net, int family, int type);
 

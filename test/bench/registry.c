@@ -2,6 +2,6 @@
 #include "measures.h"
 
 const struct bench_measure *const bench_measures[] = {
-	&bench_hit,	      &bench_wire, &bench_watch_lo, &bench_watch_veth, &bench_watch_own,
-	&bench_watch_foreign, NULL,
+	&bench_hit,	 &bench_wire,	    &bench_peers,     &bench_latency,	    &bench_sr,
+	&bench_watch_lo, &bench_watch_veth, &bench_watch_own, &bench_watch_foreign, NULL,
 };

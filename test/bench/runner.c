@@ -17,6 +17,7 @@ static int run_cases(struct bench_run *run, struct bench_figures *f, int round)
 			continue;
 		if (bench_interrupted)
 			return bench_fail("interrupted");
+		run->distribution = bench_figures_distribution(f, run->at, run->arm);
 		if (f->measure->run(run, values))
 			return -1;
 		for (int i = 0; i < f->n_metrics; i++)

@@ -2,10 +2,13 @@
 #include "server.h"
 
 #include <arpa/inet.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +19,7 @@
 #define START_SECONDS 5
 #define BMCCTL_SECONDS 60
 #define WORDS_MAX 24
+#define STATS_MAX 16384
 
 /* One try to connect. -> 1: it is there, 0: not yet, -1 */
 static int answers(const struct bench_place *p)
@@ -36,7 +40,7 @@ int bench_server_start(struct bench_server *s, const struct bench_place *p, cons
 {
 	struct bench_where where = { .net = p->server,
 				     .cgroup = p->server_cgroup,
-				     .cpu = BENCH_SERVER_CPU };
+				     .cpu = s->is_anywhere ? -1 : BENCH_SERVER_CPU };
 	char port[12], name[256], words[256], *save = NULL;
 	char *argv[WORDS_MAX + 8] = { name, "-u", "nobody", "-p", port, "-U", port };
 	double until = bench_now() + START_SECONDS;
@@ -72,6 +76,33 @@ void bench_server_stop(struct bench_server *s)
 {
 	bench_child_stop(s->pid);
 	s->pid = 0;
+}
+
+/* "STAT cmd_get 123\r\n" among the answer to "stats". */
+double bench_server_gets(const struct bench_place *p)
+{
+	static const char name[] = "STAT cmd_get ";
+	const struct timeval limit = { .tv_sec = START_SECONDS };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(BENCH_PORT) };
+	int fd = bench_place_socket(p, p->server, AF_INET, SOCK_STREAM);
+	char text[STATS_MAX] = "";
+	const char *line = NULL;
+	size_t len = 0;
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return NAN;
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	if (!connect(fd, (struct sockaddr *)&to, sizeof(to)) && send(fd, "stats\r\n", 7, 0) == 7)
+		n = 1;
+	while (n > 0 && !strstr(text, "END\r\n") && len + 1 < sizeof(text)) {
+		n = recv(fd, text + len, sizeof(text) - 1 - len, 0);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	close(fd);
+	line = strstr(text, name);
+	return line ? strtod(line + sizeof(name) - 1, NULL) : NAN;
 }
 
 const char *bench_bmc_name(void)

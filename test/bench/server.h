@@ -11,12 +11,16 @@ struct bench_place;
 
 struct bench_server {
 	pid_t pid; /* 0: not running */
+	int is_anywhere; /* it is started on all CPUs, not on the server's only */
 };
 
 /* `program -p -U <options>`, options by words; returns when it answers. NULL: memcached. */
 int bench_server_start(struct bench_server *s, const struct bench_place *p, const char *program,
 		       const char *options);
 void bench_server_stop(struct bench_server *s);
+
+/* Keys that memcached was asked for so far; NAN if it does not say. */
+double bench_server_gets(const struct bench_place *p);
 
 /* The name of the benchmark's own instance of bmc. */
 const char *bench_bmc_name(void);

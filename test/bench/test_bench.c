@@ -26,7 +26,7 @@ int bench_fail(const char *format, ...)
 	return -1;
 }
 
-/* bmc-bench with these words, at most 100 s; what it prints is in `output`. -> exit code */
+/* bmc-bench with these words, at most 200 s; what it prints is in `output`. -> exit code */
 static int bench(const char *words)
 {
 	char line[512];
@@ -34,7 +34,7 @@ static int bench(const char *words)
 	FILE *pipe;
 	int status;
 
-	snprintf(line, sizeof(line), "timeout 100 %s %s", BENCH_PROGRAM, words);
+	snprintf(line, sizeof(line), "timeout 200 %s %s", BENCH_PROGRAM, words);
 	pipe = popen(line, "re"); // NOLINT(cert-env33-c): words of our own
 	assert_non_null(pipe);
 	n = fread(output, 1, sizeof(output) - 1, pipe);
@@ -95,6 +95,15 @@ static void ratios_are_taken_within_a_round(void **state)
 	bench_figures_free(&f);
 }
 
+/* An echo takes no sets. */
+static int is_none(struct json_object *figure)
+{
+	const char *arm = json_object_get_string(json_object_object_get(figure, "arm"));
+	const char *at = json_object_get_string(json_object_object_get(figure, "case"));
+
+	return !strcmp(arm, "echo") && strstr(at, "sets");
+}
+
 static void check_result(struct json_object *result)
 {
 	struct json_object *figures = json_object_object_get(result, "figures");
@@ -105,7 +114,7 @@ static void check_result(struct json_object *result)
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *figure = json_object_array_get_idx(figures, i);
 
-		if (!json_object_object_get(figure, "median"))
+		if (!json_object_object_get(figure, "median") && !is_none(figure))
 			fail_msg("%s: no %s of %s", name,
 				 json_object_get_string(json_object_object_get(figure, "metric")),
 				 json_object_get_string(json_object_object_get(figure, "case")));

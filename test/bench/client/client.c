@@ -126,24 +126,21 @@ uint64_t bench_client_answered(const struct bench_client_result *r)
 	return r->outcomes[BENCH_HIT] + r->outcomes[BENCH_MISS] + r->outcomes[BENCH_STORED];
 }
 
-/* Each item once, over one connection of its own. */
-static int load_items(const struct bench_client_job *job, struct bench_items *items)
+int bench_client_load(const struct bench_peer_address *to, struct bench_items *items)
 {
-	struct bench_client_job load = *job;
+	const struct bench_client_job job = { .address = *to,
+					      .gets = BENCH_TRANSPORT_TCP,
+					      .sets = BENCH_TRANSPORT_TCP,
+					      .connections = 1,
+					      .depth = LOAD_DEPTH,
+					      .timeout = LOAD_TIMEOUT };
 	struct bench_client_result *result = calloc(1, sizeof(*result));
 	struct bench_client *c = NULL;
 	int err;
 
-	load.gets = BENCH_TRANSPORT_TCP;
-	load.sets = BENCH_TRANSPORT_TCP;
-	load.connections = 1;
-	load.depth = LOAD_DEPTH;
-	load.rate = 0;
-	load.timeout = LOAD_TIMEOUT;
-	load.is_echo = 0;
 	if (!result)
 		return bench_fail("no memory");
-	err = make_client(&c, &load, items);
+	err = make_client(&c, &job, items);
 	if (c && !err) {
 		c->is_loading = 1;
 		err = bench_client_run(c, (double)UINT32_MAX, result);
@@ -178,7 +175,7 @@ int bench_client_open(struct bench_client **ret, const struct bench_client_job *
 	}
 	if (job->is_loaded)
 		expect_any(items);
-	if ((!job->is_loaded && !job->is_echo && load_items(job, items)) ||
+	if ((!job->is_loaded && !job->is_echo && bench_client_load(&job->address, items)) ||
 	    make_client(ret, job, items)) {
 		if (!*ret) {
 			bench_items_free(items);

@@ -41,6 +41,9 @@ struct bench_client_result {
 
 struct bench_client;
 
+/* Stores each item once, over a TCP connection of its own. 0 or -1 (said) */
+int bench_client_load(const struct bench_peer_address *to, struct bench_items *items);
+
 /* Connects and stores the items. To be closed also after a failure. 0 or -1 (said) */
 int bench_client_open(struct bench_client **ret, const struct bench_client_job *job);
 /* Asks for `seconds`, then waits for the last replies. May be called again. 0 or -1 (said); a wrong reply is no failure here. */

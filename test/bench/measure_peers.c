@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* How many replies a second each peer gives, and what it takes for one; the requests come from the kernel. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "client/draw.h"
+#include "generator.h"
+#include "measures.h"
+#include "peer.h"
+#include "place.h"
+#include "usage.h"
+
+#define KEYS 10000
+#define ZIPF 0.99
+#define MEMCACHED_OPTIONS "-t 4 -m 256 -c 1024"
+#define BMC_OPTIONS "--mode native --memory 64M"
+#define WINDOW 40 /* requests in flight: a UDP socket's buffer takes some more by default */
+
+enum arm { MEMCACHED, MEMCACHED_SR, BMC, BMC_SR, COLD, ECHO };
+enum case_at { HITS, MISSES };
+enum metric { RATE, ANSWERED, PASSED, SERVER, SOFTIRQ, SWITCHES, WAITS };
+
+static const struct bench_peer_kind kinds[] = {
+	[MEMCACHED] = {},
+	[MEMCACHED_SR] = { .has_sr = 1 },
+	[BMC] = { .bmc = BMC_OPTIONS },
+	[BMC_SR] = { .has_sr = 1, .bmc = BMC_OPTIONS },
+	[COLD] = { .bmc = BMC_OPTIONS " --max-age 0s", .is_cold = 1 },
+	[ECHO] = { .is_echo = 1 },
+};
+
+struct peers {
+	struct bench_generator generator;
+	struct bench_peer peer;
+	struct bench_items items; /* KEYS that are stored, then as many that are not */
+	struct bench_zipf zipf;
+	struct bench_random random;
+	int is_miss; /* which requests the table has; -1: none yet */
+};
+
+static int peers_setup(struct bench_run *run)
+{
+	struct peers *s = calloc(1, sizeof(*s));
+
+	run->state = s;
+	if (!s || bench_zipf_init(&s->zipf, KEYS, ZIPF))
+		return bench_fail("no memory");
+	if (bench_items_init(&s->items, 2 * KEYS, BENCH_FIXED, BENCH_KEY_LEN, BENCH_VALUE_LEN))
+		return -1;
+	for (uint32_t i = 0; i < KEYS; i++)
+		s->items.items[i].newest = 1;
+	s->is_miss = -1;
+	return bench_generator_open(&s->generator, run->place);
+}
+
+static void peers_teardown(struct bench_run *run)
+{
+	struct peers *s = run->state;
+
+	if (!s)
+		return;
+	bench_generator_close(&s->generator);
+	bench_items_free(&s->items);
+	bench_zipf_free(&s->zipf);
+	free(s);
+}
+
+static uint32_t pick(void *arg, uint32_t place)
+{
+	struct peers *s = arg;
+
+	(void)place;
+	return bench_zipf_draw(&s->zipf, &s->random) + (s->is_miss ? KEYS : 0);
+}
+
+static int set_requests(struct peers *s, int is_miss)
+{
+	if (s->is_miss == is_miss)
+		return 0;
+	s->is_miss = is_miss;
+	s->random.state = 1;
+	return bench_generator_fill(&s->generator, &s->items, pick, s);
+}
+
+static int peers_enter(struct bench_run *run)
+{
+	struct peers *s = run->state;
+	struct bench_items stored = { .n = KEYS, .items = s->items.items };
+	const struct bench_generator_job warm = {
+		.seconds = run->options->seconds, .cpus = 1, .parts = 1, .window = WINDOW
+	};
+	struct bench_generator_result result;
+
+	if (bench_peer_start(&s->peer, run->place, &kinds[run->arm], run->options,
+			     MEMCACHED_OPTIONS, &stored, s->generator.echo))
+		return -1;
+	if (run->arm == ECHO)
+		return 0;
+	return set_requests(s, 0) || bench_generator_run(&s->generator, &warm, &result) ? -1 : 0;
+}
+
+static int peers_leave(struct bench_run *run)
+{
+	struct peers *s = run->state;
+
+	return bench_peer_stop(&s->peer);
+}
+
+/* Who answers at the wire gets as much as can be sent; memcached as much as its sockets take, so that none is in vain. */
+static void make_job(const struct bench_run *run, struct bench_generator_job *ret)
+{
+	int is_wire =
+		run->arm == ECHO || ((run->arm == BMC || run->arm == BMC_SR) && run->at == HITS);
+
+	*ret = (struct bench_generator_job){ .seconds = run->options->seconds,
+					     .cpus = 1,
+					     .parts = 1,
+					     .window = is_wire ? 0 : WINDOW,
+					     .expect = run->at == HITS ? BENCH_EXPECT_HIT :
+									 BENCH_EXPECT_MISS };
+	if (run->arm == ECHO)
+		ret->expect = BENCH_EXPECT_ANYTHING;
+}
+
+static int load(struct bench_run *run, struct bench_generator_result *ret,
+		struct bench_usage *ret_usage)
+{
+	struct peers *s = run->state;
+	struct bench_usage before, after;
+	struct bench_generator_job job;
+	pid_t pid = s->peer.server.pid;
+
+	make_job(run, &job);
+	if (bench_usage_read(pid, BENCH_SERVER_CPU, &before) ||
+	    bench_generator_run(&s->generator, &job, ret) ||
+	    bench_usage_read(pid, BENCH_SERVER_CPU, &after))
+		return -1;
+	bench_usage_between(&before, &after, ret_usage);
+	return 0;
+}
+
+static int peers_run(struct bench_run *run, double *ret_values)
+{
+	struct peers *s = run->state;
+	struct bench_generator_result result;
+	struct bench_usage usage;
+	double gets = 0;
+
+	if (set_requests(s, run->at == MISSES))
+		return -1;
+	if (run->arm != ECHO)
+		gets = bench_server_gets(run->place);
+	if (load(run, &result, &usage))
+		return -1;
+	if (run->arm != ECHO)
+		gets = bench_server_gets(run->place) - gets;
+	ret_values[RATE] = result.replies / result.seconds;
+	ret_values[ANSWERED] = result.replies / result.sent;
+	ret_values[PASSED] = gets / result.replies;
+	ret_values[SERVER] = usage.cpu * 1e9 / result.replies;
+	ret_values[SOFTIRQ] = usage.softirq * 1e9 / result.replies;
+	ret_values[SWITCHES] = usage.switches / result.replies;
+	ret_values[WAITS] = usage.waits / result.replies;
+	return 0;
+}
+
+static const struct bench_target targets[] = {
+	{ "all hits", "rate", "bmc", "memcached", BENCH_AT_LEAST, 10, .why = "all hits" },
+	{ "all hits", "rate", "bmc-sr", "memcached-sr", BENCH_AT_LEAST, 6, .why = "all hits" },
+	{ "all hits", "rate", "bmc", "echo", BENCH_AT_LEAST, 0.9, .why = "all hits" },
+	{ "all hits", "rate", "bmc, none hits", "memcached", BENCH_AT_LEAST, 0.95,
+	  .why = "every reply fills, none is served" },
+	{ "no item", "rate", "bmc", "memcached", BENCH_AT_LEAST, 0.95, .why = "nothing to serve" },
+	{},
+};
+
+const struct bench_measure bench_peers = {
+	.name = "peers",
+	.what = "replies over veth of memcached, memcached-sr, bmc before each, and an echo; "
+		"requests from the kernel",
+	.arms = { "memcached", "memcached-sr", "bmc", "bmc-sr", "bmc, none hits", "echo" },
+	.cases = { "all hits", "no item" },
+	.metrics = { [RATE] = { "rate", "replies/s" },
+		     [ANSWERED] = { "answered", "share" },
+		     [PASSED] = { "to memcached", "share" },
+		     [SERVER] = { "memcached", "ns CPU/op" },
+		     [SOFTIRQ] = { "softirq", "ns CPU/op" },
+		     [SWITCHES] = { "switches", "1/op" },
+		     [WAITS] = { "waits", "1/op" } },
+	.targets = targets,
+	.setup = peers_setup,
+	.teardown = peers_teardown,
+	.enter = peers_enter,
+	.leave = peers_leave,
+	.run = peers_run,
+};
