@@ -162,38 +162,54 @@ enum bmc_protocol { BMC_PROTOCOL_TEXT, BMC_PROTOCOL_BINARY };
 /* bmc_conn.mn [word]: `mn` commands seen in the high 32 bits, the ordinal of the last one in the low 32. */
 #define BMC_MN_COUNT_SHIFT 32
 
-/* A followed TCP connection: sk_storage of memcached's socket, made by BORN or, for old ones, by `start`. */
+/*
+ * A followed TCP connection: sk_storage of memcached's socket, made by BORN or, for old ones, by `start`. The two sides
+ * run on different CPUs, and a line that one writes and the other reads costs each of them a few hundred instructions.
+ * The kernel puts 8 bytes of its own into the first line (bpf_local_storage_data).
+ */
 struct bmc_conn {
-	/* both sides */
+	/* both sides read it, nobody writes it often */
 	__u64 writer; /* [word] */
 	__u64 hold; /* [word] */
-	__u32 cmd; /* answering commands seen; written at ingress */
-	__u32 doubt; /* up to this many answers an error line may belong to a silent command; ingress */
+	__u64 mn; /* [word] see above; written at ingress */
 	__u32 lost; /* enum bmc_lost; set once */
+	__u32 old; /* older than `start`: its place in bmc_olds + 1, until the programs have it; else 0 */
+	__u32 doubt_meta; /* as `doubt`, for the lines of a silent meta command: NS NF EX HD VA EN */
 	__u16 life; /* its mark's */
 	__u8 server;
 	__u8 ready; /* set last */
-	/* ingress; under `busy` */
-	__u32 probe; /* sequence number of a byte that was parsed while the window was closed */
-	__u8 probe_byte; /* the byte */
-	__u8 probed; /* there is one */
 	__u8 protocol; /* enum bmc_protocol; set with the first byte */
-	__u8 in_cr; /* the block's last byte but one was a \r; known when one is left */
-	__u32 old; /* older than `start`: its place in bmc_olds + 1, until the programs have it; else 0 */
-	__u32 in_taught; /* what the block's store teaches: end of the item's life in units << 1, silent; 0: nothing */
-	__u32 doubt_meta; /* as `doubt`, for the lines of a silent meta command: NS NF EX HD VA EN */
-	__u32 mn_rep; /* MN lines counted; written at egress */
-	__u64 mn; /* [word] see above; written at ingress */
+	__u8 fresh; /* no byte of it has been parsed */
+	__u8 pad1[2];
+	__u32 early; /* [word] data of its handshake are not parsed yet: early.bpf.h; a hold of its own */
+	__u64 pad2;
+	/* ingress, of every segment; under `busy` */
 	__u32 busy; /* [word] */
 	__u32 in_next; /* sequence number of the next byte to parse */
-	__u32 redo; /* rcv_nxt when a retransmission of parsed bytes was dropped */
-	__u16 in_len; /* bytes in in_line */
-	__u8 fresh; /* no byte of it has been parsed */
-	__u8 in_skip; /* in the middle of a long line: up to its end */
-	__u64 redo_at; /* time of `redo`; 0: none */
 	__u64 in_block; /* bytes of a data block, its \r\n included, still to come */
 	__u64 in_whole; /* the same block's whole length */
 	__u64 in_hash; /* hash of the key that the block is for; 0: no block, or its end was not seen */
+	__u32 in_taught; /* what the block's store teaches: end of the item's life in units << 1, silent; 0: nothing */
+	__u16 in_len; /* bytes in in_line */
+	__u8 in_cr; /* the block's last byte but one was a \r; known when one is left */
+	__u8 in_skip; /* in the middle of a long line: up to its end */
+	__u8 kept_bytes; /* see `kept` */
+	__u8 fin_kept; /* there is a FIN that came ahead */
+	__u8 n_kept; /* not 0: there may be something kept */
+	__u8 probed; /* there is a byte that was parsed while the window was closed */
+	__u8 probe_byte; /* the byte */
+	__u8 pad3[3];
+	__u32 place; /* index + 1; 0: none. Taken and given back under `busy` */
+	__u32 fin; /* sequence number of a FIN that came ahead */
+	__u64 pad8;
+	/* written at ingress by every command, read at egress */
+	__u32 cmd; /* answering commands seen */
+	__u32 doubt; /* up to this many answers an error line may belong to a silent command */
+	/* ingress, seldom; under `busy` */
+	__u64 redo_at; /* time of `redo`; 0: none */
+	__u32 redo; /* rcv_nxt when a retransmission of parsed bytes was dropped */
+	__u32 probe; /* sequence number of the byte that was parsed while the window was closed */
+	__u64 pad4[5];
 	/*
 	 * Sequence numbers that came ahead of their turn, or were parsed but may not be accepted by TCP; empty:
 	 * from == to. Of those with a bit in kept_bytes the bytes are in `place`, the others lie inside a data block.
@@ -202,13 +218,6 @@ struct bmc_conn {
 		__u32 from;
 		__u32 to;
 	} kept[BMC_KEPT];
-	__u32 place; /* index + 1; 0: none. Taken and given back under `busy` */
-	__u32 fin; /* sequence number of a FIN that came ahead */
-	__u8 kept_bytes;
-	__u8 fin_kept; /* there is one */
-	__u8 n_kept; /* not 0: there may be something kept */
-	__u8 pad4;
-	__u32 early; /* [word] data of its handshake are not parsed yet: early.bpf.h; a hold of its own */
 	/* egress; under `out_busy` */
 	__u32 out_busy; /* [word] */
 	__u32 out_next; /* sequence number of the next answer byte */
@@ -222,10 +231,12 @@ struct bmc_conn {
 	__u8 out_early; /* within a segment: `early` when it began */
 	__u32 out_off; /* within a segment: next byte to load, end of its data */
 	__u32 out_tail;
-	__u64 pad3[3];
-	__u8 in_line[BMC_LINE_MAX + 16]; /* a command line that is not complete yet */
+	__u32 mn_rep; /* MN lines counted */
+	__u32 pad6;
+	__u64 pad7[2];
 	__u8 out_line[BMC_ANSWER_WINDOW +
 		      16]; /* answers: an incomplete line, then what is looked at */
+	__u8 in_line[BMC_LINE_MAX + 16]; /* a command line that is not complete yet */
 };
 
 /*
@@ -397,8 +408,11 @@ _Static_assert(sizeof(struct bmc_writer) == 64, "a cache line");
 _Static_assert(sizeof(struct bmc_mark) == 16, "");
 _Static_assert(sizeof(struct bmc_old) == 24, "");
 _Static_assert(sizeof(struct bmc_learn) == 16 + 256, "");
-_Static_assert(sizeof(struct bmc_conn) == 256 + BMC_LINE_MAX + 16 + BMC_ANSWER_WINDOW + 16,
-	       "four lines and two buffers");
+_Static_assert(__builtin_offsetof(struct bmc_conn, busy) == 64 - 8, "ingress begins with a line");
+_Static_assert(__builtin_offsetof(struct bmc_conn, cmd) == 128 - 8, "a line");
+_Static_assert(__builtin_offsetof(struct bmc_conn, out_busy) == 256 - 8, "egress does too");
+_Static_assert(sizeof(struct bmc_conn) == 312 + BMC_LINE_MAX + 16 + BMC_ANSWER_WINDOW + 16,
+	       "five lines and two buffers");
 _Static_assert((BMC_WINDOW & (BMC_WINDOW - 1)) == 0, "a mask");
 _Static_assert((BMC_ANSWER_WINDOW & (BMC_ANSWER_WINDOW - 1)) == 0, "a mask");
 

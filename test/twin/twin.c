@@ -46,7 +46,7 @@ static void follow(uint64_t *seed)
 {
 	uint32_t at = 0;
 
-	memset(&conn, 0, offsetof(struct bmc_conn, in_line));
+	memset(&conn, 0, offsetof(struct bmc_conn, out_line));
 	memset(&twin_seen, 0, sizeof(twin_seen));
 	conn.fresh = 1;
 	while (at < stream.len && !conn.lost) {
