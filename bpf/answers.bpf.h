@@ -220,11 +220,13 @@ static __always_inline void bmc_answers_parse(struct __sk_buff *skb, struct bmc_
 					      __u32 off)
 {
 	struct bmc_out_loop loop = { .skb = skb, .conn = conn };
-	__u32 before = conn->rep;
+	__u32 before = conn->rep, cmd;
 	__u64 now;
 
 	conn->out_early = BMC_READ_ONCE(conn->early) != 0;
 	bmc_rmb();
+	/* has what is answered here; its line is another CPU's, and comes while the answers are read */
+	cmd = BMC_READ_ONCE(conn->cmd);
 	conn->out_rep = before;
 	conn->out_off = off;
 	conn->out_tail = skb->len;
@@ -240,7 +242,7 @@ static __always_inline void bmc_answers_parse(struct __sk_buff *skb, struct bmc_
 		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
 	if (BMC_READ_ONCE(conn->lost) || conn->out_rep == before)
 		return;
-	if (!conn->out_early && bmc_after(conn->out_rep, BMC_READ_ONCE(conn->cmd)) > 0) {
+	if (!conn->out_early && bmc_after(conn->out_rep, cmd) > 0) {
 		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
 		return;
 	}
@@ -287,7 +289,7 @@ static __always_inline void bmc_answers_out(struct __sk_buff *skb, struct bmc_co
 		return;
 	}
 	bmc_answers_segment(skb, conn, &seg);
-	(void)__sync_lock_test_and_set(&conn->out_busy, 0);
+	bmc_release(&conn->out_busy);
 }
 
 #endif

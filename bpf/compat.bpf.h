@@ -75,4 +75,15 @@ static __always_inline void bmc_wmb(void)
 	bmc_rmb();
 }
 
+/* Gives back a word that was taken by an exchange: who takes it next sees what was written before. */
+static __always_inline void bmc_release(__u32 *word)
+{
+#if defined(__TARGET_ARCH_arm64)
+	(void)__sync_lock_test_and_set(word, 0);
+#else
+	asm volatile("" ::: "memory"); /* x86 keeps stores in order, and behind earlier loads */
+	BMC_WRITE_ONCE(*word, 0);
+#endif
+}
+
 #endif

@@ -475,6 +475,7 @@ static __always_inline void bmc_conn_parse(struct __sk_buff *skb, struct bmc_wor
 					   struct bmc_conn *conn, __u32 end, __u32 more)
 {
 	struct bmc_in_loop loop = { .skb = skb, .work = w, .conn = conn };
+	struct bmc_stats *stats;
 
 	w->pos = 0;
 	w->end = 0;
@@ -491,10 +492,11 @@ static __always_inline void bmc_conn_parse(struct __sk_buff *skb, struct bmc_wor
 		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
 	if (!more)
 		conn->in_next = end;
-	bmc_stats_add(BMC_STAT_COMMANDS, w->n_commands);
+	stats = bmc_stats_get();
+	bmc_stats_plus(stats, BMC_STAT_COMMANDS, w->n_commands);
 	if (w->n_writes) {
-		bmc_stats_add(BMC_STAT_WRITES, w->n_writes);
-		bmc_stats_add(BMC_STAT_INVALIDATED, w->n_invalidated);
+		bmc_stats_plus(stats, BMC_STAT_WRITES, w->n_writes);
+		bmc_stats_plus(stats, BMC_STAT_INVALIDATED, w->n_invalidated);
 	}
 }
 

@@ -79,11 +79,14 @@ __noinline int bmc_conn_take(struct bmc_conn *conn)
 /* CLOSE may have come while `busy` was taken: what was kept is then left to who had it. */
 static __always_inline void bmc_conn_give(struct bmc_conn *conn)
 {
+	if (!conn->place) {
+		bmc_release(&conn->busy);
+		return;
+	}
 	(void)__sync_lock_test_and_set(&conn->busy, 0);
-	if (conn->place && BMC_READ_ONCE(conn->writer) == BMC_WRITER_CLOSED &&
-	    !bmc_conn_try(&conn->busy)) {
+	if (BMC_READ_ONCE(conn->writer) == BMC_WRITER_CLOSED && !bmc_conn_try(&conn->busy)) {
 		bmc_kept_drop(conn);
-		(void)__sync_lock_test_and_set(&conn->busy, 0);
+		bmc_release(&conn->busy);
 	}
 }
 
@@ -93,7 +96,7 @@ static __always_inline void bmc_stream_closed(struct bmc_conn *conn)
 	if (bmc_conn_try(&conn->busy))
 		return;
 	bmc_kept_drop(conn);
-	(void)__sync_lock_test_and_set(&conn->busy, 0);
+	bmc_release(&conn->busy);
 }
 
 static __always_inline enum bmc_verdict bmc_drop(enum bmc_stat why)
@@ -171,19 +174,70 @@ static __always_inline enum bmc_verdict bmc_conn_ahead(struct __sk_buff *skb, st
 }
 
 /*
- * The rows of the table of COHERENCE.md below "urgent data", but for a segment that is simply in order: w->seg and w->tcp
- * say what it is. A verdict, or BMC_ODD_PARSE: its bytes are parsed from w->seg.off on.
+ * Whether the segment is simply the next one, and TCP takes it for certain: "in order" of the table of COHERENCE.md, in few
+ * looks at lines of the socket that TCP itself needs next. An acknowledgment of what was sent (snd_nxt) or older data
+ * than snd_una may still be right: that is not said here.
+ */
+static __always_inline int bmc_conn_is_plain(const struct bmc_conn *conn,
+					     const struct bmc_segment *seg,
+					     const struct tcp_sock *tcp, __u32 end)
+{
+	const struct sock *s = &tcp->inet_conn.icsk_inet.sk;
+	__u64 queued;
+
+	if (seg->seq != conn->in_next || conn->n_kept || (seg->flags & BMC_TCP_URG))
+		return 0;
+	if (bmc_after(tcp->rcv_nxt, seg->seq) > 0 || bmc_after(seg->ack, tcp->snd_nxt) > 0 ||
+	    bmc_after(tcp->snd_una, seg->ack) > 0)
+		return 0;
+	if (bmc_after(end, tcp->rcv_wup + tcp->rcv_wnd) > 0)
+		return 0;
+	queued = (__u32)s->sk_backlog.rmem_alloc.counter + (__u64)(__u32)s->sk_backlog.len;
+	return queued + 2 * (__u64)seg->len <= (__u64)(__u32)s->sk_rcvbuf * 3 / 4;
+}
+
+/* The first rows of the table of COHERENCE.md, "Following a stream". A verdict, or BMC_ODD_PARSE: none of them fits. */
+static __always_inline int bmc_conn_refused(struct bmc_conn *conn, const struct bmc_segment *seg,
+					    const struct bmc_tcp *tcp)
+{
+	/* TCP would refuse it now, but judges later: what it then takes would not have been seen */
+	if (bmc_after(seg->seq, tcp->rcv_nxt + 2 * tcp->rcv_wnd) > 0 ||
+	    bmc_after(seg->ack, tcp->write_seq) > 0 || bmc_after(tcp->ack_min, seg->ack) > 0)
+		return bmc_drop(BMC_STAT_DROP_FORGED);
+	if (bmc_after(tcp->rcv_nxt, conn->in_next) > 0) {
+		if (BMC_READ_ONCE(conn->writer) != BMC_WRITER_CLOSED)
+			bmc_conn_lost(conn, BMC_LOST_UNPARSED);
+		return BMC_TO_STACK;
+	}
+	if (seg->flags & BMC_TCP_URG) {
+		bmc_conn_lost(conn, BMC_LOST_URGENT);
+		return BMC_TO_STACK;
+	}
+	return BMC_ODD_PARSE;
+}
+
+/*
+ * The table of COHERENCE.md for the segment w->seg. A verdict, or BMC_ODD_PARSE: its bytes are parsed from w->seg.off
+ * on.
  */
 __noinline int bmc_conn_odd(struct __sk_buff *skb, struct bmc_work *w, struct bmc_conn *conn)
 {
 	struct bmc_segment *seg;
 	__u32 next, data_end, from, end, off;
 	struct bmc_tcp *tcp;
+	int verdict;
 
 	if (!w || !conn)
 		return BMC_TO_STACK;
 	seg = &w->seg;
 	tcp = &w->tcp;
+	if (bmc_tcp_read(skb, tcp)) {
+		bmc_conn_lost(conn, BMC_LOST_URGENT);
+		return BMC_TO_STACK;
+	}
+	verdict = bmc_conn_refused(conn, seg, tcp);
+	if (verdict != BMC_ODD_PARSE)
+		return verdict;
 	next = conn->in_next;
 	from = seg->seq;
 	data_end = from + seg->len;
@@ -223,35 +277,21 @@ __noinline int bmc_conn_odd(struct __sk_buff *skb, struct bmc_work *w, struct bm
 	return BMC_ODD_PARSE;
 }
 
-/* The table of COHERENCE.md, "Following a stream"; `busy` is taken. */
+/* A segment of a followed connection; `busy` is taken. */
 static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, struct bmc_work *w,
 							 struct bmc_conn *conn,
 							 const struct bmc_segment *seg)
 {
 	__u32 end = seg->seq + seg->len + !!(seg->flags & BMC_TCP_FIN);
 	__u32 off = seg->off, more = 0;
-	struct bmc_tcp *tcp = &w->tcp;
+	struct bpf_sock *sk = skb->sk;
+	struct tcp_sock *tcp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
 
-	if (bmc_tcp_read(skb, tcp)) {
+	if (!tcp) {
 		bmc_conn_lost(conn, BMC_LOST_URGENT);
 		return BMC_TO_STACK;
 	}
-	if (bmc_mutant(BMC_MUT_NO_STREAM_ORDER))
-		goto parse;
-	/* TCP would refuse it now, but judges later: what it then takes would not have been seen */
-	if (bmc_after(seg->seq, tcp->rcv_nxt + 2 * tcp->rcv_wnd) > 0 ||
-	    bmc_after(seg->ack, tcp->write_seq) > 0 || bmc_after(tcp->ack_min, seg->ack) > 0)
-		return bmc_drop(BMC_STAT_DROP_FORGED);
-	if (bmc_after(tcp->rcv_nxt, conn->in_next) > 0) {
-		if (BMC_READ_ONCE(conn->writer) != BMC_WRITER_CLOSED)
-			bmc_conn_lost(conn, BMC_LOST_UNPARSED);
-		return BMC_TO_STACK;
-	}
-	if (seg->flags & BMC_TCP_URG) {
-		bmc_conn_lost(conn, BMC_LOST_URGENT);
-		return BMC_TO_STACK;
-	}
-	if (seg->seq != conn->in_next || conn->n_kept || bmc_tcp_is_tight(tcp, end, seg->len)) {
+	if (!bmc_conn_is_plain(conn, seg, tcp, end) && !bmc_mutant(BMC_MUT_NO_STREAM_ORDER)) {
 		int verdict;
 
 		w->seg = *seg;
@@ -261,7 +301,6 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 		more = 1;
 		off = w->seg.off;
 	}
-parse:
 	w->place = 0;
 	w->off = off;
 	w->tail = skb->len;
