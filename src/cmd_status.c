@@ -11,6 +11,21 @@
 #include <string.h>
 
 /* ---- text ---- */
+
+/* Commands over UDP whose answers were not seen keep the keys out that were written over UDP, nothing else. */
+static void print_udp(const struct bmc_server_status *v)
+{
+	if (!v->udp_out || v->udp_held)
+		return;
+	if (v->udp_out == BMC_UDP_OUT_MAX)
+		puts("             over UDP: some commands are never answered, nothing held; keys "
+		     "written over UDP are left to memcached until it restarts");
+	else
+		printf("             over UDP: %d command%s unanswered, nothing held; keys written "
+		       "over UDP are left to memcached until all are answered or it restarts\n",
+		       v->udp_out, v->udp_out == 1 ? "" : "s");
+}
+
 static void print_running(const struct bmc_server_status *v)
 {
 	printf("  server     port %u: %s, pid %d, UDP %s", v->port, v->process, v->pid,
@@ -21,6 +36,7 @@ static void print_running(const struct bmc_server_status *v)
 		printf("%s%s", i ? ", " : "; ", v->address[i]);
 	printf("\n             connections: %d in step, %d not; holds: %u\n", v->in_step, v->lost,
 	       v->holds);
+	print_udp(v);
 	for (int i = 0; i < v->n_keepers; i++)
 		printf("             %s %s: %s\n",
 		       v->keeper[i].keeps == BMC_KEEPS_LOST   ? "not followed" :
@@ -129,6 +145,8 @@ static struct json_object *json_server(const struct bmc_server_status *v)
 	add_number(o, "sockets_of_others", v->foreign);
 	add_number(o, "second_pid", (__u64)v->other_pid);
 	add_number(o, "holds", v->holds);
+	add_number(o, "udp_unanswered", (__u64)v->udp_out);
+	json_object_object_add(o, "udp_holding", json_object_new_boolean(v->udp_held));
 	add_number(o, "off", v->off);
 	add_string(o, "why_nothing_is_cached", v->why_not);
 	return o;

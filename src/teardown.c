@@ -22,6 +22,7 @@ struct stop {
 	bmc_say_fn say;
 	struct bmc_instance note;
 	int noted;
+	int elsewhere; /* it was started in another network namespace: numbers of interfaces are not ours */
 	__u32 map_id; /* of a map that its programs use; 0: no such pin is left */
 	__u32 made[BMC_IFACES_MAX]; /* interfaces whose clsact is ours */
 	int n_made;
@@ -158,7 +159,7 @@ static void remove_made_qdiscs(struct stop *s)
 			remove_clsact(s, s->made[i], name);
 	}
 	/* noted, but without a filter: `start` or `stop` was killed in between */
-	for (int i = 0; s->noted && i < BMC_IFACES_MAX; i++) {
+	for (int i = 0; s->noted && !s->elsewhere && i < BMC_IFACES_MAX; i++) {
 		const struct bmc_iface *iface = &s->note.iface[i];
 
 		/* the number can be another interface's by now */
@@ -184,11 +185,55 @@ static void detach_link(struct stop *s, const char *what)
 	close(fd);
 }
 
+#define PLACE_MAX 80
+
+/* The name that a number had at `start`; NULL: not noted. */
+static const char *noted_name(const struct stop *s, __u32 ifindex)
+{
+	for (int i = 0; s->noted && i < BMC_IFACES_MAX; i++) {
+		if (s->note.iface[i].ifindex == ifindex)
+			return s->note.iface[i].name;
+	}
+	return NULL;
+}
+
+/*
+ * Where XDP is, in words. The number says which interface only in its own network namespace: it is ours if the
+ * interface of that number has the program.
+ */
+static void xdp_place(const struct stop *s, const char *what, char *ret)
+{
+	__u32 id = 0, len = sizeof(struct bpf_link_info), number;
+	struct bpf_link_info info = { 0 };
+	char path[BMC_PINS_PATH], name[IF_NAMESIZE];
+	const char *noted;
+	int skb, fd;
+
+	number = (__u32)strtoul(what + strlen("xdp_"), NULL, 10);
+	noted = noted_name(s, number);
+	fd = bpf_obj_get(bmc_pins_path(s->name, "links", what, path));
+	if (fd >= 0)
+		bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (fd >= 0)
+		close(fd);
+	if (!info.xdp.ifindex)
+		snprintf(ret, PLACE_MAX, "interface %u (%s), which is gone", number,
+			 noted ? noted : "?");
+	else if (!bmc_iface_xdp(info.xdp.ifindex, &id, &skb) && id == info.prog_id &&
+		 if_indextoname(info.xdp.ifindex, name))
+		snprintf(ret, PLACE_MAX, "%s", name);
+	else
+		snprintf(ret, PLACE_MAX, "interface %u (%s) of another network namespace", number,
+			 noted ? noted : "?");
+}
+
 static int remove_link(struct stop *s, const char *what)
 {
-	char name[IF_NAMESIZE];
-	int gone, err;
+	int is_xdp = !strncmp(what, "xdp_", 4), gone, err;
+	char place[PLACE_MAX] = "the cgroup";
 
+	if (is_xdp)
+		xdp_place(s, what, place);
 	detach_link(s, what);
 	err = bmc_pins_remove(s->name, "links", what, &gone);
 
@@ -197,12 +242,7 @@ static int remove_link(struct stop *s, const char *what)
 	if (!gone)
 		return 0;
 	s->removed++;
-	if (strncmp(what, "xdp_", 4))
-		s->say("detached %s from the cgroup\n", what);
-	else if (if_indextoname((unsigned int)strtoul(what + 4, NULL, 10), name))
-		s->say("detached XDP from %s\n", name);
-	else
-		s->say("XDP of an interface that is gone\n");
+	s->say("detached %s from %s\n", is_xdp ? "XDP" : what, place);
 	bmc_fault_point("link removed");
 	return 0;
 }
@@ -251,9 +291,9 @@ static int is_elsewhere(struct stop *s)
 {
 	__u64 here;
 
-	return s->noted && !bmc_netns_cookie(&here) && here != s->note.config.netns_cookie &&
-	       (filter_lives(&s->note) ||
-		bmc_pins_each(s->name, "links", link_lives, (void *)s->name));
+	s->elsewhere = s->noted && !bmc_netns_cookie(&here) && here != s->note.config.netns_cookie;
+	return s->elsewhere && (filter_lives(&s->note) ||
+				bmc_pins_each(s->name, "links", link_lives, (void *)s->name));
 }
 
 static void remove_all(struct stop *s)

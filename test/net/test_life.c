@@ -196,6 +196,53 @@ static void stop_works_when_the_interface_is_gone(void **state)
 	leaks_check(w->cookie, w->instance);
 }
 
+/* The interface is gone, and its number is another one's where stop runs: that one had nothing of ours. */
+static void stop_elsewhere_names_no_interface_of_this_namespace(void **state)
+{
+	struct world *w = *state;
+	unsigned int number;
+
+	world_start_bmc(w, "");
+	number = ns_ifindex(&w->server, WORLD_IF);
+	/* while it is there, stop has to be run there */
+	assert_int_equal(bmcctl(&w->client, "stop --name %s", w->instance), 1);
+	assert_non_null(strstr(bmcctl_result.err, "another network namespace"));
+	assert_true(world_has_xdp(w));
+	child_sh(&w->server, "ip link del " WORLD_IF);
+	child_sh(&w->client,
+		 "ip link add other0 index %u type veth peer name other1 && tc qdisc add dev "
+		 "other0 clsact",
+		 number);
+	assert_int_equal(bmcctl(&w->client, "stop --name %s", w->instance), 0);
+	if (strstr(bmcctl_result.out, "other0") ||
+	    !strstr(bmcctl_result.out, "(" WORLD_IF "), which is gone"))
+		fail_msg("stop says:\n%s", bmcctl_result.out);
+	child_sh(&w->client, "tc qdisc show dev other0 | grep -q clsact");
+	leaks_check(w->cookie, w->instance);
+}
+
+/* Without its notes stop cannot tell where it was started, but that the number is not ours here. */
+static void stop_elsewhere_without_notes_says_the_number(void **state)
+{
+	struct world *w = *state;
+	char path[300];
+
+	world_start_bmc(w, "");
+	leaks_pins_path(w->instance, path, sizeof(path));
+	child_sh(NULL, "rm %s/maps/bmc_instance", path);
+	child_sh(&w->client, "ip link add other0 index %u type veth peer name other1 || true",
+		 ns_ifindex(&w->server, WORLD_IF));
+	bmcctl(&w->client, "stop --name %s", w->instance);
+	if (!strstr(bmcctl_result.out, "(?) of another network namespace"))
+		fail_msg("stop says:\n%s\n%s", bmcctl_result.out, bmcctl_result.err);
+	/* the filter is known by its program only: here stop finds it */
+	assert_int_equal(bmcctl(&w->server, "stop --name %s", w->instance), 0);
+	assert_false(world_has_xdp(w));
+	assert_string_equal(world_filters(w), "");
+	if (world_has_clsact(w))
+		child_sh(&w->server, "tc qdisc del dev " WORLD_IF " clsact");
+}
+
 static void memcached_goes_on_after_stop(void **state)
 {
 	struct world *w = *state;
@@ -290,6 +337,8 @@ static const struct CMUnitTest tests[] = {
 	LIFE_TEST(stop_works_with_the_other_half_of_the_pins_gone),
 	LIFE_TEST(stop_works_with_any_one_pin_gone),
 	LIFE_TEST(stop_works_when_the_interface_is_gone),
+	LIFE_TEST(stop_elsewhere_names_no_interface_of_this_namespace),
+	LIFE_TEST(stop_elsewhere_without_notes_says_the_number),
 	LIFE_TEST(memcached_goes_on_after_stop),
 	LIFE_TEST(flush_forgets_everything),
 	LIFE_TEST(status_says_what_runs_and_why_nothing_is_cached),

@@ -139,6 +139,27 @@ static void an_egress_filter_in_front_is_named(void **state)
 	child_sh(&w->server, "tc qdisc show dev " WORLD_IF " | grep -q clsact");
 }
 
+/* It keeps keys that were written over UDP out, and says so; but nothing is held. */
+static void commands_over_udp_without_an_answer_are_told(void **state)
+{
+	struct world *w = *state;
+	double until = test_now() + test_patience(5);
+
+	world_cache(w, "k", "value");
+	memcached_freeze(&w->memcached);
+	udp_send(&w->udp, "set u 0 0 1\r\nx\r\n", 17);
+	while (!world_stat(w, "udp_writes"))
+		assert_true(test_now() < until);
+	says(w, "over UDP: 1 command unanswered, nothing held");
+	does_not_say(w, "not cached");
+	status(w, "--json");
+	assert_non_null(strstr(bmcctl_result.out, "\"udp_unanswered\":1,"));
+	memcached_thaw(&w->memcached);
+	assert_int_equal(udp_receive(&w->udp, w->udp.id, 3, &w->text), 0);
+	does_not_say(w, "over UDP");
+	world_warm(w, &w->udp, "u");
+}
+
 /* Every miss has its reason, if the item is there all the same. */
 static void misses_tell_why(void **state)
 {
@@ -173,6 +194,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(silent_writes_without_an_answer_are_named),
 	STATUS_TEST(reasons_stand_at_their_port),
 	WORLD_TEST(json_tells_the_same),
+	WORLD_TEST(commands_over_udp_without_an_answer_are_told),
 	STATUS_TEST(misses_tell_why),
 	STATUS_TEST(an_egress_filter_in_front_is_named),
 };
