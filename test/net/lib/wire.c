@@ -47,8 +47,7 @@ void wire_close(struct wire *w)
 	w->fd = 0;
 }
 
-/* One's complement sum of 16-bit words in network order. */
-static uint32_t wire_sum(const void *bytes, size_t len, uint32_t sum)
+uint32_t wire_sum(const void *bytes, size_t len, uint32_t sum)
 {
 	const unsigned char *b = bytes;
 
@@ -57,7 +56,7 @@ static uint32_t wire_sum(const void *bytes, size_t len, uint32_t sum)
 	return sum;
 }
 
-static uint16_t wire_fold(uint32_t sum)
+uint16_t wire_fold(uint32_t sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);

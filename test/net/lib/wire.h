@@ -25,4 +25,8 @@ void wire_close(struct wire *w);
  */
 void wire_send_udp(struct wire *w, struct udp *u, const char *request, size_t padding);
 
+/* The one's complement sum of 16-bit words in network order, added to `sum`; and folded, as a checksum in network order. */
+uint32_t wire_sum(const void *bytes, size_t len, uint32_t sum);
+uint16_t wire_fold(uint32_t sum);
+
 #endif
