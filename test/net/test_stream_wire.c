@@ -3,6 +3,7 @@
  * Writes over a bad wire: segments lost, overtaken, doubled. Whatever is answered is memcached's; no connection is
  * lost to bmc, and what came ahead of its turn is kept, not dropped.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -210,6 +211,85 @@ static void a_half_closed_connection_whose_first_segment_is_lost(void **state)
 	assert_int_equal(world_stat(w, "lost"), 0);
 }
 
+/* ---- large values ---- */
+
+#define LARGE_ROUNDS 3
+
+/* Values of `size` bytes full of command lines, and behind each a set. */
+static void large_values(struct world *w, size_t size)
+{
+	world_cache(w, "k7", "old");
+	for (int round = 0; round < LARGE_ROUNDS; round++) {
+		struct text all = {};
+		char value[64];
+		size_t begin;
+
+		text_add(&all, "set large 0 0 %zu\r\n", size);
+		begin = all.len;
+		while (all.len - begin + 40 < size)
+			text_add(&all, "set k7 0 0 2\r\nno\r\nflush_all\r\n");
+		while (all.len - begin < size)
+			text_append(&all, "\n", 1);
+		value_of(value, sizeof(value), round, 7);
+		text_add(&all, "\r\nset k7 0 0 %zu\r\n%s\r\n", strlen(value), value);
+		send_all(&w->tcp, &all, &w->text);
+		world_expect(w, &w->udp, "k7", value);
+		text_free(&all);
+	}
+	assert_followed(w);
+	say(w);
+}
+
+static void values_of_a_megabyte_over_a_wire_that_loses(void **state)
+{
+	bad.skel->bss->wire.set.lose = 10000;
+	large_values(*state, 1000000);
+	assert_true(bad.skel->bss->wire.count.lost > 0);
+}
+
+static int setup_large_items(void **state)
+{
+	struct world *w;
+
+	world_setup_empty(state);
+	w = *state;
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, "-I 8m -m 256");
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	bad_wire_attach(&bad, &w->client, WORLD_CLIENT_IF);
+	return 0;
+}
+
+static void values_of_several_megabytes(void **state)
+{
+	large_values(*state, 6000000);
+}
+
+/* ---- two CPUs ---- */
+
+/* Moves what comes in from one CPU to the other and back as fast as it can, for a bounded time. */
+static pid_t steer_to_and_fro(struct world *w)
+{
+	char line[] = "i=0; cd /sys/class/net/" WORLD_IF "/queues/rx-0; while [ $i -lt 1000000 ]; "
+		      "do echo 1 >rps_cpus; echo 2 >rps_cpus; i=$((i+1)); done";
+	char *argv[] = { "timeout",	 "60", "ip", "netns", "exec",
+			 w->server.name, "sh", "-c", line,    NULL };
+
+	return child_start(NULL, argv);
+}
+
+/* Segments of one connection are on both CPUs at once, and overtake each other there. */
+static void a_connection_on_two_cpus(void **state)
+{
+	struct world *w = *state;
+	pid_t steering = steer_to_and_fro(w);
+
+	assert_true(steering > 0);
+	write_rounds(w, ROUNDS, 3000);
+	child_stop(steering, SIGTERM);
+	say(w);
+}
+
 /* ---- TCP's memory ---- */
 
 static int setup_little_memory(void **state)
@@ -269,6 +349,9 @@ static const struct CMUnitTest tests[] = {
 	FAULTY_TEST(writes_over_a_wire_that_loses_reorders_and_doubles),
 	FAULTY_TEST(writes_over_a_wire_that_spoils),
 	FAULTY_TEST(a_half_closed_connection_whose_first_segment_is_lost),
+	FAULTY_TEST(values_of_a_megabyte_over_a_wire_that_loses),
+	cmocka_unit_test_setup_teardown(values_of_several_megabytes, setup_large_items, teardown),
+	FAULTY_TEST(a_connection_on_two_cpus),
 	cmocka_unit_test_setup_teardown(tiny_segments_for_a_memcached_that_stands_still,
 					setup_little_memory, world_teardown),
 };
