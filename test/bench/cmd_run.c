@@ -93,15 +93,16 @@ static int set_check(void *target, const char *value)
 }
 
 static const struct bench_option options[] = {
-	{ "rounds", "N", set_rounds, "rounds, in each of which all peers take their turn (5)" },
-	{ "seconds", "S", set_seconds, "of one case of one peer in one round (0.5)" },
-	{ "case", "NAME", set_case, "only cases of this name; it may have * and ?" },
+	{ "rounds", "N", set_rounds, "rounds, in each of which all peers take their turn (5)", 0 },
+	{ "seconds", "S", set_seconds, "of one case of one peer in one round (0.5)", 0 },
+	{ "case", "NAME", set_case, "only cases of this name; it may have * and ?", 0 },
 	{ "bmcctl", "FILE", set_bmcctl,
-	  "the bmcctl to measure (the one beside which this was built)" },
-	{ "memcached-sr", "FILE", set_sr, "the same of memcached-sr" },
-	{ "json", NULL, set_json, "figures as JSON on stdout" },
-	{ "output", "FILE", set_output, "figures as JSON in a file; stdout has them for people" },
-	{ "check", NULL, set_check, "exit code 1 unless all targets are met" },
+	  "the bmcctl to measure (the one beside which this was built)", 0 },
+	{ "memcached-sr", "FILE", set_sr, "the same of memcached-sr", 0 },
+	{ "json", NULL, set_json, "figures as JSON on stdout", 0 },
+	{ "output", "FILE", set_output, "figures as JSON in a file; stdout has them for people",
+	  'o' },
+	{ "check", NULL, set_check, "exit code 1 unless all targets are met", 0 },
 	{},
 };
 

@@ -8,6 +8,7 @@ enum bench_exit { BENCH_DONE = 0, BENCH_FAILED = 1, BENCH_USAGE = 2 };
 int bench_cmd_list(int argc, char **argv);
 int bench_cmd_run(int argc, char **argv);
 int bench_cmd_client(int argc, char **argv);
+int bench_cmd_report(int argc, char **argv);
 
 /* SIGINT and SIGTERM set bench_interrupted. */
 void bench_catch_signals(void);

@@ -22,9 +22,10 @@ static void help(const struct bench_option *rows, const char *head)
 {
 	printf("%s\n", head);
 	for (; rows->name; rows++) {
-		int n = printf("  --%s%s%s", rows->name, rows->arg ? " " : "",
-			       rows->arg ? rows->arg : "");
+		int n = rows->letter ? printf("  -%c, ", rows->letter) : printf("  ");
 
+		n += printf("--%s%s%s", rows->name, rows->arg ? " " : "",
+			    rows->arg ? rows->arg : "");
 		if (n < WHAT_AT - 1)
 			printf("%*s", WHAT_AT - n, "");
 		else
@@ -38,18 +39,29 @@ int bench_options_read(const struct bench_option *rows, const char *head, void *
 		       char **argv, int *ret_words)
 {
 	struct option list[BENCH_OPTIONS_MAX + 2] = {};
+	char letters[2 * BENCH_OPTIONS_MAX + 2] = "h", *end = letters + 1;
 	int n = 0, key;
 
-	for (; rows[n].name && n < BENCH_OPTIONS_MAX; n++)
+	for (; rows[n].name && n < BENCH_OPTIONS_MAX; n++) {
 		list[n] = (struct option){ rows[n].name,
 					   rows[n].arg ? required_argument : no_argument, NULL,
 					   FIRST + n };
+		if (!rows[n].letter)
+			continue;
+		*end++ = rows[n].letter;
+		if (rows[n].arg)
+			*end++ = ':';
+	}
 	list[n] = (struct option){ "help", no_argument, NULL, 'h' };
 	optind = 1;
-	while ((key = getopt_long(argc, argv, "h", list, NULL)) >= 0) {
+	while ((key = getopt_long(argc, argv, letters, list, NULL)) >= 0) {
 		if (key == 'h') {
 			help(rows, head);
 			exit(0);
+		}
+		for (int i = 0; key < FIRST && i < n; i++) {
+			if (rows[i].letter == key)
+				key = FIRST + i;
 		}
 		if (key < FIRST || rows[key - FIRST].set(target, optarg))
 			return -1;

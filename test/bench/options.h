@@ -12,6 +12,7 @@ struct bench_option {
 	const char *arg; /* what follows, for people; NULL: nothing does */
 	int (*set)(void *target, const char *value); /* 0, or -1: a mistake (said) */
 	const char *what; /* what it means; lines after the first one are indented by the help */
+	char letter; /* the same in short; 0: there is none */
 };
 
 /*

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "figures.h"
 
@@ -26,22 +27,44 @@ int bench_fail(const char *format, ...)
 	return -1;
 }
 
-/* bmc-bench with these words, at most 200 s; what it prints is in `output`. -> exit code */
-static int bench(const char *words)
+/* A line of sh; what it prints is in `output`. -> exit code */
+static int bench_line(const char *line)
 {
-	char line[512];
+	FILE *pipe = popen(line, "re"); // NOLINT(cert-env33-c): words of our own
 	size_t n;
-	FILE *pipe;
 	int status;
 
-	snprintf(line, sizeof(line), "timeout 200 %s %s", BENCH_PROGRAM, words);
-	pipe = popen(line, "re"); // NOLINT(cert-env33-c): words of our own
 	assert_non_null(pipe);
 	n = fread(output, 1, sizeof(output) - 1, pipe);
 	output[n] = 0;
 	status = pclose(pipe);
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
+}
+
+/* bmc-bench with these words, at most 200 s */
+static int bench(const char *words)
+{
+	char line[640];
+
+	snprintf(line, sizeof(line), "timeout 200 %s %s", BENCH_PROGRAM, words);
+	return bench_line(line);
+}
+
+/* The same beside a memcached in a network namespace that goes with them. */
+static int beside_memcached(const char *words)
+{
+	char line[1024];
+
+	snprintf(line, sizeof(line),
+		 "exec unshare --net sh -c 'ip link set lo up; memcached -u nobody -U 11211 -l "
+		 "127.0.0.1 & "
+		 "for try in $(seq 100); do sleep 0.05; "
+		 "%s client --tcp --seconds 0.01 --warm-up 0 --keys 1 >/dev/null 2>&1 && break; "
+		 "done; "
+		 "timeout 60 %s %s; code=$?; kill $!; wait; exit $code'",
+		 BENCH_PROGRAM, BENCH_PROGRAM, words);
+	return bench_line(line);
 }
 
 static void summary_is_of_sorted_values(void **state)
@@ -95,13 +118,13 @@ static void ratios_are_taken_within_a_round(void **state)
 	bench_figures_free(&f);
 }
 
-/* An echo takes no sets. */
+/* An echo takes no sets, and has no items that could be missing. */
 static int is_none(struct json_object *figure)
 {
 	const char *arm = json_object_get_string(json_object_object_get(figure, "arm"));
 	const char *at = json_object_get_string(json_object_object_get(figure, "case"));
 
-	return !strcmp(arm, "echo") && strstr(at, "sets");
+	return !strcmp(arm, "echo") && (strstr(at, "sets") || !strcmp(at, "no item"));
 }
 
 static void check_result(struct json_object *result)
@@ -142,6 +165,127 @@ static void every_measure_gives_figures(void **state)
 	json_object_put(all);
 }
 
+/* A file whose name is made of the process's number; the caller removes it. */
+static const char *own_file(const char *what)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/bmc-bench-test-%d-%s", getpid(), what);
+	return path;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static const char figures_json[] =
+	"{\"machine\":{\"cpu\":\"A&B\",\"cpus\":2,\"kernel\":\"K\",\"memcached\":\"M\",\"command\":"
+	"\"C\","
+	"\"rounds\":1,\"seconds\":0.5},\"results\":["
+	"{\"measure\":\"peers\",\"what\":\"W\",\"figures\":["
+	"{\"case\":\"all hits\",\"arm\":\"bmc\",\"metric\":\"rate\",\"unit\":\"replies/s\","
+	"\"median\":1234567,\"low\":1200000,\"high\":1300000},"
+	"{\"case\":\"all "
+	"hits\",\"arm\":\"bmc\",\"metric\":\"share\",\"unit\":\"share\",\"median\":null}],"
+	"\"targets\":[{\"case\":\"all hits\",\"metric\":\"rate\",\"arm\":\"bmc\",\"over\":\"echo\","
+	"\"bound\":\"at least\",\"limit\":0.9,\"median\":0.95,\"met\":true}]},"
+	"{\"measure\":\"latency\",\"figures\":[{\"case\":\"gets\",\"arm\":\"bmc\",\"metric\":"
+	"\"p50\","
+	"\"unit\":\"us\",\"median\":12}],\"distributions\":[{\"case\":\"gets\",\"arm\":\"bmc\","
+	"\"points\":"
+	"[[0,5],[0.5,12],[0.99,120],[1,2000]]}]}]}";
+
+static const char trace_json[] = "{\"measure\":\"trace\",\"rows\":[{\"policy\":\"bmc\",\"memory_"
+				 "percent\":1,\"hit_ratio\":0.9,"
+				 "\"ideal\":0.95},{\"policy\":\"bmc\",\"memory_percent\":25,\"hit_"
+				 "ratio\":0.97,\"ideal\":0.98}]}";
+
+static void a_report_shows_what_the_files_have(void **state)
+{
+	static const char *const parts[] = {
+		"<h2>Throughput</h2>", "1.23 M",  "A&amp;B",	   "<h2>Latency</h2>",
+		"<h2>What fits</h2>",  ">ideal<", "class=\"met\"", "</html>"
+	};
+	char figures[64], trace[64], words[256];
+
+	(void)state;
+	snprintf(figures, sizeof(figures), "%s", own_file("figures"));
+	snprintf(trace, sizeof(trace), "%s", own_file("trace"));
+	write_file(figures, figures_json);
+	write_file(trace, trace_json);
+	snprintf(words, sizeof(words), "report %s %s", figures, trace);
+	assert_int_equal(bench(words), 0);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		if (!strstr(output, parts[i]))
+			fail_msg("no '%s' in the page", parts[i]);
+	}
+	/* Nothing is loaded, nothing runs, no number is none. */
+	assert_null(strstr(output, "<script"));
+	assert_null(strstr(output, "http"));
+	assert_null(strstr(output, "nan\""));
+	assert_null(strstr(output, "nan,"));
+	assert_null(strstr(output, ",nan"));
+	snprintf(words, sizeof(words), "report --markdown %s", figures);
+	assert_int_equal(bench(words), 0);
+	assert_non_null(strstr(output, "| all hits | bmc | 1.23 M | – |"));
+	assert_non_null(strstr(output, "| ≥ 0.9 | met |"));
+	unlink(figures);
+	unlink(trace);
+	assert_int_equal(bench("report /no/such/file 2>/dev/null"), 1);
+	assert_int_equal(bench("report 2>/dev/null"), 2);
+}
+
+/* memcached and the client in a namespace of their own, as in the manual; every reply is checked. */
+static void the_client_works_by_itself(void **state)
+{
+	static const char *const loads[] = {
+		"--udp --rate 2000 --set-ratio 0.1 --sizes etc",
+		"--tcp --depth 8 --set-ratio 0.3 --keys 50 --sizes 20:3000",
+		"--udp-tcp --set-ratio 0.2 --zipf 0",
+		/* One item more than the loader has in flight: the last one has to wait. */
+		"--udp-tcp --set-ratio 0.2 --keys 65",
+	};
+	char words[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(loads) / sizeof(*loads); i++) {
+		struct json_object *result;
+
+		snprintf(words, sizeof(words),
+			 "client --seconds 0.1 --warm-up 0 --timeout 5 --keys 200 --json %s",
+			 loads[i]);
+		assert_int_equal(beside_memcached(words), 0);
+		result = json_tokener_parse(output);
+		assert_non_null(result);
+		assert_true(json_object_get_int(json_object_object_get(result, "hits")) > 0);
+		assert_true(json_object_get_int(json_object_object_get(result, "stored")) > 0);
+		assert_int_equal(json_object_get_int(json_object_object_get(result, "wrong")), 0);
+		json_object_put(result);
+	}
+	assert_int_equal(bench("client --rate x 2>/dev/null"), 2);
+	assert_int_equal(bench("client --sizes 16:2000 --udp 2>/dev/null"), 2);
+	assert_int_equal(bench("client --port 1 --seconds 0.1 2>/dev/null"), 1);
+}
+
+/* SIGINT in the midst of a measure: all is taken down. */
+static void an_interrupt_leaves_nothing(void **state)
+{
+	glob_t left = {};
+
+	(void)state;
+	assert_int_equal(bench_line("timeout -k 60 -s INT 2 " BENCH_PROGRAM
+				    " run peers --rounds 9 2>/dev/null"),
+			 124);
+	assert_int_equal(glob("/sys/fs/bpf/bmc/bench-*", 0, NULL, &left), GLOB_NOMATCH);
+	assert_int_equal(glob("/sys/fs/cgroup/bmc-bench-*", 0, NULL, &left), GLOB_NOMATCH);
+	assert_int_equal(glob("/sys/fs/cgroup/unified/bmc-bench-*", 0, NULL, &left), GLOB_NOMATCH);
+}
+
 static void a_word_that_is_no_measure_is_a_mistake(void **state)
 {
 	(void)state;
@@ -156,6 +300,9 @@ int main(void)
 		cmocka_unit_test(summary_is_of_sorted_values),
 		cmocka_unit_test(ratios_are_taken_within_a_round),
 		cmocka_unit_test(every_measure_gives_figures),
+		cmocka_unit_test(a_report_shows_what_the_files_have),
+		cmocka_unit_test(the_client_works_by_itself),
+		cmocka_unit_test(an_interrupt_leaves_nothing),
 		cmocka_unit_test(a_word_that_is_no_measure_is_a_mistake),
 	};
 

@@ -10,8 +10,6 @@
 #include "place.h"
 #include "server.h"
 
-#define WARM_SHARE 3 /* of the time that is measured: one part of so many */
-
 void bench_wire_address(const struct bench_place *p, struct bench_peer_address *ret)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(BENCH_PORT) };
@@ -47,7 +45,7 @@ int bench_wire_load(const struct bench_client_job *job, double seconds, pid_t pi
 	int err = bench_client_open(&c, job);
 
 	if (!err)
-		err = bench_client_run(c, seconds / WARM_SHARE, ret);
+		err = bench_client_run(c, seconds, ret);
 	if (!err)
 		err = look(job, pid, reads, &before);
 	if (!err)

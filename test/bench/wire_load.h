@@ -18,7 +18,7 @@ struct bench_wire_took {
 };
 
 /*
- * `job` says what is asked, `seconds` for how long; a third of them, without being measured, before. It is a failure if a reply is
+ * `job` says what is asked, `seconds` for how long, and as long before, without being measured. It is a failure if a reply is
  * wrong, or none is right. pid: memcached's; 0: none. reads: of memcached; NULL: they are not looked at. 0 or -1 (said)
  */
 int bench_wire_load(const struct bench_client_job *job, double seconds, pid_t pid,

@@ -276,7 +276,8 @@ static int is_over(struct bench_client *c, uint64_t now)
 {
 	if (bench_interrupted)
 		return 1;
-	if (c->is_loading ? c->loading < c->items->n : now < c->until || is_behind(c, now))
+	if (c->is_loading ? c->waiting.is_open || c->loading < c->items->n :
+			    now < c->until || is_behind(c, now))
 		return 0;
 	return !bench_client_each(c, count_one);
 }
