@@ -6,6 +6,7 @@
 #include "fill.bpf.h"
 #include "learn.bpf.h"
 #include "owner.bpf.h"
+#include "plain.bpf.h"
 #include "reply.bpf.h"
 #include "stream.bpf.h"
 #include "udp_watch.bpf.h"
@@ -19,7 +20,11 @@ char LICENSE[] SEC("license") = "GPL";
 SEC("xdp")
 int bmc_xdp(struct xdp_md *ctx)
 {
-	return bmc_reply(ctx) == BMC_REPLIED ? XDP_TX : XDP_PASS;
+	enum bmc_verdict verdict = bmc_plain(ctx);
+
+	if (verdict == BMC_UNDECIDED)
+		verdict = (enum bmc_verdict)bmc_reply(ctx);
+	return verdict == BMC_REPLIED ? XDP_TX : XDP_PASS;
 }
 
 /* The other way: memcached's replies fill the cache. */

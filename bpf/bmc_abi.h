@@ -328,7 +328,7 @@ struct bmc_config {
 	X(MISS_ADDRESS, "miss_address", "of these: for an item of another local address or port")  \
 	X(MISS_BUSY, "miss_busy", "of these: while a fill was at work in the key's bucket")        \
 	X(PASS_FORM, "pass_form", "datagrams that are not one plain get: left to memcached")       \
-	X(PASS_CHECKSUM, "pass_checksum", "requests whose checksum is wrong or missing")           \
+	X(PASS_CHECKSUM, "pass_checksum", "requests whose checksum is wrong: not answered")        \
 	X(PASS_LARGE, "pass_large", "gets whose reply would not fit one datagram or the packet")   \
 	X(PASS_RACE, "pass_race", "gets that lost a race with a fill, put back and passed")        \
 	X(PASS_BUSY, "pass_busy", "packets passed because the CPU's work area was in use")         \
@@ -376,6 +376,8 @@ enum bmc_stat {
 };
 
 struct bmc_stats {
+	__u64 tick; /* of bmc_xdp: the clock as it was last read, and when (jiffies) */
+	__u64 now;
 	__u64 count[BMC_STAT_COUNT];
 };
 

@@ -70,7 +70,7 @@ struct bmc_bucket {
 
 struct bmc_entry {
 	__u64 epoch;
-	__u64 until; /* of the coarse clock, which is up to BMC_TICK_NS behind */
+	__u64 until; /* of bmc_stats_clock, which is up to BMC_CLOCK_LATE_NS behind */
 	__u16 text_len; /* without the END\r\n that follows it */
 	__u16 csum; /* one's complement sum of the text, native order */
 	__u8 key_len;

@@ -15,9 +15,9 @@
 
 #define BMC_FLIGHT_UDP (BMC_FLIGHTS - 1)
 
-#define BMC_TICK_NS 10000000ULL /* the coarse clock's step: CONFIG_HZ is 100 at the least */
 #define BMC_TAGS_TRIED 4 /* slots of one tag that a look-up tries */
 #define BMC_TEXT_TAIL 5 /* END\r\n */
+#define BMC_TEXT_TAIL_SUM (0x4e45 + 0x0d44 + 0x0a) /* its 16-bit words */
 
 /*
  * For the verifier what is read or written of an entry has a constant bound, and may not leave the bucket: an entry is put
@@ -155,14 +155,14 @@ __noinline int bmc_key_equal(const struct bmc_window *win, __u32 pos, __u32 len,
 }
 
 /* Whether an entry was filled from this server and local address. */
-static __always_inline int bmc_entry_is_here(const struct bmc_entry *e, const struct bmc_work *w)
+static __always_inline int bmc_entry_is_here(const struct bmc_entry *e, __u32 server,
+					     const __u64 addr[2])
 {
 	const __u64 *there = (const __u64 *)bmc_shared.where[e->where].addr;
-	const __u64 *here = (const __u64 *)w->addr;
 
 	if (bmc_mutant(BMC_MUT_NO_ADDRESS))
-		return e->server == w->server;
-	return e->server == w->server && there[0] == here[0] && there[1] == here[1];
+		return e->server == server;
+	return e->server == server && there[0] == addr[0] && there[1] == addr[1];
 }
 
 /* Whether a slot has w->got[i].key for w->server and w->addr; then got says where its text is. */
@@ -185,7 +185,7 @@ __noinline int bmc_slot_has(struct bmc_work *w, __u32 i, __u32 slot)
 		return 0;
 	if (e->key_len != got->key.len)
 		return 0;
-	if (!bmc_entry_is_here(e, w))
+	if (!bmc_entry_is_here(e, w->server, w->addr))
 		why = BMC_STAT_MISS_ADDRESS;
 	if (w->now >= e->until && !bmc_mutant(BMC_MUT_NO_UNTIL))
 		why = BMC_STAT_MISS_EXPIRED;
@@ -200,6 +200,15 @@ __noinline int bmc_slot_has(struct bmc_work *w, __u32 i, __u32 slot)
 	if (why)
 		w->miss = why;
 	return !why;
+}
+
+/* History: the slot was hit. The line is written once a period, not at every hit. */
+static __always_inline void bmc_slot_hit(struct bmc_bucket *b, __u32 slot)
+{
+	__u64 bit = 1ULL << (slot & (BMC_SLOTS - 1));
+
+	if (!(BMC_READ_ONCE(b->recent) & bit))
+		__sync_fetch_and_or(&b->recent, bit);
 }
 
 /* HIT, its first part: looks w->got[i].key up. 1: got says where the text is and what seq was; 0: not there. */
@@ -230,9 +239,7 @@ __noinline int bmc_cache_find(struct bmc_work *w, __u32 i)
 		if (!bits)
 			return 0;
 		if (bmc_slot_has(w, i, slot)) {
-			/* the line is written once a period, not at every hit */
-			if (!(BMC_READ_ONCE(b->recent) & (1ULL << (slot & 63))))
-				__sync_fetch_and_or(&b->recent, 1ULL << (slot & 63));
+			bmc_slot_hit(b, slot);
 			return 1;
 		}
 		bits &= bits - 1;
@@ -241,10 +248,34 @@ __noinline int bmc_cache_find(struct bmc_work *w, __u32 i)
 }
 
 /* HIT, its last part: whether the bytes read since bmc_cache_find are one entry's. */
-static __always_inline int bmc_cache_same(const struct bmc_bucket *b, const struct bmc_got *got)
+static __always_inline int bmc_cache_same(const struct bmc_bucket *b, __u32 seq)
 {
 	bmc_rmb();
-	return BMC_READ_ONCE(b->seq) == got->seq || bmc_mutant(BMC_MUT_NO_SECOND_SEQ);
+	return BMC_READ_ONCE(b->seq) == seq || bmc_mutant(BMC_MUT_NO_SECOND_SEQ);
+}
+
+/* ---- answer ---- */
+
+/* An entry's text, `len` bytes of it and its tail, into the packet. 0 or -1. */
+static __always_inline int bmc_entry_send_within(struct xdp_md *ctx, __u32 off,
+						 struct bmc_bucket *b, __u32 at, __u64 len,
+						 __u64 reach)
+{
+	struct bmc_entry *e = bmc_entry_get(b, at, reach);
+
+	if (!e || !bmc_len_within(&len, reach - sizeof(*e)))
+		return -1;
+	return (int)bpf_xdp_store_bytes(ctx, off, e->text, len);
+}
+
+static __always_inline int bmc_entry_send(struct xdp_md *ctx, __u32 off, struct bmc_bucket *b,
+					  __u32 at, __u32 len)
+{
+	if (len <= BMC_REACH_KEY - sizeof(struct bmc_entry))
+		return bmc_entry_send_within(ctx, off, b, at, len, BMC_REACH_KEY);
+	if (len <= BMC_REACH_MIDDLE - sizeof(struct bmc_entry))
+		return bmc_entry_send_within(ctx, off, b, at, len, BMC_REACH_MIDDLE);
+	return bmc_entry_send_within(ctx, off, b, at, len, BMC_REACH_ALL);
 }
 
 /* ---- invalidate: under the bucket's lock ---- */

@@ -159,7 +159,7 @@ __noinline int bmc_entry_write(struct __sk_buff *skb, struct bmc_work *w, __u32 
 	e->server = (__u8)w->server;
 	e->csum = (__u16)bmc_work_sum(w, 0, len);
 	e->epoch = w->epoch;
-	e->until = until > BMC_TICK_NS ? until - BMC_TICK_NS : 0;
+	e->until = until > BMC_CLOCK_LATE_NS ? until - BMC_CLOCK_LATE_NS : 0;
 	if (len <= BMC_TEXT_WITHIN(BMC_REACH_KEY))
 		return bmc_entry_load(skb, w->off, b, at, len, BMC_REACH_KEY);
 	if (len <= BMC_TEXT_WITHIN(BMC_REACH_MIDDLE))
@@ -351,10 +351,10 @@ static __always_inline int bmc_fill_addr(struct __sk_buff *skb, struct bmc_work 
 	if (pkt->family == 6)
 		return (int)bpf_skb_load_bytes(skb, pkt->l3 + offsetof(struct ipv6hdr, saddr),
 					       w->addr, 16);
-	*(__u64 *)w->addr = 0;
-	*(__u64 *)(w->addr + 8) = 0xffff0000;
-	return (int)bpf_skb_load_bytes(skb, pkt->l3 + offsetof(struct iphdr, saddr), w->addr + 12,
-				       4);
+	w->addr[0] = 0;
+	w->addr[1] = 0xffff0000;
+	return (int)bpf_skb_load_bytes(skb, pkt->l3 + offsetof(struct iphdr, saddr),
+				       (__u8 *)w->addr + 12, 4);
 }
 
 /* The server that this reply comes from: by its socket's mark, its port checked. -1: none of ours. */

@@ -7,10 +7,9 @@
 #define BMC_REPLY_BPF_H
 
 #include "coherence.bpf.h"
-#include "rx.bpf.h"
+#include "tx.bpf.h"
 #include "verdict.bpf.h"
 
-#define BMC_MTU_SAFE 576 /* no interface has less: RFC 791 */
 #define BMC_HEADROOM                                                                               \
 	192 /* what a packet can grow to the front: XDP's 256 less what the kernel keeps there */
 
@@ -76,17 +75,6 @@ static __always_inline int bmc_get_parse(struct bmc_work *w, __u32 text)
 
 /* ---- the answer ---- */
 
-/* What was found, `len` bytes of its text and tail, into the packet. 0 or -1. */
-static __always_inline int bmc_reply_text(struct xdp_md *ctx, __u32 off, struct bmc_bucket *b,
-					  __u32 at, __u64 len, __u64 reach)
-{
-	struct bmc_entry *e = bmc_entry_get(b, at, reach);
-
-	if (!e || !bmc_len_within(&len, reach - sizeof(*e)))
-		return -1;
-	return (int)bpf_xdp_store_bytes(ctx, off, e->text, len);
-}
-
 /* The texts of all keys, behind the frame. 0: written, and each one an entry's; -1: not. */
 __noinline int bmc_reply_texts(struct xdp_md *ctx, struct bmc_work *w, __u32 payload)
 {
@@ -105,88 +93,14 @@ __noinline int bmc_reply_texts(struct xdp_md *ctx, struct bmc_work *w, __u32 pay
 			return -1;
 		if (i == last)
 			len += BMC_TEXT_TAIL;
-		if (len <= BMC_REACH_KEY - sizeof(struct bmc_entry))
-			err = bmc_reply_text(ctx, off, b, got->at, len, BMC_REACH_KEY);
-		else if (len <= BMC_REACH_MIDDLE - sizeof(struct bmc_entry))
-			err = bmc_reply_text(ctx, off, b, got->at, len, BMC_REACH_MIDDLE);
-		else
-			err = bmc_reply_text(ctx, off, b, got->at, len, BMC_REACH_ALL);
-		if (err || !bmc_cache_same(b, got))
+		err = bmc_entry_send(ctx, off, b, got->at, len);
+		if (err || !bmc_cache_same(b, got->seq))
 			return -1;
 		if (i == last)
 			return bmc_config.test & BMC_TEST_LOSE_RACE ? -1 : 0;
 		off += len;
 	}
 	return -1;
-}
-
-static __always_inline void bmc_reply_ethernet(struct ethhdr *eth)
-{
-	__u8 mac[6];
-
-	__builtin_memcpy(mac, eth->h_dest, 6);
-	__builtin_memcpy(eth->h_dest, eth->h_source, 6);
-	__builtin_memcpy(eth->h_source, mac, 6);
-}
-
-/* The room of options stays, as "no operation". Returns their sum. */
-static __always_inline __u64 bmc_reply_options(struct iphdr *ip, void *end, __u32 words)
-{
-	__u32 *option = (__u32 *)(ip + 1);
-	__u64 sum = 0;
-
-	for (__u32 i = 0; i < BMC_IP4_OPTIONS_MAX / 4; i++) {
-		if (i >= words || (void *)(option + i + 1) > end)
-			break;
-		BMC_WRITE_ONCE(option[i], 0x01010101); /* else the compiler makes a memset of it */
-		sum += 0x01010101;
-	}
-	return sum;
-}
-
-static __always_inline void bmc_reply_ipv4(struct iphdr *ip, void *end, __u32 header, __u32 total)
-{
-	__u32 *words = (__u32 *)ip, src = ip->saddr;
-	__u64 sum;
-
-	words[0] = bpf_htonl(0x40000000 | (header / 4) << 24 | total);
-	words[1] = bpf_htonl(IP_DF);
-	words[2] = bpf_htonl(64U << 24 | IPPROTO_UDP << 16);
-	ip->saddr = ip->daddr;
-	ip->daddr = src;
-	sum = (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
-	if (header > sizeof(*ip))
-		sum += bmc_reply_options(ip, end, header / 4 - 5);
-	ip->check = (__u16)~bmc_fold(sum);
-}
-
-static __always_inline void bmc_reply_ipv6(struct ipv6hdr *ip, __u32 len)
-{
-	struct in6_addr src = ip->saddr;
-
-	*(__u32 *)ip = bpf_htonl(0x60000000);
-	ip->payload_len = bpf_htons(len);
-	ip->hop_limit = 64;
-	ip->saddr = ip->daddr;
-	ip->daddr = src;
-}
-
-static __always_inline void bmc_reply_udp(struct bmc_work *w, struct udphdr *udp, __u32 len)
-{
-	struct mc_udp_frame *frame = (struct mc_udp_frame *)(udp + 1);
-	__u16 port = udp->source, check;
-	__u64 sum;
-
-	udp->source = udp->dest;
-	udp->dest = port;
-	udp->len = bpf_htons(len);
-	frame->seq = 0;
-	frame->total = bpf_htons(1);
-	frame->reserved = 0;
-	sum = (__u64)w->ip_sum + w->csum + udp->source + udp->dest + udp->len + udp->len;
-	sum += frame->id + frame->total;
-	check = (__u16)~bmc_fold(sum);
-	udp->check = check ? check : 0xffff;
 }
 
 /* The headers, from Ethernet to the frame, where they are. The texts are there already. */
@@ -205,22 +119,12 @@ static __always_inline void bmc_reply_headers(struct xdp_md *ctx, struct bmc_wor
 	if (data + sizeof(struct ethhdr) > end || ip + sizeof(struct ipv6hdr) > end ||
 	    (void *)(head + 1) > end)
 		return; /* cannot be: they were there, and a text is longer than what IPv6 has more */
-	bmc_reply_ethernet(data);
+	bmc_tx_ethernet(data);
 	if (rx->pkt.family == 4)
-		bmc_reply_ipv4(ip, end, l4 - l3, l4 - l3 + len);
+		bmc_tx_ipv4(ip, end, l4 - l3, l4 - l3 + len);
 	else
-		bmc_reply_ipv6(ip, len);
-	bmc_reply_udp(w, &head->udp, len);
-}
-
-/* Whether a packet of `l3_len` bytes may leave by the interface it came from. */
-static __always_inline int bmc_reply_fits(struct xdp_md *ctx, __u32 l3_len, int delta)
-{
-	__u32 mtu = 0;
-
-	if (l3_len <= BMC_MTU_SAFE)
-		return 1;
-	return bpf_check_mtu(ctx, 0, &mtu, delta, 0) == 0;
+		bmc_tx_ipv6(ip, len);
+	bmc_tx_udp(&head->udp, len, (__u64)w->ip_sum + w->csum);
 }
 
 /* What the packet begins with, headers and frame, into w->head, and back. 0 or -1. */
@@ -299,12 +203,11 @@ static __always_inline enum bmc_verdict bmc_reply_write(struct xdp_md *ctx, stru
 	int delta, grown, front = 0;
 	__u32 whole;
 
-	/* END\r\n as 16-bit words, from an even or an odd offset on */
-	w->csum += bmc_sum_at(bmc_fold(0x4e45 + 0x0d44 + 0x0a), w->text_len);
+	w->csum += bmc_sum_at(BMC_TEXT_TAIL_SUM, w->text_len);
 	w->text_len += BMC_TEXT_TAIL;
 	whole = rx->payload + sizeof(struct mc_udp_frame) + w->text_len;
 	delta = (int)(sizeof(struct mc_udp_frame) + w->text_len) - (int)rx->rest;
-	if (w->text_len > BMC_TEXT_MAX || !bmc_reply_fits(ctx, whole - rx->pkt.l3, delta))
+	if (w->text_len > BMC_TEXT_MAX || !bmc_tx_fits(ctx, whole - rx->pkt.l3, delta))
 		return bmc_pass(stats, BMC_STAT_PASS_LARGE);
 	grown = delta > 0 ? delta : 0;
 	if (grown && bmc_reply_grow(ctx, w, rx, grown, &front))
@@ -338,7 +241,7 @@ static __always_inline enum bmc_verdict bmc_reply_request(struct xdp_md *ctx, st
 	if (bmc_rx_checksum(w, rx, udp))
 		return bmc_pass(stats, BMC_STAT_PASS_CHECKSUM);
 	w->end = rx->len;
-	w->now = bpf_ktime_get_coarse_ns(); /* a tenth of the exact clock's cost: see BMC_TICK_NS */
+	w->now = bmc_stats_clock(stats);
 	w->epoch = BMC_READ_ONCE(bmc_server_get(w->server)->epoch);
 	bmc_rmb();
 	r = bmc_get_parse(w, sizeof(struct mc_udp_frame));
@@ -354,7 +257,8 @@ static __always_inline enum bmc_verdict bmc_reply_request(struct xdp_md *ctx, st
 	return bmc_reply_write(ctx, w, rx, stats);
 }
 
-static __always_inline enum bmc_verdict bmc_reply(struct xdp_md *ctx)
+/* Any request. enum bmc_verdict. */
+__noinline int bmc_reply(struct xdp_md *ctx)
 {
 	enum bmc_verdict verdict;
 	struct bmc_rx rx = {};
@@ -376,7 +280,7 @@ static __always_inline enum bmc_verdict bmc_reply(struct xdp_md *ctx)
 	w->server = (__u32)server;
 	verdict = bmc_reply_request(ctx, w, &rx, &udp, stats);
 	bmc_work_leave(w);
-	return verdict;
+	return (int)verdict;
 }
 
 #endif

@@ -53,7 +53,7 @@ __noinline int bmc_slot_is_here(struct bmc_work *w, __u32 slot)
 	if (!b)
 		return 0;
 	e = bmc_entry_get(b, bmc_slot_at(b, slot), BMC_REACH_KEY);
-	return e && bmc_entry_is_here(e, w);
+	return e && bmc_entry_is_here(e, w->server, w->addr);
 }
 
 /* The slots that have this key's entry now; it is replaced. */

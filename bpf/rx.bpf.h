@@ -68,26 +68,69 @@ __noinline int bmc_rx_options(struct xdp_md *ctx, struct bmc_work *w, __u32 at, 
 	return (int)bmc_work_sum(w, 0, len);
 }
 
+/* Whether a packet comes from one host, and another one than it goes to. */
+static __always_inline int bmc_rx_ipv4_is_hosts(const struct iphdr *ip)
+{
+	__u32 first = ip->saddr & 0xff;
+
+	return first != 0 && first != 127 && first < 224 && ip->saddr != ip->daddr;
+}
+
+static __always_inline int bmc_rx_ipv6_is_hosts(const __u64 src[2], const __u64 dst[2])
+{
+	if ((src[0] & 0xff) == 0xff || (!src[0] && (!src[1] || src[1] == bpf_cpu_to_be64(1))))
+		return 0;
+	return src[0] != dst[0] || src[1] != dst[1];
+}
+
+/* The sum of the two halves of a word, for a sum of many. */
+static __always_inline __u64 bmc_halves(__u64 word)
+{
+	return (__u32)word + (word >> 32);
+}
+
+/* The sums of the pseudo-headers, but for the length. */
+static __always_inline __u64 bmc_rx_ipv4_pseudo(const struct iphdr *ip)
+{
+	return (__u64)ip->saddr + ip->daddr + bpf_htons(IPPROTO_UDP);
+}
+
+static __always_inline __u64 bmc_rx_ipv6_pseudo(const __u64 src[2], const __u64 dst[2])
+{
+	return bmc_halves(src[0]) + bmc_halves(src[1]) + bmc_halves(dst[0]) + bmc_halves(dst[1]) +
+	       bpf_htons(IPPROTO_UDP);
+}
+
+/* The sum of an IPv4 header without options. */
+static __always_inline __u64 bmc_rx_ipv4_sum(const struct iphdr *ip)
+{
+	const __u32 *words = (const __u32 *)ip;
+
+	return (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
+}
+
+/* An address as in struct bmc_where. */
+static __always_inline void bmc_rx_ipv4_addr(const struct iphdr *ip, __u64 ret[2])
+{
+	ret[0] = 0;
+	ret[1] = 0xffff0000 | (__u64)ip->daddr << 32;
+}
+
 /* The addresses, and the header's checksum. -1: not to be answered; BMC_RX_CHECKSUM. */
 static __always_inline int bmc_rx_ipv4(struct xdp_md *ctx, struct bmc_work *w,
 				       const struct bmc_pkt *pkt)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 options = pkt->l4 - pkt->l3 - sizeof(struct iphdr), *words, first;
+	__u32 options = pkt->l4 - pkt->l3 - sizeof(struct iphdr);
 	struct iphdr *ip = data + bmc_rx_offset(pkt->l3);
 	int more = 0;
 	__u64 sum;
 
-	if ((void *)(ip + 1) > end)
+	if ((void *)(ip + 1) > end || !bmc_rx_ipv4_is_hosts(ip))
 		return -1;
-	words = (__u32 *)ip;
-	first = ip->saddr & 0xff;
-	if (first == 0 || first == 127 || first >= 224 || ip->saddr == ip->daddr)
-		return -1;
-	sum = (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
-	*(__u64 *)w->addr = 0;
-	*(__u64 *)(w->addr + 8) = 0xffff0000 | (__u64)ip->daddr << 32;
-	w->ip_sum = bmc_fold((__u64)ip->saddr + ip->daddr + bpf_htons(IPPROTO_UDP));
+	sum = bmc_rx_ipv4_sum(ip);
+	bmc_rx_ipv4_addr(ip, w->addr);
+	w->ip_sum = bmc_fold(bmc_rx_ipv4_pseudo(ip));
 	if (options)
 		more = bmc_rx_options(ctx, w, pkt->l3 + sizeof(*ip), options);
 	if (more < 0)
@@ -100,22 +143,15 @@ static __always_inline int bmc_rx_ipv6(struct xdp_md *ctx, struct bmc_work *w,
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct ipv6hdr *ip = data + bmc_rx_offset(pkt->l3);
-	__u64 src[2], dst[2], sum;
+	__u64 src[2];
 
 	if ((void *)(ip + 1) > end)
 		return -1;
 	__builtin_memcpy(src, &ip->saddr, 16);
-	__builtin_memcpy(dst, &ip->daddr, 16);
-	if ((src[0] & 0xff) == 0xff || (!src[0] && (!src[1] || src[1] == bpf_cpu_to_be64(1))))
+	__builtin_memcpy(w->addr, &ip->daddr, 16);
+	if (!bmc_rx_ipv6_is_hosts(src, w->addr))
 		return -1;
-	if (src[0] == dst[0] && src[1] == dst[1])
-		return -1;
-	((__u64 *)w->addr)[0] = dst[0];
-	((__u64 *)w->addr)[1] = dst[1];
-	sum = bpf_htons(IPPROTO_UDP);
-	sum += (src[0] & 0xffffffff) + (src[0] >> 32) + (src[1] & 0xffffffff) + (src[1] >> 32);
-	sum += (dst[0] & 0xffffffff) + (dst[0] >> 32) + (dst[1] & 0xffffffff) + (dst[1] >> 32);
-	w->ip_sum = bmc_fold(sum);
+	w->ip_sum = bmc_fold(bmc_rx_ipv6_pseudo(src, w->addr));
 	return 0;
 }
 
@@ -131,22 +167,30 @@ static __always_inline int bmc_rx_load(struct xdp_md *ctx, struct bmc_work *w,
 }
 
 /*
- * The UDP checksum; none is allowed over IPv4 (RFC 768) and not over IPv6 (RFC 8200, section 8.1). A sender that
- * leaves it to the device stores the sum of the pseudo-header alone, and where there is no wire (veth, virtio) that is
- * what comes: as good as right, the bytes have not left memory.
+ * Whether a UDP checksum need not be compared with the bytes: none is allowed over IPv4 (RFC 768) and not over IPv6
+ * (RFC 8200, section 8.1). A sender that leaves it to the device stores the sum of the pseudo-header alone, and where
+ * there is no wire (veth, virtio) that is what comes: as good as right, the bytes have not left memory.
  */
+static __always_inline int bmc_rx_is_unsummed(const struct udphdr *udp, int family, __u64 pseudo)
+{
+	if (!udp->check)
+		return family == 4;
+	return udp->check == bmc_fold(pseudo + udp->len);
+}
+
+/* Whether a UDP checksum is right; `sum` of the payload. One of 0 over IPv6 is not: a right sum is not 0. */
+static __always_inline int bmc_rx_is_right(const struct udphdr *udp, __u64 pseudo, __u64 sum)
+{
+	sum += pseudo + udp->len + udp->len + udp->source + udp->dest + udp->check;
+	return udp->check && bmc_fold(sum) == 0xffff;
+}
+
 static __always_inline int bmc_rx_checksum(struct bmc_work *w, const struct bmc_rx *rx,
 					   const struct udphdr *udp)
 {
-	__u64 sum;
-
-	if (!udp->check)
-		return rx->pkt.family == 4 ? 0 : -1;
-	if (udp->check == bmc_fold((__u64)w->ip_sum + udp->len))
+	if (bmc_rx_is_unsummed(udp, rx->pkt.family, w->ip_sum))
 		return 0;
-	sum = (__u64)w->ip_sum + udp->len + udp->len + udp->source + udp->dest + udp->check;
-	sum += bmc_work_sum(w, 0, rx->len);
-	return bmc_fold(sum) == 0xffff ? 0 : -1;
+	return bmc_rx_is_right(udp, w->ip_sum, bmc_work_sum(w, 0, rx->len)) ? 0 : -1;
 }
 
 /*

@@ -44,4 +44,23 @@ static __always_inline void bmc_stats_plus(struct bmc_stats *stats, enum bmc_sta
 		stats->count[stat] += n;
 }
 
+/*
+ * The coarse clock costs a call, and goes on with the tick: what was read of it is kept for as long. It is up to a tick
+ * behind, and up to another one when it is read between the tick's count and its own step. CONFIG_HZ is 100 at the least.
+ */
+#define BMC_CLOCK_LATE_NS 20000000ULL
+
+static __always_inline __u64 bmc_stats_clock(struct bmc_stats *stats)
+{
+	__u64 tick = bpf_jiffies64();
+
+	if (!stats)
+		return bpf_ktime_get_coarse_ns();
+	if (stats->tick != tick) {
+		stats->now = bpf_ktime_get_coarse_ns();
+		stats->tick = tick;
+	}
+	return stats->now;
+}
+
 #endif

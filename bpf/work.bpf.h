@@ -85,7 +85,7 @@ struct bmc_work {
 	__u64 epoch;
 	__u32 miss; /* enum bmc_stat, why the last key that was looked for is missing; 0: it is not there */
 	__u32 pad;
-	__u8 addr[16]; /* the local address */
+	__u64 addr[2]; /* the local address, as in struct bmc_where */
 	__u8 head[BMC_HEAD_MAX]; /* of a packet that grew to the front: what it began with */
 	struct mc_request req;
 	struct mc_key key;

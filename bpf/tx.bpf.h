@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* The headers of an answer, made of its request's, where they are. The text is there already. */
+#ifndef BMC_TX_BPF_H
+#define BMC_TX_BPF_H
+
+#include "rx.bpf.h"
+
+#define BMC_MTU_SAFE 576 /* no interface has less: RFC 791 */
+
+static __always_inline void bmc_tx_ethernet(struct ethhdr *eth)
+{
+	__u8 mac[6];
+
+	__builtin_memcpy(mac, eth->h_dest, 6);
+	__builtin_memcpy(eth->h_dest, eth->h_source, 6);
+	__builtin_memcpy(eth->h_source, mac, 6);
+}
+
+/* The room of options stays, as "no operation". Returns their sum. */
+static __always_inline __u64 bmc_tx_options(struct iphdr *ip, void *end, __u32 words)
+{
+	__u32 *option = (__u32 *)(ip + 1);
+	__u64 sum = 0;
+
+	for (__u32 i = 0; i < BMC_IP4_OPTIONS_MAX / 4; i++) {
+		if (i >= words || (void *)(option + i + 1) > end)
+			break;
+		BMC_WRITE_ONCE(option[i], 0x01010101); /* else the compiler makes a memset of it */
+		sum += 0x01010101;
+	}
+	return sum;
+}
+
+static __always_inline void bmc_tx_ipv4(struct iphdr *ip, void *end, __u32 header, __u32 total)
+{
+	__u32 *words = (__u32 *)ip, src = ip->saddr;
+	__u64 sum;
+
+	words[0] = bpf_htonl(0x40000000 | (header / 4) << 24 | total);
+	words[1] = bpf_htonl(IP_DF);
+	words[2] = bpf_htonl(64U << 24 | IPPROTO_UDP << 16);
+	ip->saddr = ip->daddr;
+	ip->daddr = src;
+	sum = (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
+	if (header > sizeof(*ip))
+		sum += bmc_tx_options(ip, end, header / 4 - 5);
+	ip->check = (__u16)~bmc_fold(sum);
+}
+
+static __always_inline void bmc_tx_ipv6(struct ipv6hdr *ip, __u32 len)
+{
+	struct in6_addr src = ip->saddr;
+
+	*(__u32 *)ip = bpf_htonl(0x60000000);
+	ip->payload_len = bpf_htons(len);
+	ip->hop_limit = 64;
+	ip->saddr = ip->daddr;
+	ip->daddr = src;
+}
+
+/* `len` bytes, UDP header included; `sum` of addresses, protocol and text. */
+static __always_inline void bmc_tx_udp(struct udphdr *udp, __u32 len, __u64 sum)
+{
+	struct mc_udp_frame *frame = (struct mc_udp_frame *)(udp + 1);
+	__u16 port = udp->source, check;
+
+	udp->source = udp->dest;
+	udp->dest = port;
+	udp->len = bpf_htons(len);
+	frame->seq = 0;
+	frame->total = bpf_htons(1);
+	frame->reserved = 0;
+	sum += (__u64)udp->source + udp->dest + udp->len + udp->len;
+	sum += frame->id + frame->total;
+	check = (__u16)~bmc_fold(sum);
+	udp->check = check ? check : 0xffff;
+}
+
+/* Whether a packet of `l3_len` bytes may leave by the interface it came from. */
+static __always_inline int bmc_tx_fits(struct xdp_md *ctx, __u32 l3_len, int delta)
+{
+	__u32 mtu = 0;
+
+	if (l3_len <= BMC_MTU_SAFE)
+		return 1;
+	return bpf_check_mtu(ctx, 0, &mtu, delta, 0) == 0;
+}
+
+#endif
