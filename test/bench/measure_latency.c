@@ -13,7 +13,7 @@
 #define ZIPF 0.99
 #define RATE 20000 /* a second: memcached is not busy half of the time */
 #define CONNECTIONS 16
-#define TIMEOUT 0.2
+#define TIMEOUT 1 /* s */
 #define SET_RATIO 0.05
 #define MEMCACHED_OPTIONS "-t 4 -m 256 -c 1024"
 #define BMC_OPTIONS "--mode native --memory 64M"

@@ -16,7 +16,7 @@
 #define ZIPF 0.99
 #define CONNECTIONS 64
 #define RATE 20000
-#define TIMEOUT 0.5
+#define TIMEOUT 1 /* s */
 #define MEMCACHED_OPTIONS "-t 4 -m 256 -c 1024"
 
 enum arm { MEMCACHED, MEMCACHED_SR };
