@@ -109,7 +109,7 @@ int bmc_census_buckets(int map_fd, __u32 n_buckets, const struct bmc_shared *sha
 int bmc_census_take(const char *instance, __u32 n_buckets, struct bmc_census *ret)
 {
 	struct bmc_shared *shared;
-	int err, fd = bmc_pins_map(instance, "bmc_buckets");
+	int err, fd = bmc_pins_map(instance, "bmc_buckets", sizeof(struct bmc_bucket));
 
 	if (fd < 0)
 		return fd;

@@ -6,6 +6,7 @@
 #include "stats_fmt.h"
 #include "util.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <string.h>
 #include <time.h>
@@ -14,7 +15,7 @@
 /* 0 or -errno. */
 static int read_figures(const char *name, const struct bmc_instance *note, struct bmc_figures *f)
 {
-	int err, fd = bmc_pins_map(name, "bmc_stats");
+	int err, fd = bmc_pins_map(name, "bmc_stats", sizeof(struct bmc_stats));
 
 	if (fd < 0)
 		return fd;
@@ -41,6 +42,10 @@ int bmc_cmd_stats(const struct bmc_options *options)
 	if (code)
 		return code;
 	err = read_figures(options->name, &note, &figures);
+	if (err == -EPROTO)
+		return bmc_fail(
+			"instance '%s' was started by another version of bmcctl: stop and start it",
+			options->name);
 	if (err)
 		return bmc_fail("cannot read the counters of instance '%s': %s", options->name,
 				strerror(-err));
@@ -49,7 +54,8 @@ int bmc_cmd_stats(const struct bmc_options *options)
 		return BMC_DONE_OK;
 	}
 	json = bmc_stats_json(&figures);
-	puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY));
+	puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
+							  JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(json);
 	return BMC_DONE_OK;
 }

@@ -225,7 +225,8 @@ int bmc_cmd_status(const struct bmc_options *options)
 	else
 		show.code = bmc_fail("no instance '%s' is running", options->name);
 	if (options->json)
-		puts(json_object_to_json_string_ext(show.list, JSON_C_TO_STRING_PRETTY));
+		puts(json_object_to_json_string_ext(
+			show.list, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 	else if (!show.n && !show.code)
 		puts("no instance is running; 'bmcctl start --iface NAME' starts one");
 	json_object_put(show.list);

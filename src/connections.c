@@ -157,8 +157,8 @@ int bmc_connections_each(const char *instance, int server, const struct bmc_serv
 			 bmc_connection_fn fn, void *arg)
 {
 	struct maps maps = {
-		.conns = bmc_pins_map(instance, "bmc_conns"),
-		.olds = bmc_pins_map(instance, "bmc_olds"),
+		.conns = bmc_pins_map(instance, "bmc_conns", sizeof(struct bmc_conn)),
+		.olds = bmc_pins_map(instance, "bmc_olds", sizeof(struct bmc_old)),
 	};
 	int err = maps.conns < 0 ? maps.conns : maps.olds < 0 ? maps.olds : 0;
 

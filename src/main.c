@@ -13,10 +13,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NAME_ROOM 256 /* of a file's name */
+
 static const struct bmc_command commands[] = {
 	{ "start", "Attach to interfaces and answer memcached's UDP gets in the kernel.",
 	  "ipmMcuCnalwsRfv", bmc_cmd_start },
-	{ "stats", "Show the counters of an instance.", "nj", bmc_cmd_stats },
+	{ "stats", "Show what an instance holds, and its counters.", "nj", bmc_cmd_stats },
 	{ "status",
 	  "Show instances: interfaces, memory, servers, connections, and why nothing is cached.",
 	  "nj", bmc_cmd_status },
@@ -81,6 +83,24 @@ int bmc_cmd_lock(void)
 	return 0;
 }
 
+static int note_name(const char *instance, void *arg)
+{
+	snprintf(arg, NAME_ROOM, "%s", instance);
+	return 1;
+}
+
+/* There is none of this name: another one, perhaps. */
+static int fail_not_there(const char *name)
+{
+	char other[NAME_ROOM];
+
+	if (bmc_pins_instances(note_name, other))
+		return bmc_fail("no instance '%s' is running, but '%s' is: --name %s", name, other,
+				other);
+	return bmc_fail("no instance '%s' is running; 'bmcctl start --iface NAME' starts one",
+			name);
+}
+
 int bmc_cmd_open(const char *name, struct bmc_instance *ret)
 {
 	int err;
@@ -88,9 +108,7 @@ int bmc_cmd_open(const char *name, struct bmc_instance *ret)
 	if (bmc_pins_hidden())
 		return bmc_fail("%s", BMC_PINS_HIDDEN);
 	if (!bmc_pins_exist(name))
-		return bmc_fail(
-			"no instance '%s' is running; 'bmcctl start --iface NAME' starts one",
-			name);
+		return fail_not_there(name);
 	err = bmc_pins_instance(name, ret);
 	if (err == -EPROTO)
 		return bmc_fail(

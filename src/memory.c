@@ -36,7 +36,7 @@ struct sum {
 static int add_map(const char *what, void *arg)
 {
 	struct sum *sum = arg;
-	int fd = bmc_pins_map(sum->instance, what);
+	int fd = bmc_pins_map(sum->instance, what, 0);
 
 	if (fd >= 0) {
 		sum->bytes += bmc_memory_of_map(fd);

@@ -197,27 +197,34 @@ int bmc_pins_instances(int (*fn)(const char *instance, void *arg), void *arg)
 	return is_bpffs() ? each_name(BMC_PINS_ROOT, fn, arg) : 0;
 }
 
-int bmc_pins_map(const char *instance, const char *map)
+int bmc_pins_map(const char *instance, const char *map, size_t value_size)
 {
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
 	char path[BMC_PINS_PATH];
-	int fd = bpf_obj_get(bmc_pins_path(instance, "maps", map, path));
+	int err = 0, fd = bpf_obj_get(bmc_pins_path(instance, "maps", map, path));
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		err = -errno;
+	else if (value_size && info.value_size != value_size)
+		err = -EPROTO;
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
 }
 
 int bmc_pins_instance(const char *instance, struct bmc_instance *ret)
 {
-	struct bpf_map_info info = { 0 };
-	__u32 len = sizeof(info), zero = 0;
-	int err, fd = bmc_pins_map(instance, "bmc_instance");
+	int err = 0, fd = bmc_pins_map(instance, "bmc_instance", sizeof(*ret));
+	__u32 zero = 0;
 
 	if (fd < 0)
 		return fd;
-	err = bpf_obj_get_info_by_fd(fd, &info, &len);
-	if (!err && info.value_size != sizeof(*ret))
-		err = -EPROTO;
-	if (!err)
-		err = bpf_map_lookup_elem(fd, &zero, ret);
+	if (bpf_map_lookup_elem(fd, &zero, ret))
+		err = -errno;
 	close(fd);
 	if (!err && ret->abi != BMC_ABI_VERSION)
 		err = ret->abi ? -EPROTO :

@@ -48,8 +48,11 @@ int bmc_pins_clear(const char *instance);
 /* Calls fn with the name of each instance. 0, or fn's first result that is not. */
 int bmc_pins_instances(int (*fn)(const char *instance, void *arg), void *arg);
 
-/* A pinned map's fd, or -errno. */
-int bmc_pins_map(const char *instance, const char *map);
+/*
+ * A pinned map's fd, or -errno (-EPROTO: its values have another size: another version of bmcctl made it, and what the
+ * kernel copies would not fit). value_size 0: whatever they have.
+ */
+int bmc_pins_map(const char *instance, const char *map, size_t value_size);
 
 /* What `start` noted. 0 or -errno (-EPROTO: another version of bmcctl made it). */
 int bmc_pins_instance(const char *instance, struct bmc_instance *ret);

@@ -12,7 +12,7 @@
 
 int bmc_shared_open(const char *instance, struct bmc_shared **ret)
 {
-	int err = 0, fd = bmc_pins_map(instance, "bmc_shared");
+	int err = 0, fd = bmc_pins_map(instance, "bmc_shared", 0);
 	void *at;
 
 	if (fd < 0)

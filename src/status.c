@@ -60,16 +60,29 @@ static void read_servers(const struct bmc_instance *note, const struct bmc_share
 	}
 }
 
+static int read_totals(const char *name, struct bmc_totals *ret)
+{
+	int err, fd = bmc_pins_map(name, "bmc_stats", sizeof(struct bmc_stats));
+
+	if (fd < 0)
+		return fd;
+	err = bmc_stats_read(fd, ret);
+	close(fd);
+	return err;
+}
+
 int bmc_status_read(const char *name, struct bmc_status *ret)
 {
 	static struct bmc_instance note;
 	struct bmc_shared *shared;
 	__u64 here;
-	int err, fd;
+	int err;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->name = name;
 	err = bmc_pins_instance(name, &note);
+	if (!err)
+		err = read_totals(name, &ret->totals);
 	if (!err)
 		err = bmc_shared_open(name, &shared);
 	if (err)
@@ -85,10 +98,6 @@ int bmc_status_read(const char *name, struct bmc_status *ret)
 		read_servers(&note, shared, ret);
 	}
 	bmc_shared_close(shared);
-	fd = bmc_pins_map(name, "bmc_stats");
-	err = fd < 0 ? fd : bmc_stats_read(fd, &ret->totals);
-	if (fd >= 0)
-		close(fd);
 	bmc_status_find_reasons(ret);
-	return err;
+	return 0;
 }

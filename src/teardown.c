@@ -44,7 +44,7 @@ static __u32 map_id_of(const char *instance, const char *map)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info);
-	int fd = bmc_pins_map(instance, map);
+	int fd = bmc_pins_map(instance, map, 0);
 
 	if (fd < 0)
 		return 0;

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* `bmcctl stats`: what the cache holds after fills, writes, deletes, expiry and flushes whose number is known. */
+#include <bpf/bpf.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "bmc_abi.h"
+#include "leaks.h"
 #include "world.h"
 
 static void holds(struct world *w, long long items, long long bytes, long long voided)
@@ -76,10 +80,43 @@ static void text_and_json_say_the_share(void **state)
 		fail_msg("stats says:\n%s", bmcctl_result.out);
 }
 
+static void an_instance_of_another_name_is_told(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(bmcctl(&w->server, "stats --name %sx", w->instance), 1);
+	assert_non_null(strstr(bmcctl_result.err, "is running, but '"));
+}
+
+/*
+ * Another version's counters are more than this one's: the kernel would copy them all. (They were copied, over the end
+ * of the buffer, and bmcctl died of it.)
+ */
+static void counters_of_another_version_are_not_read(void **state)
+{
+	struct world *w = *state;
+	char path[300], pin[340];
+	int fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "bmc_stats", 4,
+				sizeof(struct bmc_stats) + 4096, 1, NULL);
+
+	assert_true(fd >= 0);
+	leaks_pins_path(w->instance, path, sizeof(path));
+	snprintf(pin, sizeof(pin), "%s/maps/bmc_stats", path);
+	assert_int_equal(unlink(pin), 0);
+	assert_int_equal(bpf_obj_pin(fd, pin), 0);
+	close(fd);
+	assert_int_equal(bmcctl(&w->server, "stats --name %s", w->instance), 1);
+	assert_non_null(strstr(bmcctl_result.err, "another version of bmcctl"));
+	assert_int_equal(bmcctl(&w->server, "status --name %s", w->instance), 1);
+	assert_non_null(strstr(bmcctl_result.err, "another version of bmcctl"));
+}
+
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(items_are_counted_as_they_come_and_go),
 	WORLD_TEST(a_flush_voids_all),
 	WORLD_TEST(text_and_json_say_the_share),
+	WORLD_TEST(an_instance_of_another_name_is_told),
+	WORLD_TEST(counters_of_another_version_are_not_read),
 };
 
 TEST_MAIN(tests, NULL, NULL)
