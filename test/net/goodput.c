@@ -56,7 +56,7 @@ struct side {
 };
 
 static struct side plain = { .address = PLAIN_IP4 }, watched = { .address = WORLD_IP4 };
-static struct ns other;
+static struct ns other = { .fd = -1 };
 static int rounds = 15;
 static const char *word = "";
 static unsigned int pace; /* bytes/s; 0: none */
@@ -193,6 +193,11 @@ static void wire_make(struct world *w, struct side *side, const char *client_if)
 	bad_wire_attach(&side->bad, &w->client, client_if);
 }
 
+static void forget_other(void)
+{
+	ns_remove(&other);
+}
+
 static int goodput_setup(void **state)
 {
 	struct world *w;
@@ -218,7 +223,6 @@ static int goodput_teardown(void **state)
 {
 	bad_wire_close(&watched.bad);
 	bad_wire_close(&plain.bad);
-	ns_remove(&other);
 	return world_teardown(state);
 }
 
@@ -252,5 +256,6 @@ int main(int argc, char **argv)
 			ROUNDS_MIN, ROUNDS_MAX);
 		return 2;
 	}
+	atexit(forget_other); /* however it ends */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
