@@ -121,12 +121,11 @@ static __always_inline int bmc_old_first(struct __sk_buff *skb, struct bmc_conn 
 	conn->out_next = tcp->write_seq;
 	conn->fresh = 1;
 	bmc_wmb();
-	if (!bmc_old_take(conn, old))
-		return BMC_TO_STACK; /* answers were first, or it is closed */
-	if (!in_step) {
+	/* held before it is taken: `start` opens the server when it finds it so, whatever is in TCP unparsed */
+	if (!in_step)
 		bmc_conn_lost(conn, BMC_LOST_OLD_START);
-		return BMC_TO_STACK;
-	}
+	if (!bmc_old_take(conn, old) || !in_step)
+		return BMC_TO_STACK; /* or answers were first, or it is closed */
 	bmc_stats_count(BMC_STAT_OLD);
 	return BMC_OLD_IN_STEP;
 }
@@ -193,8 +192,9 @@ __noinline int bmc_old_out(struct __sk_buff *skb, struct bmc_conn *conn, __u32 i
 		return BMC_READ_ONCE(old->word) != BMC_OLD_TAKEN;
 	bmc_old_note_thread(old, tcp);
 	state = bmc_old_touch(old);
-	if (state == BMC_OLD_QUIET && bmc_old_take(conn, old)) {
+	if (state == BMC_OLD_QUIET) {
 		bmc_conn_lost(conn, BMC_LOST_OLD_START); /* an answer without a command */
+		bmc_old_take(conn, old);
 		return 1;
 	}
 	bmc_rmb(); /* out_next is behind TAKEN */

@@ -99,7 +99,8 @@ static int lose_others(struct search *s)
 			continue;
 		bmc_old_lose(one, &s->a->shared->server[one->server]);
 	}
-	return err;
+	/* what was taken up meanwhile is parsed, or held, before anything is filled */
+	return err || !s->olds->n ? err : bmc_hooks_wait();
 }
 
 int bmc_quiet_run(struct bmc_adopt *a, struct bmc_olds *olds, struct bmc_threads *threads)
