@@ -264,6 +264,18 @@ static __always_inline __u32 bmc_flight_place(struct bmc_bucket *b, const struct
 	return placed;
 }
 
+/* The three lines of WRITE_SEEN are asked for; its lock is an exchange, which nothing overtakes. */
+static __always_inline void bmc_write_touch(__u64 hash)
+{
+	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
+
+	if (!b)
+		return;
+	(void)BMC_READ_ONCE(b->valid);
+	(void)BMC_READ_ONCE(b->flight[0].what);
+	(void)BMC_READ_ONCE(b->group[bmc_group_of(hash)].tag[0]);
+}
+
 /*
  * WRITE_SEEN: every entry of the key goes, and the write is in flight until its answer, or a later one, is seen.
  * Where there is no place for it: HOLD(ord), then the entries go once more. Returns BMC_SEEN_*.
@@ -274,7 +286,7 @@ __noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 	struct bmc_flight mine;
 	struct bmc_bucket *b;
 	__u32 gone = 0, placed = 0;
-	__u64 word, tags;
+	__u64 word;
 
 	if (!conn)
 		return 0;
@@ -283,10 +295,9 @@ __noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 		return 0;
 	if (bmc_mutant(BMC_MUT_NO_FLIGHT))
 		return bmc_bucket_forget(b, hash) ? BMC_SEEN_ITEM : 0;
-	/* three lines: on their way together before the lock, whose exchange nothing overtakes */
-	tags = BMC_READ_ONCE(b->group[bmc_group_of(hash)].tag[0]) + BMC_READ_ONCE(b->valid);
-	bmc_hide(tags);
-	word = bmc_writer_of(conn);
+	word = BMC_READ_ONCE(conn->writer);
+	if (word == BMC_WRITER_NONE)
+		word = bmc_writer_of(conn);
 	mine.who = word - 2; /* the index is in the low half: no borrow for a writer's word */
 	mine.what = bmc_flight_what(BMC_FLIGHT_ORD, conn->server, conn->life, ord);
 	/* again, if another writer took the place that was looked at */

@@ -116,6 +116,15 @@ static __always_inline struct bmc_lives *bmc_lives_get(__u64 hash)
 	return bpf_map_lookup_elem(&bmc_lives, &index);
 }
 
+/* The line of a note that is looked at first is asked for. */
+static __always_inline void bmc_life_touch(__u64 hash)
+{
+	struct bmc_lives *lives = bmc_lives_get(hash);
+
+	if (lives)
+		(void)BMC_READ_ONCE(lives->id[0]);
+}
+
 /* A key of one server in one epoch: another epoch's have other ids, so that what voids entries voids lives. Not 0. */
 static __always_inline __u64 bmc_life_id(__u64 hash, __u32 server, __u64 epoch)
 {

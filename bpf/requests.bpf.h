@@ -7,6 +7,7 @@
 #define BMC_REQUESTS_BPF_H
 
 #include "ahead.bpf.h"
+#include "batch.bpf.h"
 #include "early.bpf.h"
 #include "expiry.bpf.h"
 #include "mc_binary.h"
@@ -26,57 +27,50 @@ static __always_inline int bmc_store_teaches(const struct bmc_work *w)
 	return w->req.plain && w->req.block <= BMC_TEXT_MAX;
 }
 
-/* Expiry: what the write in w->req tells, which is placed in its bucket. A plain set's block comes first. */
-__noinline int bmc_conn_expiry(struct bmc_work *w, struct bmc_conn *conn)
+/* Expiry: what the write in w->req tells. A plain set's block comes first. */
+static __always_inline enum bmc_tells bmc_conn_expiry(struct bmc_work *w, struct bmc_conn *conn,
+						      __u32 *ret_until)
 {
-	__u32 until, how = BMC_NOTE_EARLIER;
-	__u64 epoch, here;
+	__u32 until;
+	__u64 here;
 
-	if (!w || !conn)
-		return 0;
 	conn->in_taught = 0;
 	if (w->req.kept)
-		return 0;
-	epoch = BMC_READ_ONCE(bmc_server_get(conn->server)->epoch);
-	bmc_rmb();
+		return BMC_TELLS_NOTHING;
 	until = bmc_life_time(w->req.exptime, conn->server, conn->life);
+	*ret_until = until;
 	if (w->place == BMC_FROM_EARLY) {
 		/* it may have been carried out as soon as it came, and others after it: from then on, a bound */
 		if (until != BMC_LIFE_NEVER)
-			until = until > w->late ? until - w->late : 0;
-		how = BMC_NOTE_DOUBT;
-	} else if (w->req.op == MC_OP_STORE) {
-		if (bmc_store_teaches(w))
-			conn->in_taught = until << 1 | (w->req.silent ? BMC_TAUGHT_SILENT : 0);
-		here = (__u64)(w->end - w->pos) + (w->tail - w->off);
-		if (conn->in_taught && w->req.block <= here)
-			return 0;
-		if (w->req.meta && !w->req.plain)
-			how = BMC_NOTE_DOUBT; /* its mode may be any */
-	} else if (w->req.touch) {
-		return bmc_life_teach(conn, w->req.key.hash, until, conn->cmd + 1);
-	} else {
-		how = BMC_NOTE_DOUBT;
+			*ret_until = until > w->late ? until - w->late : 0;
+		return BMC_TELLS_DOUBT;
 	}
-	return bmc_life_note(w->req.key.hash, conn->server, epoch, until, how);
+	if (w->req.op != MC_OP_STORE)
+		return w->req.touch ? BMC_TELLS_LIFE : BMC_TELLS_DOUBT;
+	if (bmc_store_teaches(w))
+		conn->in_taught = until << 1 | (w->req.silent ? BMC_TAUGHT_SILENT : 0);
+	here = (__u64)(w->end - w->pos) + (w->tail - w->off);
+	if (conn->in_taught && w->req.block <= here)
+		return BMC_TELLS_NOTHING;
+	/* the mode of a meta command may be any */
+	return w->req.meta && !w->req.plain ? BMC_TELLS_DOUBT : BMC_TELLS_EARLIER;
 }
 
 /* A write by the request in w->req. Silent ones have the ordinal of the next answering command. */
 static __always_inline void bmc_conn_write(struct bmc_work *w, struct bmc_conn *conn)
 {
 	__u32 ord = conn->cmd + (w->req.silent && bmc_mutant(BMC_MUT_SILENT_AT_ONCE) ? 0 : 1);
-	int seen;
+	enum bmc_tells tells;
+	__u32 until = 0;
 
 	w->n_writes++;
 	if (w->req.any) {
 		bmc_unknown(conn, BMC_HOLD_ORD | ord);
 		return;
 	}
-	seen = bmc_write_seen(conn, w->req.key.hash, ord);
-	bmc_conn_expiry(w, conn);
-	w->n_invalidated += seen & BMC_SEEN_ITEM;
-	if (seen & BMC_SEEN_HELD)
-		bmc_stats_count(BMC_STAT_OVERFLOWS);
+	tells = bmc_conn_expiry(w, conn, &until);
+	if (bmc_batch_add(w, w->req.key.hash, ord, until, tells))
+		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
 }
 
 /*
@@ -106,31 +100,29 @@ static __always_inline void bmc_conn_noop(struct bmc_conn *conn)
 }
 
 /* Expiry: the block of a set is over, whose command was counted already. One that is not stored leaves what was there. */
-__noinline int bmc_conn_taught(struct bmc_conn *conn, __u32 whole)
+__noinline int bmc_conn_taught(struct bmc_work *w, struct bmc_conn *conn, __u32 whole)
 {
 	__u32 ord, until;
-	__u64 epoch;
 
-	if (!conn)
+	if (!w || !conn)
 		return 0;
 	until = conn->in_taught >> 1;
 	ord = conn->cmd + (conn->in_taught & BMC_TAUGHT_SILENT);
 	conn->in_taught = 0;
-	if (whole || bmc_mutant(BMC_MUT_TAUGHT_BY_ALL))
-		return bmc_life_teach(conn, conn->in_hash, until, ord);
-	epoch = BMC_READ_ONCE(bmc_server_get(conn->server)->epoch);
-	bmc_rmb();
-	return bmc_life_note(conn->in_hash, conn->server, epoch, until, BMC_NOTE_EARLIER);
+	if (bmc_mutant(BMC_MUT_TAUGHT_BY_ALL))
+		whole = 1;
+	bmc_batch_tells(w, conn, until, ord, whole ? BMC_TELLS_LIFE : BMC_TELLS_EARLIER);
+	return 0;
 }
 
 /*
  * The block of a store is over; `whole`: it ends as memcached wants it, in \r\n (a binary value just ends). Not called
  * for a block whose last bytes were not looked at.
  */
-static __always_inline void bmc_block_over(struct bmc_conn *conn, int whole)
+static __always_inline void bmc_block_over(struct bmc_work *w, struct bmc_conn *conn, int whole)
 {
 	if (conn->in_hash && conn->in_taught)
-		bmc_conn_taught(conn, (__u32)whole);
+		bmc_conn_taught(w, conn, (__u32)whole);
 	conn->in_hash = 0;
 }
 
@@ -143,7 +135,7 @@ static __always_inline void bmc_conn_block(struct bmc_work *w, struct bmc_conn *
 		return;
 	conn->in_hash = w->req.key.hash;
 	if (!w->req.block)
-		bmc_block_over(conn, 1);
+		bmc_block_over(w, conn, 1);
 }
 
 /* flush_all: UNKNOWN, and no fill until a delayed one has happened. */
@@ -224,7 +216,7 @@ static __always_inline void bmc_block_tail(struct bmc_work *w, struct bmc_conn *
 		return;
 	if (n >= 2)
 		conn->in_cr = bmc_window8(&w->win, (__u64)w->pos - 2) == '\r';
-	bmc_block_over(conn,
+	bmc_block_over(w, conn,
 		       conn->protocol == BMC_PROTOCOL_BINARY || (conn->in_cr && last == '\n'));
 }
 
@@ -461,6 +453,8 @@ __noinline int bmc_source_next(struct __sk_buff *skb, struct bmc_work *w, struct
 
 static long bmc_in_next(__u32 i, struct bmc_in_loop *loop)
 {
+	if (loop->work->n_batch >= BMC_BATCH)
+		bmc_batch_seen(loop->work, loop->conn);
 	if (bmc_conn_step(loop->skb, loop->work, loop->conn) == BMC_MORE)
 		return 0;
 	return bmc_loop_stop(!loop->work->more ||
@@ -484,12 +478,15 @@ static __always_inline void bmc_conn_parse(struct __sk_buff *skb, struct bmc_wor
 	w->n_commands = 0;
 	w->n_writes = 0;
 	w->n_invalidated = 0;
+	w->n_batch = 0;
 	w->keys_pos = 0;
 	w->req.version = bmc_version_of(conn->server, conn->life);
 	if (conn->in_len && bmc_source_begin(skb, w, conn))
 		return;
 	if (bpf_loop(BMC_STEPS_MAX, bmc_in_next, &loop, 0) >= BMC_STEPS_MAX)
 		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
+	if (w->n_batch)
+		bmc_batch_seen(w, conn);
 	if (!more)
 		conn->in_next = end;
 	stats = bmc_stats_get();

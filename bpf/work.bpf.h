@@ -11,6 +11,8 @@
 
 enum bmc_work_user { BMC_WORK_XDP, BMC_WORK_FILL, BMC_WORK_INGRESS, BMC_WORK_USERS };
 
+#define BMC_BATCH 16 /* writes of a segment that are seen together */
+
 #define BMC_HEAD_MAX 104 /* Ethernet, two tags, the longest IPv4 header, UDP, frame: 98 */
 
 /* A key that was asked for, and what was found. */
@@ -51,6 +53,15 @@ struct bmc_range_work {
 	__u32 at; /* its index */
 };
 
+/* A write that was parsed and is not seen yet. */
+struct bmc_write {
+	__u64 hash;
+	__u32 ord;
+	__u32 until; /* of its item's life, units */
+	__u32 tells; /* enum bmc_tells, of `until` */
+	__u32 pad;
+};
+
 struct bmc_work {
 	__u32 in_use;
 	__u32 server;
@@ -71,6 +82,8 @@ struct bmc_work {
 	__u32 n_commands;
 	__u32 n_writes;
 	__u32 n_invalidated;
+	__u32 n_batch;
+	__u32 pad2;
 	__u32 keys_pos; /* gat: where its next key is looked for; 0: no gat */
 	/* a datagram */
 	__u32 life; /* its socket's */
@@ -87,6 +100,7 @@ struct bmc_work {
 	__u32 pad;
 	__u64 addr[2]; /* the local address, as in struct bmc_where */
 	__u8 head[BMC_HEAD_MAX]; /* of a packet that grew to the front: what it began with */
+	struct bmc_write batch[BMC_BATCH];
 	struct mc_request req;
 	struct mc_key key;
 	/* a fill: the bucket's writes in flight as they were looked at */

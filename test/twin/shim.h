@@ -32,6 +32,15 @@ struct __sk_buff {
 	__u32 len;
 };
 
+#define BMC_BATCH 16
+
+struct bmc_write {
+	__u64 hash;
+	__u32 ord;
+	__u32 until;
+	__u32 tells;
+};
+
 struct bmc_work {
 	__u32 server;
 	__u32 pos;
@@ -41,6 +50,8 @@ struct bmc_work {
 	__u32 n_commands;
 	__u32 n_writes;
 	__u32 n_invalidated;
+	__u32 n_batch;
+	struct bmc_write batch[BMC_BATCH];
 	__u32 keys_pos;
 	__u32 place; /* of bytes that came ahead: there are none */
 	__u32 more;
@@ -220,6 +231,16 @@ static inline int bmc_life_teach(struct bmc_conn *conn, __u64 hash, __u32 until,
 	(void)until;
 	(void)ord;
 	return 0;
+}
+
+static inline void bmc_write_touch(__u64 hash)
+{
+	(void)hash;
+}
+
+static inline void bmc_life_touch(__u64 hash)
+{
+	(void)hash;
 }
 
 #include "requests.bpf.h"
