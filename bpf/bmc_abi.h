@@ -201,7 +201,8 @@ struct bmc_conn {
 	__u8 pad3[3];
 	__u32 place; /* index + 1; 0: none. Taken and given back under `busy` */
 	__u32 fin; /* sequence number of a FIN that came ahead */
-	__u64 pad8;
+	__u32 in_stamp; /* newest timestamp of its segments (TSval, RFC 7323); 0: none */
+	__u32 pad8;
 	/* written at ingress by every command, read at egress */
 	__u32 cmd; /* answering commands seen */
 	__u32 doubt; /* up to this many answers an error line may belong to a silent command */

@@ -11,6 +11,10 @@
 #define BMC_TCP_ACK 0x10
 #define BMC_TCP_URG 0x20
 
+#define BMC_TCP_STAMP                                                                              \
+	0x0101080a /* two NOPs, kind and length: how senders have timestamps (RFC 7323, appendix A) */
+#define BMC_TCP_STAMP_WORDS 8 /* of a header with them, at the least */
+
 struct bmc_segment {
 	__u32 seq;
 	__u32 ack;
@@ -18,12 +22,22 @@ struct bmc_segment {
 	__u32 off; /* of its data in the skb */
 	__u32 len; /* of its data */
 	__u32 flags;
+	__u32 stamp; /* TSval (RFC 7323, section 3.2); 0: none, or not where senders have it */
 };
 
 /* Modulo 2^32 (RFC 9293, section 3.4): a - b, as a signed distance. */
 static __always_inline __s32 bmc_after(__u32 a, __u32 b)
 {
 	return (__s32)(a - b);
+}
+
+static __always_inline __u32 bmc_segment_stamp(const struct tcphdr *tcp, const void *end)
+{
+	const __u32 *option = (const __u32 *)(tcp + 1);
+
+	if ((const void *)(option + 2) > end || option[0] != bpf_htonl(BMC_TCP_STAMP))
+		return 0;
+	return bpf_ntohl(option[1]);
 }
 
 /* Offsets count from the network header. 0; -1: not a plain TCP segment. */
@@ -50,6 +64,7 @@ static __always_inline int bmc_segment_read(struct __sk_buff *skb, struct bmc_se
 	if ((bytes[12] >> 4) < 5 || seg->off > skb->len)
 		return -1;
 	seg->len = skb->len - seg->off;
+	seg->stamp = (bytes[12] >> 4) < BMC_TCP_STAMP_WORDS ? 0 : bmc_segment_stamp(tcp, end);
 	return 0;
 }
 

@@ -47,6 +47,16 @@ static __always_inline int bmc_tcp_is_tight(const struct bmc_tcp *tcp, __u32 end
 	       bmc_after(end, tcp->rcv_nxt + tcp->window) > 0;
 }
 
+/*
+ * Whether TCP may refuse the segment for its age although it is in order: older than one that was before it (RFC 7323,
+ * section 5, PAWS). Of those before, TCP goes by some, and may not have all of them yet.
+ */
+static __always_inline int bmc_conn_is_late(const struct bmc_conn *conn,
+					    const struct bmc_segment *seg)
+{
+	return seg->stamp && conn->in_stamp && bmc_after(conn->in_stamp, seg->stamp) > 0;
+}
+
 /* ---- `busy` ---- */
 
 static __always_inline int bmc_conn_try(__u32 *busy)
@@ -185,7 +195,8 @@ static __always_inline int bmc_conn_is_plain(const struct bmc_conn *conn,
 	const struct sock *s = &tcp->inet_conn.icsk_inet.sk;
 	__u64 queued;
 
-	if (seg->seq != conn->in_next || conn->n_kept || (seg->flags & BMC_TCP_URG))
+	if (seg->seq != conn->in_next || conn->n_kept || (seg->flags & BMC_TCP_URG) ||
+	    bmc_conn_is_late(conn, seg))
 		return 0;
 	if (bmc_after(tcp->rcv_nxt, seg->seq) > 0 || bmc_after(seg->ack, tcp->snd_nxt) > 0 ||
 	    bmc_after(tcp->snd_una, seg->ack) > 0)
@@ -268,7 +279,7 @@ __noinline int bmc_conn_odd(struct __sk_buff *skb, struct bmc_work *w, struct bm
 			return bmc_drop(BMC_STAT_DROP_FORGED);
 		bmc_probe_note(skb, conn, seg);
 	} else if (bmc_after(data_end, next) > 0 && tcp->accepted &&
-		   bmc_tcp_is_tight(tcp, end, seg->len)) {
+		   (bmc_conn_is_late(conn, seg) || bmc_tcp_is_tight(tcp, end, seg->len))) {
 		bmc_kept_add(skb, w, conn, off, next);
 	}
 	if (bmc_after(data_end, next) <= 0)
@@ -301,6 +312,8 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 		more = 1;
 		off = w->seg.off;
 	}
+	if (!bmc_conn_is_late(conn, seg))
+		conn->in_stamp = seg->stamp;
 	w->place = 0;
 	w->off = off;
 	w->tail = skb->len;

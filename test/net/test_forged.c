@@ -3,6 +3,7 @@
  * Segments as no well-behaved client sends them: forged, overlapping, urgent, broken off. What TCP refuses changes
  * nothing; what it takes is served as memcached has it; and fills go on.
  */
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -111,6 +112,35 @@ static void a_wrong_checksum_then_other_bytes(void **state)
 	world_expect(w, &w->udp, "k", "new");
 	peer_close(&p);
 	expect_truth(w);
+}
+
+/*
+ * A segment that the wire held back until a retransmission was before it: TCP refuses it for its age (RFC 7323,
+ * section 5), and takes its next copy. So does bmc; the connection is not lost.
+ */
+static void a_segment_refused_for_its_age(void **state)
+{
+	static const struct peer_segment late = { .stamp = -500 }, again = {};
+	struct world *w = *state;
+	struct peer p;
+
+	world_cache(w, "k", "old");
+	peer_open_stamped(&p, w, 1000);
+	for (int i = 0; i < 2; i++) {
+		p.stamp += 1000;
+		peer_say(&p, "mn\r\n");
+		expect_answer(w, &p, "MN\r\n");
+	}
+	peer_send(&p, &late, NEW, LEN);
+	assert_int_equal(peer_receive(&p, 0.2, &w->text), -ETIMEDOUT); /* refused */
+	p.stamp += 1000;
+	peer_send(&p, &again, NEW, LEN);
+	expect_answer(w, &p, "STORED\r\n");
+	p.seq += LEN;
+	world_expect(w, &w->udp, "k", "new");
+	assert_int_equal(world_stat(w, "lost"), 0);
+	expect_truth(w);
+	peer_close(&p);
 }
 
 /* memcached never sees the urgent byte: no parser can follow that. */
@@ -264,6 +294,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(a_sequence_number_far_ahead),
 	WORLD_TEST(a_sequence_number_of_the_past),
 	WORLD_TEST(a_wrong_checksum_then_other_bytes),
+	WORLD_TEST(a_segment_refused_for_its_age),
 	WORLD_TEST(urgent_data),
 	WORLD_TEST(retransmissions_that_overlap),
 	WORLD_TEST(a_reset_in_mid_command),

@@ -28,6 +28,16 @@ struct frame {
 	unsigned char bytes[PACKET_MAX];
 } __attribute__((packed));
 
+/* The timestamps option, as Linux has it; no echo. Its length. */
+static size_t peer_stamp(struct frame *f, uint32_t stamp)
+{
+	const uint32_t option[] = { htonl(0x0101080a), htonl(stamp), 0 };
+
+	memcpy(f->bytes, option, sizeof(option));
+	return sizeof(option);
+}
+
+/* `len` bytes are behind the header without options. */
 static void peer_checksums(struct frame *f, size_t len, int spoilt)
 {
 	struct iphdr ip = f->ip;
@@ -44,26 +54,27 @@ static void peer_emit(struct peer *p, const struct peer_segment *how, uint8_t fl
 {
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = p->wire.ifindex };
 	struct frame f = {};
-	size_t all = offsetof(struct frame, bytes) + len;
+	size_t options = p->stamp ? peer_stamp(&f, p->stamp + (uint32_t)how->stamp) : 0;
+	size_t all = offsetof(struct frame, bytes) + options + len;
 
-	assert_in_range(len, 0, PACKET_MAX - sizeof(f.ip) - sizeof(f.tcp));
+	assert_in_range(len, 0, PACKET_MAX - sizeof(f.ip) - sizeof(f.tcp) - options);
 	memcpy(f.eth.ether_shost, p->wire.from, 6);
 	memcpy(f.eth.ether_dhost, p->wire.to, 6);
 	f.eth.ether_type = htons(ETHERTYPE_IP);
 	f.ip = (struct iphdr){ .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_TCP };
-	f.ip.tot_len = htons((uint16_t)(sizeof(f.ip) + sizeof(f.tcp) + len));
+	f.ip.tot_len = htons((uint16_t)(sizeof(f.ip) + sizeof(f.tcp) + options + len));
 	f.ip.saddr = p->address;
 	f.ip.daddr = p->server;
 	f.tcp.th_sport = p->port;
 	f.tcp.th_dport = htons(WORLD_PORT);
 	f.tcp.th_seq = htonl(p->seq + (uint32_t)how->seq);
 	f.tcp.th_ack = htonl(p->ack + (uint32_t)how->ack);
-	f.tcp.th_off = sizeof(f.tcp) / 4;
+	f.tcp.th_off = (unsigned)(sizeof(f.tcp) + options) / 4;
 	f.tcp.th_flags = flags;
 	f.tcp.th_win = htons(WINDOW);
 	f.tcp.th_urp = htons(how->urgent);
-	memcpy(f.bytes, bytes, len);
-	peer_checksums(&f, len, how->spoilt);
+	memcpy(f.bytes + options, bytes, len);
+	peer_checksums(&f, options + len, how->spoilt);
 	assert_int_equal(sendto(p->wire.fd, &f, all, 0, (struct sockaddr *)&to, sizeof(to)), all);
 }
 
@@ -147,6 +158,11 @@ void peer_wait(struct peer *p)
 
 void peer_open(struct peer *p, struct world *w)
 {
+	peer_open_stamped(p, w, 0);
+}
+
+void peer_open_stamped(struct peer *p, struct world *w, uint32_t stamp)
+{
 	static const struct peer_segment plain = {};
 	static uint16_t number;
 	struct sockaddr_ll all = { .sll_family = AF_PACKET };
@@ -164,6 +180,7 @@ void peer_open(struct peer *p, struct world *w)
 	p->server = inet_addr(WORLD_IP4);
 	p->port = htons((uint16_t)(FIRST_PORT + number++));
 	p->seq = FIRST_SEQ;
+	p->stamp = stamp;
 	peer_emit(p, &plain, TH_SYN, "", 0);
 	p->seq++;
 	peer_wait(p);

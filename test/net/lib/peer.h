@@ -20,6 +20,7 @@ struct peer {
 	uint32_t seq; /* of its next byte */
 	uint32_t ack; /* of the server's next byte */
 	uint32_t acked; /* what the server has acknowledged */
+	uint32_t stamp; /* TSval of its segments (RFC 7323); 0: they have none */
 	int reset; /* the server did */
 	struct text in; /* received, not taken yet */
 };
@@ -28,6 +29,7 @@ struct peer {
 struct peer_segment {
 	int seq; /* further on */
 	int ack;
+	int stamp;
 	uint8_t flags; /* beside ACK: TH_* of netinet/tcp.h */
 	uint16_t
 		urgent; /* RFC 9293, section 3.8.5: bytes from the first one to that behind the urgent one */
@@ -36,6 +38,8 @@ struct peer_segment {
 
 /* Connected to the world's memcached. The test fails if it cannot be. */
 void peer_open(struct peer *p, struct world *w);
+/* The same, with timestamps: `stamp` is that of all segments until it is set anew. */
+void peer_open_stamped(struct peer *p, struct world *w, uint32_t stamp);
 /* Resets the connection. */
 void peer_close(struct peer *p);
 
