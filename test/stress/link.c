@@ -14,6 +14,7 @@
 #define REOPEN_US 2000
 #define BYTES_MAX 80 /* segments of one byte, at the most */
 #define CUTS_MAX 6
+#define REFUSED "ERROR Too many open connections\r\n"
 
 static socklen_t link_address(const char *text, struct sockaddr_storage *ret)
 {
@@ -160,6 +161,13 @@ int link_receive(struct link *l, size_t len)
 	return err;
 }
 
+/* memcached had too many connections: it closes this one, and reads nothing that was sent. */
+static int link_is_refused(const struct link *l)
+{
+	return l->in.len >= sizeof(REFUSED) - 1 &&
+	       !memcmp(l->in.data, REFUSED, sizeof(REFUSED) - 1);
+}
+
 long link_answer(struct link *l)
 {
 	int64_t until = link_deadline();
@@ -171,5 +179,7 @@ long link_answer(struct link *l)
 		if (err)
 			return err;
 	}
+	if (link_is_refused(l))
+		return -ECONNREFUSED;
 	return (long)len;
 }
