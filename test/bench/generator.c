@@ -185,11 +185,14 @@ static int run_senders(const struct bench_place *place, struct sender *senders, 
 int bench_generator_run(const struct bench_generator *g, const struct bench_generator_job *job,
 			struct bench_generator_result *ret)
 {
-	struct sender *senders = calloc((size_t)job->cpus, sizeof(*senders));
 	struct bench_wire_counts c;
 	double from = bench_now();
+	struct sender *senders;
 	int err;
 
+	if (job->cpus < 1)
+		return bench_fail("no CPU to send from");
+	senders = calloc((size_t)job->cpus, sizeof(*senders));
 	if (!senders)
 		return bench_fail("no memory");
 	counts_reset(g, job);
