@@ -159,6 +159,9 @@ static const struct scenario scenarios[] = {
 	  .writers = 2 },
 };
 
+/* A machine with other work may have no time for hits, once; what is wrong or lost is so at the first attempt. */
+#define SHARE_ATTEMPTS 3
+
 static unsigned long total; /* operations of all scenarios */
 
 static void stress(void **state)
@@ -171,16 +174,27 @@ static void stress(void **state)
 	int hits = getenv("BMC_TEST_SLOW") ? s->hits / SLOW_SHARE : s->hits;
 	struct result r;
 
-	run_scenario(state, s, seconds, is_long ? LONG_OPS : 0, &r);
-	run_print(s, &r);
-	total += r.sums.ops;
-	if (r.sums.violations || r.differs || r.sums.wrong)
-		fail_msg("%s: %zu violations, %d differ, %lu wrong", s->name, r.sums.violations,
-			 r.differs, r.sums.wrong);
-	if (r.share < hits)
-		fail_msg("%s: bmc answered %.1f %% of the reads, not %d", s->name, r.share, hits);
-	if (r.lost && !s->loses)
-		fail_msg("%s: bmc lost %lld connections", s->name, r.lost);
+	for (int i = 0; i < SHARE_ATTEMPTS; i++) {
+		run_scenario(state, s, seconds, is_long ? LONG_OPS : 0, &r);
+		run_print(s, &r);
+		total += r.sums.ops;
+		if (r.sums.violations || r.differs || r.sums.wrong)
+			fail_msg("%s: %zu violations, %d differ, %lu wrong", s->name,
+				 r.sums.violations, r.differs, r.sums.wrong);
+		if (r.lost && !s->loses)
+			fail_msg("%s: bmc lost %lld connections", s->name, r.lost);
+		if (r.share >= hits)
+			return;
+		world_teardown(state);
+		*state = (void *)s;
+	}
+	*state = NULL;
+	fail_msg("%s: bmc answered %.1f %% of the reads, not %d", s->name, r.share, hits);
+}
+
+static int stress_teardown(void **state)
+{
+	return *state ? world_teardown(state) : 0;
 }
 
 static int group_teardown(void **state)
@@ -198,7 +212,7 @@ int main(void)
 	for (size_t i = 0; i < TEST_COUNT(scenarios); i++)
 		tests[i] = (struct CMUnitTest){ .name = scenarios[i].name,
 						.test_func = stress,
-						.teardown_func = world_teardown,
+						.teardown_func = stress_teardown,
 						.initial_state = (void *)&scenarios[i] };
 	if (filter)
 		cmocka_set_test_filter(filter);
