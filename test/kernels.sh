@@ -3,7 +3,7 @@
 # Boots the kernels of test/kernels.list under QEMU, and runs tests of this build under each; prints a table.
 # usage: sudo test/kernels.sh [--readme] [SERIES…]     --readme: all of them, and the table goes into README.md
 # BMC_BUILD: the build folder (build); it is not built here.   BMC_CACHE: where kernels are kept (/var/cache/bmc-test)
-# BMC_DEBIAN_MIRROR: see test/lib/vm_fetch.sh.     KVM is used if it is there, and not needed.
+# BMC_DEBIAN_MIRROR: see test/lib/vm_fetch.sh.     BMC_TEST_KVM=1: by KVM; emulated without it
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . test/lib/install.sh
