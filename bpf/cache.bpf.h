@@ -16,6 +16,7 @@
 #define BMC_FLIGHT_UDP (BMC_FLIGHTS - 1)
 
 #define BMC_TAGS_TRIED 4 /* slots of one tag that a look-up tries */
+#define BMC_TEXT_SMALL 256
 #define BMC_TEXT_TAIL 5 /* END\r\n */
 #define BMC_TEXT_TAIL_SUM (0x4e45 + 0x0d44 + 0x0a) /* its 16-bit words */
 
@@ -129,29 +130,33 @@ static __always_inline __u32 bmc_lowest(__u64 bits)
 }
 
 /* ---- find ---- */
-struct bmc_key_bytes {
-	__u8 bytes[MC_KEY_WORDS * 8];
+
+enum bmc_taken {
+	BMC_TAKEN,
+	BMC_MISSED, /* w->miss: enum bmc_stat, why; 0: it is not there */
+	BMC_RACED, /* with a fill */
 };
 
-/* Whether `len` bytes of the window at `pos` are `key`'s. */
-__noinline int bmc_key_equal(const struct bmc_window *win, __u32 pos, __u32 len,
-			     struct bmc_key_bytes *key)
+/* Whether an entry's key is the window's, which is as long. */
+static __always_inline int bmc_entry_is_key(const struct bmc_window *win, const struct mc_key *key,
+					    const struct bmc_entry *e)
 {
-	__u64 at = pos;
+	const __u8 *there = e->text + BMC_TEXT_KEY;
+	__u64 at = key->pos, left = key->len;
 
-	if (!win || !key)
-		return 0;
+	if (bmc_mutant(BMC_MUT_NO_KEY))
+		return 1;
+#pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < MC_KEY_WORDS; i++) {
-		__u64 diff = bmc_window64(win, at) ^ bmc_load64(key->bytes + 8 * i);
-
-		if (len < 8)
-			return !bmc_keep_bytes(diff, len);
-		if (diff)
+		if (left <= 8)
+			break;
+		if (bmc_window64(win, at) != bmc_load64(there))
 			return 0;
 		at += 8;
-		len -= 8;
+		there += 8;
+		left -= 8;
 	}
-	return 0;
+	return !((bmc_window64(win, at) ^ bmc_load64(there)) << (64 - 8 * left));
 }
 
 /* Whether an entry was filled from this server and local address. */
@@ -165,41 +170,35 @@ static __always_inline int bmc_entry_is_here(const struct bmc_entry *e, __u32 se
 	return e->server == server && there[0] == addr[0] && there[1] == addr[1];
 }
 
-/* Whether a slot has w->got[i].key for w->server and w->addr; then got says where its text is. */
-__noinline int bmc_slot_has(struct bmc_work *w, __u32 i, __u32 slot)
+/* An entry's key_len, where and server in one look. */
+static __always_inline __u32 bmc_entry_whose(const struct bmc_entry *e)
 {
-	struct bmc_bucket *b;
-	struct bmc_entry *e;
-	struct bmc_got *got;
-	__u32 why = 0;
+	return *(const __u32 *)&e->key_len & 0xffffff;
+}
 
-	if (!w || i >= BMC_KEYS_MAX)
-		return 0;
-	got = &w->got[i];
-	b = bmc_bucket_get(got->bucket);
-	if (!b)
-		return 0;
-	got->at = bmc_slot_at(b, slot);
-	e = bmc_entry_get(b, got->at, BMC_REACH_KEY);
-	if (!e)
-		return 0;
-	if (e->key_len != got->key.len)
-		return 0;
+/* Whether an entry is of w->server and w->addr; looks at the address itself once, and then at its index. */
+static __always_inline int bmc_entry_is_asked(struct bmc_work *w, const struct bmc_entry *e)
+{
+	__u32 here = bmc_entry_whose(e) >> 8;
+
+	if (here == w->here)
+		return 1;
 	if (!bmc_entry_is_here(e, w->server, w->addr))
-		why = BMC_STAT_MISS_ADDRESS;
-	if (w->now >= e->until && !bmc_mutant(BMC_MUT_NO_UNTIL))
-		why = BMC_STAT_MISS_EXPIRED;
-	if (e->epoch != w->epoch && !bmc_mutant(BMC_MUT_NO_HIT_EPOCH))
-		why = BMC_STAT_MISS_EPOCH;
-	got->text_len = e->text_len;
-	got->csum = e->csum;
-	if (!bmc_mutant(BMC_MUT_NO_KEY) &&
-	    !bmc_key_equal(&w->win, got->key.pos, got->key.len,
-			   (struct bmc_key_bytes *)(e->text + BMC_TEXT_KEY)))
 		return 0;
-	if (why)
-		w->miss = why;
-	return !why;
+	w->here = here;
+	return 1;
+}
+
+/* Why the entry of a key that was asked for may not be served: enum bmc_stat; 0: it may. */
+static __always_inline __u32 bmc_entry_why_not(struct bmc_work *w, const struct bmc_entry *e)
+{
+	if (e->epoch != w->epoch && !bmc_mutant(BMC_MUT_NO_HIT_EPOCH))
+		return BMC_STAT_MISS_EPOCH;
+	if (w->now >= e->until && !bmc_mutant(BMC_MUT_NO_UNTIL))
+		return BMC_STAT_MISS_EXPIRED;
+	if (!bmc_entry_is_asked(w, e))
+		return BMC_STAT_MISS_ADDRESS;
+	return 0;
 }
 
 /* History: the slot was hit. The line is written once a period, not at every hit. */
@@ -211,47 +210,103 @@ static __always_inline void bmc_slot_hit(struct bmc_bucket *b, __u32 slot)
 		__sync_fetch_and_or(&b->recent, bit);
 }
 
-/* HIT, its first part: looks w->got[i].key up. 1: got says where the text is and what seq was; 0: not there. */
-__noinline int bmc_cache_find(struct bmc_work *w, __u32 i)
-{
-	struct bmc_bucket *b;
-	struct bmc_got *got;
-	__u64 bits;
-
-	if (!w || i >= BMC_KEYS_MAX)
-		return 0;
-	got = &w->got[i];
-	got->bucket = bmc_bucket_of(got->key.hash);
-	b = bmc_bucket_get(got->bucket);
-	if (!b)
-		return 0;
-	got->seq = BMC_READ_ONCE(b->seq);
-	w->miss = 0;
-	if (got->seq & 1) {
-		w->miss = BMC_STAT_MISS_BUSY;
-		return 0;
-	}
-	bmc_rmb();
-	bits = bmc_slots_tagged(b, got->key.hash) & BMC_READ_ONCE(b->valid);
-	for (__u32 n = 0; n < BMC_TAGS_TRIED; n++) {
-		__u32 slot = bmc_lowest(bits);
-
-		if (!bits)
-			return 0;
-		if (bmc_slot_has(w, i, slot)) {
-			bmc_slot_hit(b, slot);
-			return 1;
-		}
-		bits &= bits - 1;
-	}
-	return 0;
-}
-
-/* HIT, its last part: whether the bytes read since bmc_cache_find are one entry's. */
+/* HIT, its last part: whether the bytes read since seq was are one entry's. */
 static __always_inline int bmc_cache_same(const struct bmc_bucket *b, __u32 seq)
 {
 	bmc_rmb();
 	return BMC_READ_ONCE(b->seq) == seq || bmc_mutant(BMC_MUT_NO_SECOND_SEQ);
+}
+
+/*
+ * `len` bytes of an entry's text to `off` of w->text; behind them may be more of its steps. 0 or -1. Most are small:
+ * from there on a helper is faster.
+ */
+static __always_inline int bmc_text_take(struct bmc_work *w, __u64 off, const struct bmc_entry *e,
+					 __u64 len)
+{
+	__u8 *to;
+
+	bmc_hide(off);
+	to = w->text + (off & (BMC_TEXT_REACH - 1));
+	if (len > BMC_TEXT_SMALL) {
+		if (!bmc_len_within(&len, BMC_TEXT_MAX))
+			return -1;
+		return (int)bpf_probe_read_kernel(to, (__u32)len, e->text);
+	}
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < BMC_TEXT_SMALL; i += 32) {
+		if (i >= len)
+			break;
+		*(__u64 *)(to + i) = *(const __u64 *)(e->text + i);
+		*(__u64 *)(to + i + 8) = *(const __u64 *)(e->text + i + 8);
+		*(__u64 *)(to + i + 16) = *(const __u64 *)(e->text + i + 16);
+		*(__u64 *)(to + i + 24) = *(const __u64 *)(e->text + i + 24);
+	}
+	return 0;
+}
+
+/* END\r\n behind the texts, which are `off` bytes. */
+static __always_inline void bmc_text_end(struct bmc_work *w, __u64 off)
+{
+	bmc_hide(off);
+	*(__u64 *)(w->text + (off & (BMC_TEXT_REACH - 1))) = MC_WORD4("END\r") | (__u64)'\n' << 32;
+}
+
+/* The entry of a key of the window that may be served; NULL: there is none, w->miss says why. */
+static __always_inline struct bmc_entry *bmc_cache_find(struct bmc_work *w, struct bmc_bucket *b,
+							const struct mc_key *key)
+{
+	__u64 bits = bmc_slots_tagged(b, key->hash) & BMC_READ_ONCE(b->valid);
+
+	for (__u32 n = 0; n < BMC_TAGS_TRIED; n++) {
+		__u32 slot = bmc_lowest(bits);
+		struct bmc_entry *e;
+
+		if (!bits)
+			break;
+		e = bmc_entry_get(b, bmc_slot_at(b, slot), BMC_REACH_KEY);
+		if (e && e->key_len == key->len && bmc_entry_is_key(&w->win, key, e)) {
+			w->miss = bmc_entry_why_not(w, e);
+			if (!w->miss) {
+				bmc_slot_hit(b, slot);
+				return e;
+			}
+		}
+		bits &= bits - 1;
+	}
+	return NULL;
+}
+
+/* HIT of one key of w->win: its text, behind those that w->text has. enum bmc_taken. */
+static __always_inline enum bmc_taken bmc_cache_take(struct bmc_work *w, const struct mc_key *key)
+{
+	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(key->hash));
+	__u32 off = w->text_len, len, seq;
+	struct bmc_entry *e;
+	__u64 csum;
+
+	w->miss = 0;
+	if (!b)
+		return BMC_MISSED;
+	seq = BMC_READ_ONCE(b->seq);
+	if (seq & 1) {
+		w->miss = BMC_STAT_MISS_BUSY;
+		return BMC_MISSED;
+	}
+	bmc_rmb();
+	e = bmc_cache_find(w, b, key);
+	if (!e)
+		return BMC_MISSED;
+	len = e->text_len;
+	csum = e->csum;
+	if (off + len <= BMC_TEXT_MAX && bmc_text_take(w, off, e, len))
+		return BMC_RACED;
+	if (!bmc_cache_same(b, seq))
+		return BMC_RACED;
+	w->text_len = off + len;
+	w->csum += off & 1 ? csum << 8 : csum;
+	w->n_got++;
+	return BMC_TAKEN;
 }
 
 /* ---- answer ---- */

@@ -100,4 +100,10 @@ BMC_INLINE __u64 bmc_keep_bytes(__u64 word, __u32 n)
 	return word & ((1ULL << ((n & 7) * 8)) - 1);
 }
 
+/* The bytes of a word before the first one whose high bit is set in `marks`, which is not 0; the others 0. */
+BMC_INLINE __u64 bmc_keep_before(__u64 word, __u64 marks)
+{
+	return word & ((marks & -marks) - 1) >> 7;
+}
+
 #endif

@@ -157,7 +157,7 @@ __noinline int bmc_entry_write(struct __sk_buff *skb, struct bmc_work *w, __u32 
 	e->key_len = (__u8)w->key.len;
 	e->where = (__u8)where;
 	e->server = (__u8)w->server;
-	e->csum = (__u16)bmc_work_sum(w, 0, len);
+	e->csum = (__u16)bmc_work_sum(w, len);
 	e->epoch = w->epoch;
 	e->until = until > BMC_CLOCK_LATE_NS ? until - BMC_CLOCK_LATE_NS : 0;
 	if (len <= BMC_TEXT_WITHIN(BMC_REACH_KEY))

@@ -22,6 +22,11 @@ struct mc_key {
 
 #define MC_KEY_WORDS 32 /* looks at 256 bytes: a key has 250 */
 
+/* What a hash begins with: the seed and SipHash's constants. */
+struct mc_sip {
+	__u64 v[4];
+};
+
 #define MC_ROTL(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
 #define MC_SIP_ROUND(v0, v1, v2, v3)                                                               \
 	do {                                                                                       \
@@ -50,22 +55,24 @@ struct mc_key {
 		MC_SIP_ROUND(v0, v1, v2, v3);                                                      \
 	} while (0)
 
+BMC_INLINE void mc_sip_begin(struct mc_sip *ret, const struct mc_seed *seed)
+{
+	ret->v[0] = seed->k0 ^ 0x736f6d6570736575ULL;
+	ret->v[1] = seed->k1 ^ 0x646f72616e646f6dULL;
+	ret->v[2] = seed->k0 ^ 0x6c7967656e657261ULL;
+	ret->v[3] = seed->k1 ^ 0x7465646279746573ULL;
+}
+
 /*
  * The token at `pos`: up to the first byte below 0x21. 0: `key` has place, length (which may be 0) and hash;
  * -1: no such byte within BMC_KEY_MAX + 1 bytes, `key` untouched.
  */
-BMC_STEP int mc_key_scan(const struct bmc_window *win, __u32 pos, const struct mc_seed *seed,
-			 struct mc_key *key)
+BMC_INLINE int mc_key_read(const struct bmc_window *win, __u64 pos, const struct mc_sip *begin,
+			   struct mc_key *key)
 {
-	__u64 v0, v1, v2, v3, word = 0, marks = 0;
-	__u64 at = pos, len;
+	__u64 v0 = begin->v[0], v1 = begin->v[1], v2 = begin->v[2], v3 = begin->v[3];
+	__u64 word = 0, marks = 0, at = pos, len;
 
-	if (!win || !seed || !key)
-		return -1;
-	v0 = seed->k0 ^ 0x736f6d6570736575ULL;
-	v1 = seed->k1 ^ 0x646f72616e646f6dULL;
-	v2 = seed->k0 ^ 0x6c7967656e657261ULL;
-	v3 = seed->k1 ^ 0x7465646279746573ULL;
 	for (__u32 i = 0; i < MC_KEY_WORDS; i++) {
 		word = bmc_window64(win, at);
 		marks = bmc_low_bytes(word);
@@ -81,23 +88,37 @@ BMC_STEP int mc_key_scan(const struct bmc_window *win, __u32 pos, const struct m
 	len = at - pos + bmc_first_byte(marks);
 	if (len > BMC_KEY_MAX)
 		return -1;
-	MC_SIP_END(v0, v1, v2, v3, bmc_keep_bytes(word, bmc_first_byte(marks)) | len << 56);
-	key->pos = pos;
+	MC_SIP_END(v0, v1, v2, v3, bmc_keep_before(word, marks) | len << 56);
+	key->pos = (__u32)pos;
 	key->len = (__u32)len;
 	key->hash = v0 ^ v1 ^ v2 ^ v3;
 	return 0;
+}
+
+BMC_STEP int mc_key_scan(const struct bmc_window *win, __u32 pos, const struct mc_seed *seed,
+			 struct mc_key *key)
+{
+	struct mc_sip begin;
+
+	if (!win || !seed || !key)
+		return -1;
+	mc_sip_begin(&begin, seed);
+	return mc_key_read(win, pos, &begin, key);
 }
 
 /* The hash of `len` bytes from `at` on, whatever they are; `mask` bounds a position. At most 8 * MC_KEY_WORDS. */
 BMC_INLINE __u64 mc_sip(const __u8 *bytes, __u64 mask, __u64 at, __u32 len,
 			const struct mc_seed *seed)
 {
-	__u64 v0 = seed->k0 ^ 0x736f6d6570736575ULL;
-	__u64 v1 = seed->k1 ^ 0x646f72616e646f6dULL;
-	__u64 v2 = seed->k0 ^ 0x6c7967656e657261ULL;
-	__u64 v3 = seed->k1 ^ 0x7465646279746573ULL;
+	__u64 v0, v1, v2, v3;
+	struct mc_sip begin;
 	__u32 left = len;
 
+	mc_sip_begin(&begin, seed);
+	v0 = begin.v[0];
+	v1 = begin.v[1];
+	v2 = begin.v[2];
+	v3 = begin.v[3];
 	for (__u32 i = 0; i < MC_KEY_WORDS; i++) {
 		__u64 word;
 

@@ -18,54 +18,75 @@
 #define BMC_KEY_MORE 0 /* found; there may be another */
 #define BMC_KEY_LAST 1 /* the line has ended */
 #define BMC_KEY_MISS 2
-#define BMC_KEY_FORM 3
+#define BMC_KEY_RACE 3
+#define BMC_KEY_FORM 4
 
-/* The next key of the line at w->pos: reads it and looks it up. BMC_KEY_*. */
-__noinline int bmc_get_key(struct bmc_work *w, __u32 i)
+#define BMC_GET_STEPS                                                                              \
+	(2 * BMC_KEYS_MAX + 1) /* keys, with more spaces than one before each, and the end */
+
+/* What is at `at`, where there is no key: more spaces, or the line's end. BMC_KEY_MORE, LAST, FORM. */
+static __always_inline int bmc_get_spaces(struct bmc_work *w, __u64 at)
 {
-	struct bmc_got *got;
 	__u32 used = 0;
-	enum mc_end stop;
-	__u64 at;
 
-	if (!w)
-		return BMC_KEY_FORM;
-	at = mc_skip_spaces(&w->win, w->pos);
-	if (i >= BMC_KEYS_MAX) {
-		stop = mc_end_at(&w->win, at, w->end, &used);
-		return stop == MC_END_LINE && used == w->end ? BMC_KEY_LAST : BMC_KEY_FORM;
-	}
-	got = &w->got[i];
-	if (mc_key_scan(&w->win, (__u32)at, (const struct mc_seed *)bmc_shared.seed, &got->key))
-		return BMC_KEY_FORM;
-	at += got->key.len;
-	stop = mc_end_at(&w->win, at, w->end, &used);
-	if (stop != MC_END_SPACE && (stop != MC_END_LINE || used != w->end))
-		return BMC_KEY_FORM;
-	w->pos = (__u32)at;
-	if (!got->key.len)
-		return stop == MC_END_LINE ? BMC_KEY_LAST : BMC_KEY_FORM;
-	if (!bmc_cache_find(w, i))
-		return BMC_KEY_MISS;
-	w->csum += bmc_sum_at(got->csum, w->text_len);
-	w->text_len += got->text_len;
-	w->n_got = i + 1;
-	return stop == MC_END_LINE ? BMC_KEY_LAST : BMC_KEY_MORE;
+	w->pos = (__u32)mc_skip_spaces(&w->win, (__u32)at);
+	if (w->pos > at)
+		return BMC_KEY_MORE;
+	if (mc_end_at(&w->win, at, w->end, &used) == MC_END_LINE && used == w->end)
+		return BMC_KEY_LAST;
+	return BMC_KEY_FORM;
 }
 
-/* The whole request, whose text begins at `text` of the window. BMC_KEY_LAST: every key is there. */
-static __always_inline int bmc_get_parse(struct bmc_work *w, __u32 text)
+/* What the byte behind a key says of it. BMC_KEY_MORE, LAST, FORM. */
+static __always_inline int bmc_get_behind(struct bmc_work *w, __u64 at)
 {
-	__u64 at = mc_skip_spaces(&w->win, text);
+	__u32 used = 0;
 
-	w->text_len = 0;
-	w->csum = 0;
-	w->n_got = 0;
-	if (bmc_keep_bytes(bmc_window64(&w->win, at), 4) != MC_WORD4("get "))
+	if (at < w->end && bmc_window8(&w->win, at) == ' ')
+		return BMC_KEY_MORE;
+	if (mc_end_at(&w->win, at, w->end, &used) == MC_END_LINE && used == w->end)
+		return BMC_KEY_LAST;
+	return BMC_KEY_FORM;
+}
+
+/* The next key of the line, at w->pos: reads it, and takes its text. BMC_KEY_*. */
+__noinline int bmc_get_key(struct bmc_work *w)
+{
+	struct mc_key key;
+	__u64 behind;
+	int r;
+
+	if (!w || mc_key_read(&w->win, w->pos, &w->sip, &key))
 		return BMC_KEY_FORM;
-	w->pos = (__u32)at + 3;
-	for (__u32 i = 0; i <= BMC_KEYS_MAX; i++) {
-		int r = bmc_get_key(w, i);
+	if (!key.len)
+		return bmc_get_spaces(w, key.pos);
+	behind = (__u64)key.pos + key.len;
+	r = bmc_get_behind(w, behind);
+	if (r == BMC_KEY_FORM || w->n_got >= BMC_KEYS_MAX)
+		return BMC_KEY_FORM;
+	w->pos = (__u32)behind + 1;
+	switch (bmc_cache_take(w, &key)) {
+	case BMC_TAKEN:
+		return r;
+	case BMC_RACED:
+		return BMC_KEY_RACE;
+	default:
+		return BMC_KEY_MISS;
+	}
+}
+
+/* The whole request, whose text begins at `text` of the window. BMC_KEY_LAST: every key's text is there. */
+static __always_inline int bmc_get_parse(struct bmc_work *w, __u64 text)
+{
+	const __u64 get = MC_WORD4("get ");
+
+	if ((__u32)bmc_window64(&w->win, text) != get)
+		text = mc_skip_spaces(&w->win, (__u32)text);
+	if ((__u32)bmc_window64(&w->win, text) != get)
+		return BMC_KEY_FORM;
+	w->pos = (__u32)text + 4;
+	for (__u32 i = 0; i < BMC_GET_STEPS; i++) {
+		int r = bmc_get_key(w);
 
 		if (r != BMC_KEY_MORE)
 			return r;
@@ -74,34 +95,6 @@ static __always_inline int bmc_get_parse(struct bmc_work *w, __u32 text)
 }
 
 /* ---- the answer ---- */
-
-/* The texts of all keys, behind the frame. 0: written, and each one an entry's; -1: not. */
-__noinline int bmc_reply_texts(struct xdp_md *ctx, struct bmc_work *w, __u32 payload)
-{
-	__u32 off = payload + sizeof(struct mc_udp_frame), last;
-
-	if (!w)
-		return -1;
-	last = w->n_got - 1;
-	for (__u32 i = 0; i < BMC_KEYS_MAX; i++) {
-		struct bmc_got *got = &w->got[i];
-		struct bmc_bucket *b = bmc_bucket_get(got->bucket);
-		__u32 len = got->text_len;
-		int err;
-
-		if (!b)
-			return -1;
-		if (i == last)
-			len += BMC_TEXT_TAIL;
-		err = bmc_entry_send(ctx, off, b, got->at, len);
-		if (err || !bmc_cache_same(b, got->seq))
-			return -1;
-		if (i == last)
-			return bmc_config.test & BMC_TEST_LOSE_RACE ? -1 : 0;
-		off += len;
-	}
-	return -1;
-}
 
 /* The headers, from Ethernet to the frame, where they are. The texts are there already. */
 static __always_inline void bmc_reply_headers(struct xdp_md *ctx, struct bmc_work *w,
@@ -154,33 +147,23 @@ __noinline int bmc_reply_grow_front(struct xdp_md *ctx, struct bmc_work *w, __u3
 	return bmc_reply_head_store(ctx, w, head);
 }
 
-__noinline int bmc_reply_shrink_front(struct xdp_md *ctx, struct bmc_work *w, __u32 head, int delta)
-{
-	if (!w || bpf_xdp_adjust_head(ctx, delta))
-		return -1;
-	return bmc_reply_head_store(ctx, w, head);
-}
-
-/* Makes room for `delta` more bytes. 0 with *ret_front set; -1: there is none, nothing is changed. */
+/* Makes room for `delta` more bytes, or less. 0; -1: there is none, nothing is changed. */
 static __always_inline int bmc_reply_grow(struct xdp_md *ctx, struct bmc_work *w, struct bmc_rx *rx,
-					  int delta, int *ret_front)
+					  int delta)
 {
-	*ret_front = bpf_xdp_adjust_tail(ctx, delta) != 0;
-	return *ret_front ? bmc_reply_grow_front(ctx, w, bmc_rx_head(rx), delta) : 0;
+	if (!delta || !bpf_xdp_adjust_tail(ctx, delta))
+		return 0;
+	return delta > 0 ? bmc_reply_grow_front(ctx, w, bmc_rx_head(rx), delta) : -1;
 }
 
-/* Puts the request back as it was: its headers have not been changed yet. */
-static __always_inline void bmc_reply_undo(struct xdp_md *ctx, struct bmc_work *w,
-					   struct bmc_rx *rx, int grown, int front)
+/* The texts, behind the frame. */
+static __always_inline void bmc_reply_text(struct xdp_md *ctx, struct bmc_work *w,
+					   const struct bmc_rx *rx)
 {
-	__u64 rest = rx->rest;
+	__u64 len = w->text_len;
 
-	if (grown && front)
-		bmc_reply_shrink_front(ctx, w, bmc_rx_head(rx), grown);
-	else if (grown)
-		bpf_xdp_adjust_tail(ctx, -grown);
-	if (bmc_len_within(&rest, BMC_WINDOW))
-		bpf_xdp_store_bytes(ctx, rx->payload, w->win.bytes, rest);
+	if (bmc_len_within(&len, BMC_TEXT_MAX))
+		bpf_xdp_store_bytes(ctx, bmc_rx_head(rx), w->text, (__u32)len);
 }
 
 static __always_inline void bmc_reply_count(struct bmc_stats *stats, const struct bmc_work *w)
@@ -200,26 +183,18 @@ static __always_inline enum bmc_verdict bmc_pass(struct bmc_stats *stats, enum b
 static __always_inline enum bmc_verdict bmc_reply_write(struct xdp_md *ctx, struct bmc_work *w,
 							struct bmc_rx *rx, struct bmc_stats *stats)
 {
-	int delta, grown, front = 0;
-	__u32 whole;
+	__u32 whole, len = w->text_len;
+	int delta;
 
-	w->csum += bmc_sum_at(BMC_TEXT_TAIL_SUM, w->text_len);
-	w->text_len += BMC_TEXT_TAIL;
-	whole = rx->payload + sizeof(struct mc_udp_frame) + w->text_len;
+	w->csum += bmc_sum_at(BMC_TEXT_TAIL_SUM, len);
+	w->text_len = len + BMC_TEXT_TAIL;
+	whole = bmc_rx_head(rx) + w->text_len;
 	delta = (int)(sizeof(struct mc_udp_frame) + w->text_len) - (int)rx->rest;
-	if (w->text_len > BMC_TEXT_MAX || !bmc_tx_fits(ctx, whole - rx->pkt.l3, delta))
+	if (w->text_len > BMC_TEXT_MAX || !bmc_tx_fits(ctx, whole - rx->pkt.l3, delta) ||
+	    bmc_reply_grow(ctx, w, rx, delta))
 		return bmc_pass(stats, BMC_STAT_PASS_LARGE);
-	grown = delta > 0 ? delta : 0;
-	if (grown && bmc_reply_grow(ctx, w, rx, grown, &front))
-		return bmc_pass(stats, BMC_STAT_PASS_LARGE);
-	if (bmc_reply_texts(ctx, w, rx->payload)) {
-		bmc_reply_undo(ctx, w, rx, grown, front);
-		return bmc_pass(stats, BMC_STAT_PASS_RACE);
-	}
-	if (delta < 0)
-		bpf_xdp_adjust_tail(
-			ctx,
-			delta); /* never refused: what is left is longer than a frame's least */
+	bmc_text_end(w, len);
+	bmc_reply_text(ctx, w, rx);
 	bmc_reply_headers(ctx, w, rx);
 	bmc_reply_count(stats, w);
 	return BMC_REPLIED;
@@ -241,6 +216,11 @@ static __always_inline enum bmc_verdict bmc_reply_request(struct xdp_md *ctx, st
 	if (bmc_rx_checksum(w, rx, udp))
 		return bmc_pass(stats, BMC_STAT_PASS_CHECKSUM);
 	w->end = rx->len;
+	w->text_len = 0;
+	w->csum = 0;
+	w->n_got = 0;
+	w->here = BMC_NOWHERE;
+	mc_sip_begin(&w->sip, (const struct mc_seed *)bmc_shared.seed);
 	w->now = bmc_stats_clock(stats);
 	w->epoch = BMC_READ_ONCE(bmc_server_get(w->server)->epoch);
 	bmc_rmb();
@@ -254,6 +234,8 @@ static __always_inline enum bmc_verdict bmc_reply_request(struct xdp_md *ctx, st
 			bmc_stats_plus(stats, why, w->miss == why);
 		return bmc_pass(stats, BMC_STAT_MISSES);
 	}
+	if (r == BMC_KEY_RACE || (bmc_config.test & BMC_TEST_LOSE_RACE))
+		return bmc_pass(stats, BMC_STAT_PASS_RACE);
 	return bmc_reply_write(ctx, w, rx, stats);
 }
 

@@ -65,7 +65,7 @@ __noinline int bmc_rx_options(struct xdp_md *ctx, struct bmc_work *w, __u32 at, 
 		if (byte == 131 || byte == 137) /* loose and strict source route, RFC 791 */
 			return -1;
 	}
-	return (int)bmc_work_sum(w, 0, len);
+	return (int)bmc_work_sum(w, len);
 }
 
 /* Whether a packet comes from one host, and another one than it goes to. */
@@ -190,7 +190,7 @@ static __always_inline int bmc_rx_checksum(struct bmc_work *w, const struct bmc_
 {
 	if (bmc_rx_is_unsummed(udp, rx->pkt.family, w->ip_sum))
 		return 0;
-	return bmc_rx_is_right(udp, w->ip_sum, bmc_work_sum(w, 0, rx->len)) ? 0 : -1;
+	return bmc_rx_is_right(udp, w->ip_sum, bmc_work_sum(w, rx->len)) ? 0 : -1;
 }
 
 /*

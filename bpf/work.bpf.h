@@ -15,15 +15,9 @@ enum bmc_work_user { BMC_WORK_XDP, BMC_WORK_FILL, BMC_WORK_INGRESS, BMC_WORK_USE
 
 #define BMC_HEAD_MAX 104 /* Ethernet, two tags, the longest IPv4 header, UDP, frame: 98 */
 
-/* A key that was asked for, and what was found. */
-struct bmc_got {
-	struct mc_key key;
-	__u32 bucket;
-	__u32 at; /* of its entry in the bucket, in units */
-	__u32 seq;
-	__u16 text_len;
-	__u16 csum;
-};
+#define BMC_NOWHERE ~0U /* no entry's */
+#define BMC_TEXT_REACH 2048 /* a text begins before it: BMC_TEXT_MAX, as a bound that is a mask */
+#define BMC_TEXT_ROOM (BMC_TEXT_REACH + BMC_TEXT_REACH)
 
 /* What TCP knows of a connection when a segment comes. */
 struct bmc_tcp {
@@ -92,13 +86,16 @@ struct bmc_work {
 	/* a get */
 	__u32 n_got;
 	__u32 text_len; /* of the whole answer, its END\r\n included */
-	__u32 csum;
 	__u32 ip_sum; /* of addresses and protocol */
+	__u32 here; /* where and server of an entry of this address, as bmc_entry_whose; BMC_NOWHERE */
+	__u64 csum;
 	__u64 now;
 	__u64 epoch;
 	__u32 miss; /* enum bmc_stat, why the last key that was looked for is missing; 0: it is not there */
 	__u32 pad;
 	__u64 addr[2]; /* the local address, as in struct bmc_where */
+	struct mc_sip sip;
+	__u8 text[BMC_TEXT_ROOM];
 	__u8 head[BMC_HEAD_MAX]; /* of a packet that grew to the front: what it began with */
 	struct bmc_write batch[BMC_BATCH];
 	struct mc_request req;
@@ -115,7 +112,6 @@ struct bmc_work {
 	__u32 is_reused; /* the slot has units of its own */
 	__u32 is_queue; /* the oldest go: admit.bpf.h */
 	__u32 pad1;
-	struct bmc_got got[BMC_KEYS_MAX];
 	struct bmc_window win;
 };
 
@@ -143,28 +139,33 @@ static __always_inline void bmc_work_leave(struct bmc_work *w)
 	BMC_WRITE_ONCE(w->in_use, 0);
 }
 
-/* The one's complement sum of `len` bytes of the window from `pos` on, folded to 16 bits, native order. */
-__noinline __u32 bmc_work_sum(struct bmc_work *w, __u32 pos, __u32 len)
+/* The one's complement sum of the window's first `len` bytes, folded to 16 bits, native order. */
+__noinline __u32 bmc_work_sum(struct bmc_work *w, __u32 len)
 {
-	__u64 sum = 0, at = pos;
+	__u64 sum = 0, at = 0, word;
+	const __u32 *half;
 
 	if (!w)
 		return 0;
-	for (__u32 i = 0; i < BMC_WINDOW / 8; i++) {
-		__u64 word;
-
+#pragma clang loop unroll(disable)
+	for (; at < BMC_WINDOW; at += 32) {
+		if (at + 32 > len)
+			break;
+		half = (const __u32 *)&w->win.bytes[at];
+		sum += (__u64)half[0] + half[1] + half[2] + half[3];
+		sum += (__u64)half[4] + half[5] + half[6] + half[7];
+	}
+	len -= (__u32)at;
+	for (__u32 i = 0; i < 4; i++) {
+		word = bmc_window64(&w->win, at);
 		if (len < 8)
 			break;
-		word = bmc_window64(&w->win, at);
-		sum += (word & 0xffffffff) + (word >> 32);
+		sum += (__u64)(__u32)word + (word >> 32);
 		at += 8;
 		len -= 8;
 	}
-	if (len) {
-		__u64 word = bmc_keep_bytes(bmc_window64(&w->win, at), len);
-
-		sum += (word & 0xffffffff) + (word >> 32);
-	}
+	word = bmc_keep_bytes(word, len);
+	sum += (__u64)(__u32)word + (word >> 32);
 	sum = (sum & 0xffffffff) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
