@@ -142,21 +142,21 @@ static __always_inline int bmc_entry_is_key(const struct bmc_window *win, const 
 					    const struct bmc_entry *e)
 {
 	const __u8 *there = e->text + BMC_TEXT_KEY;
-	__u64 at = key->pos, left = key->len;
+	const __u8 *here = bmc_window_at(win, key->pos);
+	__u64 left = key->len;
 
-	if (bmc_mutant(BMC_MUT_NO_KEY))
-		return 1;
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < MC_KEY_WORDS; i++) {
 		if (left <= 8)
 			break;
-		if (bmc_window64(win, at) != bmc_load64(there))
-			return 0;
-		at += 8;
+		if (bmc_load64(here) != bmc_load64(there))
+			return bmc_mutant(BMC_MUT_NO_KEY);
+		here += 8;
 		there += 8;
 		left -= 8;
 	}
-	return !((bmc_window64(win, at) ^ bmc_load64(there)) << (64 - 8 * left));
+	return !((bmc_load64(here) ^ bmc_load64(there)) << (64 - 8 * left)) ||
+	       bmc_mutant(BMC_MUT_NO_KEY);
 }
 
 /* Whether an entry was filled from this server and local address. */
@@ -266,11 +266,13 @@ static __always_inline struct bmc_entry *bmc_cache_find(struct bmc_work *w, stru
 			break;
 		e = bmc_entry_get(b, bmc_slot_at(b, slot), BMC_REACH_KEY);
 		if (e && e->key_len == key->len && bmc_entry_is_key(&w->win, key, e)) {
-			w->miss = bmc_entry_why_not(w, e);
-			if (!w->miss) {
+			__u32 why = bmc_entry_why_not(w, e);
+
+			if (!why) {
 				bmc_slot_hit(b, slot);
 				return e;
 			}
+			w->miss = why;
 		}
 		bits &= bits - 1;
 	}
@@ -285,7 +287,6 @@ static __always_inline enum bmc_taken bmc_cache_take(struct bmc_work *w, const s
 	struct bmc_entry *e;
 	__u64 csum;
 
-	w->miss = 0;
 	if (!b)
 		return BMC_MISSED;
 	seq = BMC_READ_ONCE(b->seq);

@@ -21,7 +21,7 @@
 #define BMC_INLINE static inline __attribute__((unused))
 #endif
 
-#define BMC_WINDOW_SLACK 64
+#define BMC_WINDOW_SLACK 256 /* a key is read without a mask at each word */
 
 struct bmc_window {
 	__u8 bytes[BMC_WINDOW + BMC_WINDOW_SLACK];
@@ -47,6 +47,12 @@ BMC_INLINE __u64 bmc_load64(const __u8 *at)
 BMC_INLINE __u64 bmc_window64(const struct bmc_window *win, __u64 pos)
 {
 	return bmc_load64(&win->bytes[pos & (BMC_WINDOW - 1)]);
+}
+
+/* Where BMC_WINDOW_SLACK + 1 bytes may be read. */
+BMC_INLINE const __u8 *bmc_window_at(const struct bmc_window *win, __u64 pos)
+{
+	return &win->bytes[pos & (BMC_WINDOW - 1)];
 }
 
 BMC_INLINE __u8 bmc_window8(const struct bmc_window *win, __u64 pos)
@@ -76,6 +82,12 @@ BMC_INLINE void bmc_window_end(struct bmc_window *win, __u64 end)
 BMC_INLINE __u64 bmc_low_bytes(__u64 word)
 {
 	return (word - BMC_BYTES(0x21)) & ~word & BMC_HIGH;
+}
+
+/* Whether the first one that bmc_low_bytes found is a space: of those, it alone has that bit. */
+BMC_INLINE int bmc_is_space(__u64 word, __u64 marks)
+{
+	return (word & (marks & -marks) >> 2) != 0;
 }
 
 /* The high bit of bytes equal to c; the lowest one set is exact. */

@@ -64,37 +64,38 @@ BMC_INLINE void mc_sip_begin(struct mc_sip *ret, const struct mc_seed *seed)
 }
 
 /*
- * The token at `pos`: up to the first byte below 0x21. 0: `key` has place, length (which may be 0) and hash;
- * -1: no such byte within BMC_KEY_MAX + 1 bytes, `key` untouched.
+ * The token at `pos`: up to the first byte below 0x21. 0, or 1 if that is a space: `key` has place, length (which may
+ * be 0) and hash; -1: no such byte within BMC_KEY_MAX + 1 bytes, `key` untouched.
  */
 BMC_INLINE int mc_key_read(const struct bmc_window *win, __u64 pos, const struct mc_sip *begin,
 			   struct mc_key *key)
 {
 	__u64 v0 = begin->v[0], v1 = begin->v[1], v2 = begin->v[2], v3 = begin->v[3];
-	__u64 word = 0, marks = 0, at = pos, len;
+	const __u8 *bytes = bmc_window_at(win, pos);
+	__u64 word = 0, marks = 0, len;
 
-	for (__u32 i = 0; i < MC_KEY_WORDS; i++) {
-		word = bmc_window64(win, at);
+	for (len = 0; len < 8 * MC_KEY_WORDS; len += 8) {
+		word = bmc_load64(bytes + len);
 		marks = bmc_low_bytes(word);
 		if (marks)
 			break;
 		v3 ^= word;
 		MC_SIP_ROUND(v0, v1, v2, v3);
 		v0 ^= word;
-		at += 8;
 	}
 	if (!marks)
 		return -1;
-	len = at - pos + bmc_first_byte(marks);
+	len += bmc_first_byte(marks);
 	if (len > BMC_KEY_MAX)
 		return -1;
 	MC_SIP_END(v0, v1, v2, v3, bmc_keep_before(word, marks) | len << 56);
 	key->pos = (__u32)pos;
 	key->len = (__u32)len;
 	key->hash = v0 ^ v1 ^ v2 ^ v3;
-	return 0;
+	return bmc_is_space(word, marks);
 }
 
+/* 0, or -1 as mc_key_read. */
 BMC_STEP int mc_key_scan(const struct bmc_window *win, __u32 pos, const struct mc_seed *seed,
 			 struct mc_key *key)
 {
@@ -103,7 +104,7 @@ BMC_STEP int mc_key_scan(const struct bmc_window *win, __u32 pos, const struct m
 	if (!win || !seed || !key)
 		return -1;
 	mc_sip_begin(&begin, seed);
-	return mc_key_read(win, pos, &begin, key);
+	return mc_key_read(win, pos, &begin, key) < 0 ? -1 : 0;
 }
 
 /* The hash of `len` bytes from `at` on, whatever they are; `mask` bounds a position. At most 8 * MC_KEY_WORDS. */

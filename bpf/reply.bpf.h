@@ -37,13 +37,13 @@ static __always_inline int bmc_get_spaces(struct bmc_work *w, __u64 at)
 	return BMC_KEY_FORM;
 }
 
-/* What the byte behind a key says of it. BMC_KEY_MORE, LAST, FORM. */
-static __always_inline int bmc_get_behind(struct bmc_work *w, __u64 at)
+/* What is behind a key. BMC_KEY_MORE, LAST, FORM. */
+static __always_inline int bmc_get_behind(struct bmc_work *w, __u64 at, int is_space)
 {
 	__u32 used = 0;
 
-	if (at < w->end && bmc_window8(&w->win, at) == ' ')
-		return BMC_KEY_MORE;
+	if (is_space)
+		return at < w->end ? BMC_KEY_MORE : BMC_KEY_FORM;
 	if (mc_end_at(&w->win, at, w->end, &used) == MC_END_LINE && used == w->end)
 		return BMC_KEY_LAST;
 	return BMC_KEY_FORM;
@@ -56,12 +56,15 @@ __noinline int bmc_get_key(struct bmc_work *w)
 	__u64 behind;
 	int r;
 
-	if (!w || mc_key_read(&w->win, w->pos, &w->sip, &key))
+	if (!w)
+		return BMC_KEY_FORM;
+	r = mc_key_read(&w->win, w->pos, &w->sip, &key);
+	if (r < 0)
 		return BMC_KEY_FORM;
 	if (!key.len)
 		return bmc_get_spaces(w, key.pos);
 	behind = (__u64)key.pos + key.len;
-	r = bmc_get_behind(w, behind);
+	r = bmc_get_behind(w, behind, r);
 	if (r == BMC_KEY_FORM || w->n_got >= BMC_KEYS_MAX)
 		return BMC_KEY_FORM;
 	w->pos = (__u32)behind + 1;
@@ -218,6 +221,7 @@ static __always_inline enum bmc_verdict bmc_reply_request(struct xdp_md *ctx, st
 	w->end = rx->len;
 	w->text_len = 0;
 	w->csum = 0;
+	w->miss = 0;
 	w->n_got = 0;
 	w->here = BMC_NOWHERE;
 	mc_sip_begin(&w->sip, (const struct mc_seed *)bmc_shared.seed);

@@ -156,8 +156,9 @@ __noinline __u32 bmc_work_sum(struct bmc_work *w, __u32 len)
 		sum += (__u64)half[4] + half[5] + half[6] + half[7];
 	}
 	len -= (__u32)at;
+#pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < 4; i++) {
-		word = bmc_window64(&w->win, at);
+		word = bmc_load64(&w->win.bytes[at]);
 		if (len < 8)
 			break;
 		sum += (__u64)(__u32)word + (word >> 32);
