@@ -15,6 +15,7 @@
  *
  * OPTIONS     N0, N1 writes of the connections, K0, K1 their kinds (a sum of K_*, chosen at each write). OLDLOST: connection 0 cannot be followed from the beginning,
  *             without a new epoch, as `start` has it. The other -D take a guard out: check.sh says what each means.
+ *             The place has one life: one of an older epoch gives way, as no published fill looks for it.
  * NOT HERE    times that pass (`latest`), the clock of memcached, several servers, what is parsed. */
 #define K_T  1    /* sets the life, carried out if it is read: set with its whole block, touch */
 #define K_B  2    /* a set with a bad block: answered, not carried out */
@@ -54,8 +55,10 @@ bit there, known, taught; byte lep, until, next, who, ord;
 bit room = 1;                             /* the place has room: none had to go */
 #ifdef NO_LIFE_EPOCH
 #define IS_THERE(e) (there)
+#define IS_NEWER(e) 0
 #else
 #define IS_THERE(e) (there && lep == (e))
+#define IS_NEWER(e) (there && lep > (e))  /* a note of an older epoch has a life of its own, which no fill looks for that is published */
 #endif
 /* ---- memcached ---- */
 byte avail[2], done[2], kind[4], time[4];
@@ -85,15 +88,18 @@ inline settle(x) {
 inline note(c, i, e, t) {
 	d_step { pw = who; po = ord; pf = IS_THERE(e) && taught && !closed[who] && rep[who] >= ord }
 	d_step {
-		make(e);
+		if :: IS_NEWER(e) -> skip
+		   :: else ->
+			make(e);
 #ifdef NO_SAME
-		settle(pf);
+			settle(pf);
 #else
-		settle(pf && who == pw && ord == po);
+			settle(pf && who == pw && ord == po);
 #endif
 #ifndef NOTE_KEEPS
-		until = LEAST(until, t);
+			until = LEAST(until, t)
 #endif
+		fi;
 		if :: c < 2 -> noted[IX(c,i)] = e; noted_at[IX(c,i)] = evicted :: else fi
 	}
 }
@@ -137,7 +143,9 @@ proctype ingress(byte c)
 					d_step { noted[IX(c,i)] = e; noted_at[IX(c,i)] = evicted }
 				:: else ->
 					d_step {
-						make(e); settle(0); who = c; ord = i+1; next = t; taught = 1;
+						if :: IS_NEWER(e) -> skip
+						   :: else -> make(e); settle(0); who = c; ord = i+1; next = t; taught = 1
+						fi;
 						noted[IX(c,i)] = e; noted_at[IX(c,i)] = evicted
 					}
 #ifdef PLACE_LATE
@@ -240,13 +248,14 @@ end_2:	holds == 0;
 	t = end;
 	d_step {
 		if
+		:: IS_NEWER(e) -> skip
 #ifdef LEARN_ANYWAY
-		:: true -> make(e); until = t; known = 1; taught = 0; next = 0
+		:: !IS_NEWER(e) -> make(e); until = t; known = 1; taught = 0; next = 0
 #else
 #ifdef LEARN_MAKES_ROOM
-		:: !IS_THERE(e) -> make(e); until = t; known = 1
+		:: !IS_THERE(e) && !IS_NEWER(e) -> make(e); until = t; known = 1
 #else
-		:: !IS_THERE(e) && room -> make(e); until = t; known = 1
+		:: !IS_THERE(e) && !IS_NEWER(e) && room -> make(e); until = t; known = 1
 #endif
 #endif
 		:: else

@@ -33,7 +33,7 @@ static void expect_counted(struct world *w, struct count before, int commands, i
 static void take(struct world *w, int answers)
 {
 	for (int i = 0; i < answers; i++)
-		assert_int_equal(tcp_receive(&w->tcp, 5, &w->text), 0);
+		assert_int_equal(tcp_receive(&w->tcp, TEST_ANSWER_S, &w->text), 0);
 	text_assert_is("the last one", &w->text, "MN\r\n");
 }
 
@@ -88,7 +88,7 @@ static void answers_that_memcached_throws_away(void **state)
 	text_add(&all, "set a 0 0 1\r\na\r\nset k 0 0 3\r\nnew\r\nget %s\r\nmn\r\n", key);
 	send_all(w, all.data);
 	do {
-		assert_int_equal(tcp_receive(&w->tcp, 5, &w->text), 0);
+		assert_int_equal(tcp_receive(&w->tcp, TEST_ANSWER_S, &w->text), 0);
 		answers++;
 	} while (strcmp(w->text.data, "MN\r\n") != 0);
 	assert_in_range(answers, 2, 4); /* as its version has it */
@@ -111,7 +111,7 @@ static void silent_commands_that_fail_aloud(void **state)
 		    "set k 0 0 3\r\nnew\r\n"
 		    "mn\r\n");
 	for (int aloud = 0;; aloud++) { /* whether NF is silent goes by the version */
-		assert_int_equal(tcp_receive(&w->tcp, 5, &w->text), 0);
+		assert_int_equal(tcp_receive(&w->tcp, TEST_ANSWER_S, &w->text), 0);
 		if (!strcmp(w->text.data, "STORED\r\n")) {
 			assert_in_range(aloud, 2, 3);
 			break;
@@ -153,7 +153,7 @@ static void a_slow_reader(void **state)
 	size = UNREAD * LARGE;
 	setsockopt(w->tcp.fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	for (int i = 0; i < UNREAD; i++) {
-		assert_int_equal(tcp_receive(&w->tcp, 5, &w->text), 0);
+		assert_int_equal(tcp_receive(&w->tcp, TEST_ANSWER_S, &w->text), 0);
 		assert_true(w->text.len > LARGE);
 	}
 	take(w, 2);
@@ -180,7 +180,7 @@ static void answers_of_many_lines(void **state)
 	send_all(w,
 		 "lru_crawler metadump all\r\n"); /* memcached may not go on if more is behind it */
 	do
-		assert_int_equal(tcp_receive(&w->tcp, 5, &w->text), 0);
+		assert_int_equal(tcp_receive(&w->tcp, TEST_ANSWER_S, &w->text), 0);
 	while (strcmp(w->text.data, "END\r\n") != 0);
 	expect_counted(w, before, 1, 0);
 	before = count_now(w);
@@ -188,7 +188,7 @@ static void answers_of_many_lines(void **state)
 		tcp_send(&w->tcp, commands[i], strlen(commands[i]));
 		tcp_send(&w->tcp, "mn\r\n", 4);
 		do
-			assert_int_equal(tcp_receive(&w->tcp, 5, &w->text), 0);
+			assert_int_equal(tcp_receive(&w->tcp, TEST_ANSWER_S, &w->text), 0);
 		while (strcmp(w->text.data, "MN\r\n") != 0);
 		text_add(&all, "%s", commands[i]);
 	}
@@ -197,7 +197,7 @@ static void answers_of_many_lines(void **state)
 	text_add(&all, "set k 0 0 3\r\nnew\r\nmn\r\n"); /* and all at once */
 	send_all(w, all.data);
 	do
-		assert_int_equal(tcp_receive(&w->tcp, 5, &w->text), 0);
+		assert_int_equal(tcp_receive(&w->tcp, TEST_ANSWER_S, &w->text), 0);
 	while (strcmp(w->text.data, "MN\r\n") != 0);
 	expect_counted(w, before, TEST_COUNT(commands) + 2, 0);
 	world_expect(w, &w->udp, "k", "new");
@@ -248,7 +248,7 @@ static void binary_quiet_then_noop(void **state)
 		struct pollfd pfd = { .fd = t.fd, .events = POLLIN };
 		ssize_t n;
 
-		assert_int_equal(poll(&pfd, 1, (int)(test_patience(5) * 1000)), 1);
+		assert_int_equal(poll(&pfd, 1, (int)(test_patience(TEST_ANSWER_S) * 1000)), 1);
 		n = recv(t.fd, answer + len, sizeof(answer) - len, MSG_DONTWAIT);
 		assert_true(n > 0);
 		len += (size_t)n;

@@ -12,7 +12,9 @@
 /* Whether memcached has this value of "k" within two seconds. */
 static int reads_soon(memcached_st *mc, const char *want)
 {
-	for (int i = 0; i < 200; i++) {
+	double until = test_now() + test_patience(TEST_ANSWER_S);
+
+	while (test_now() < until) {
 		memcached_return_t rc;
 		uint32_t flags;
 		size_t len = 0;

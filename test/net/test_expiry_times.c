@@ -14,6 +14,9 @@
 #define WATCH_S 6.5 /* times of up to 4 s are over, and memcached's clock has noticed */
 #define SHIFT_S 5000
 #define PAIRS 12
+#define SHORTEST_S                                                                                 \
+	1.5 /* bmc serves every item of a part for as long: 4 s, less what memcached's clock may be late */
+#define PART_TRIES 8
 
 /* ---- memcacheds behind one bmc ---- */
 enum which { MAIN, SHIFTED, FLUSHED, FLUSHED_ODDLY, SERVERS };
@@ -28,6 +31,8 @@ struct server {
 struct times {
 	struct world *w;
 	struct server server[SERVERS];
+	double began; /* the part that runs */
+	int late; /* it took so long that its items may have been over before they were looked at */
 };
 
 static void open_server(struct times *t, int i)
@@ -68,11 +73,34 @@ static void close_all(struct times *t)
 	}
 }
 
-/* Keys that are watched; the first `cached` of them are cached now. */
-static void add(struct server *s, const char *const *keys, int n, int cached)
+/* These are cached now, unless the part is late. */
+static void expect_cached(struct times *t, struct server *s, const char *const *keys, int n)
 {
-	lives_assert_cached(&s->lives, keys, cached);
-	lives_add(&s->lives, keys, n);
+	const char *missing = lives_not_cached(&s->lives, keys, n);
+
+	if (missing && test_now() - t->began < SHORTEST_S)
+		fail_msg("'%s' is not cached", missing);
+	t->late |= missing != NULL;
+}
+
+/* Keys that are watched; the first `cached` of them are cached now. */
+static void add(struct times *t, struct server *s, const char *const *keys, int n, int cached)
+{
+	expect_cached(t, s, keys, cached);
+	if (!t->late)
+		lives_add(&s->lives, keys, n);
+}
+
+static void run_part(struct times *t, void (*part)(struct times *t))
+{
+	for (int i = 0; i < PART_TRIES; i++) {
+		t->began = test_now();
+		t->late = 0;
+		part(t);
+		if (!t->late)
+			return;
+	}
+	fail_msg("it takes longer than an item lives, again and again");
 }
 
 static void set_absolute(struct server *s, const char *key, long long at)
@@ -106,7 +134,7 @@ static void text_stores(struct times *t)
 	lives_say(tcp, "def\r\n", 1);
 	lives_say(tcp, "set short 0 1 1\r\na\r\n", 1);
 	lives_say(tcp, "set before 0 4 1\r\na\r\nset before 0 1 1\r\nb\r\n", 2);
-	add(&t->server[MAIN], keys, TEST_COUNT(keys), 10);
+	add(t, &t->server[MAIN], keys, TEST_COUNT(keys), 10);
 }
 
 static void text_touches(struct times *t)
@@ -126,7 +154,7 @@ static void text_touches(struct times *t)
 	lives_say(tcp, "ms meta 1 T4\r\na\r\n", 1);
 	lives_say(tcp, "set deleted 0 0 1\r\na\r\ndelete deleted\r\nadd deleted 0 4 1\r\nb\r\n", 3);
 	lives_say(tcp, "set touched 0 4 1\r\na\r\ntouch touched -1\r\n", 2);
-	add(&t->server[MAIN], keys, TEST_COUNT(keys), 10);
+	add(t, &t->server[MAIN], keys, TEST_COUNT(keys), 10);
 }
 
 /* The number that a gets of the key tells. */
@@ -165,7 +193,7 @@ static void cas(struct times *t)
 	cas_of(s, "cas0", 0, 0, "STORED");
 	snprintf(line, sizeof(line), "ms casm 1 T4 C%llu\r\nb\r\n", unique_of(s, "casm"));
 	lives_say(&s->tcp, line, 1);
-	add(s, keys, TEST_COUNT(keys), TEST_COUNT(keys));
+	add(t, s, keys, TEST_COUNT(keys), TEST_COUNT(keys));
 }
 
 static void text_times(struct times *t)
@@ -180,7 +208,7 @@ static void text_times(struct times *t)
 	lives_say(&s->tcp, "set behind30 0 2592001 1\r\na\r\n", 1); /* that is in 1970 */
 	set_absolute(s, "past", (long long)time(NULL) - 100);
 	lives_say(&s->tcp, "set once 0 0 1\r\na\r\nset once 0 -7 1\r\na\r\n", 2);
-	add(s, keys, TEST_COUNT(keys), 2);
+	add(t, s, keys, TEST_COUNT(keys), 2);
 }
 
 static void binary_protocol(struct times *t)
@@ -213,7 +241,7 @@ static void binary_protocol(struct times *t)
 	tcp_send(&binary, p.bytes, p.len);
 	packet_receive_until_noop(&binary);
 	tcp_close(&binary);
-	add(s, keys, TEST_COUNT(keys), 11);
+	add(t, s, keys, TEST_COUNT(keys), 11);
 }
 
 static void over_udp(struct times *t)
@@ -229,7 +257,7 @@ static void over_udp(struct times *t)
 	udp_ask(&s->udp, "touch utouch 4\r\n", &s->lives.text);
 	udp_ask(&s->udp, "ms umeta 1 T4\r\na\r\n", &s->lives.text);
 	udp_ask(&s->udp, "add uadd 0 4 1\r\na\r\n", &s->lives.text);
-	lives_assert_cached(&s->lives, keys, 4);
+	expect_cached(t, s, keys, 4);
 	udp_ask(&s->udp, "gat 4 ugat\r\n", &s->lives.text);
 	udp_send(&s->udp, "set uquiet 0 4 1 noreply\r\nb\r\n", 29);
 	packet_add(&p, 0x01, "0000000000000004", "ubset", "a", 1);
@@ -237,7 +265,7 @@ static void over_udp(struct times *t)
 	p.len = 0;
 	packet_add(&p, 0x1c, "00000004", "ubtouch", "", 0);
 	udp_send(&s->udp, p.bytes, p.len);
-	add(s, keys, TEST_COUNT(keys), 0);
+	add(t, s, keys, TEST_COUNT(keys), 0);
 }
 
 /* One key of two memcacheds, with two times. */
@@ -247,8 +275,8 @@ static void two_servers(struct times *t)
 
 	lives_say(&t->server[MAIN].tcp, "set two1 0 4 1\r\na\r\nset two2 0 0 1\r\na\r\n", 2);
 	lives_say(&t->server[SHIFTED].tcp, "set two1 0 0 1\r\nb\r\nset two2 0 4 1\r\nb\r\n", 2);
-	add(&t->server[MAIN], keys, 2, 2);
-	add(&t->server[SHIFTED], keys, 2, 2);
+	add(t, &t->server[MAIN], keys, 2, 2);
+	add(t, &t->server[SHIFTED], keys, 2, 2);
 }
 
 /* Two sets of one key, with and without a time, in flight at once: which is the last one, memcached knows. */
@@ -277,12 +305,12 @@ static void two_writers(struct times *t)
 		}
 		memcached_thaw(&t->w->memcached);
 		for (int k = 0; k < 2; k++)
-			assert_int_equal(tcp_receive(&two[k], 3, &t->w->text), 0);
+			assert_int_equal(tcp_receive(&two[k], TEST_ANSWER_S, &t->w->text), 0);
 		lives_warm(&s->lives, keys[i]);
 	}
 	for (int i = 0; i < 2; i++)
 		tcp_close(&two[i]);
-	add(s, keys, PAIRS, 0);
+	add(t, s, keys, PAIRS, 0);
 }
 
 static void set_and_reset(struct world *w, const char *line)
@@ -320,7 +348,7 @@ static void sets_that_come_to_nothing(struct times *t)
 	lives_say(&s->tcp, "mn\r\n", 2); /* the rest of the block is a line, too */
 	set_and_reset(t->w, "set reset 0 0 1\r\nb\r\n");
 	set_and_reset(t->w, "set rquiet 0 0 1 noreply\r\nb\r\n");
-	add(s, keys, TEST_COUNT(keys), 0);
+	add(t, s, keys, TEST_COUNT(keys), 0);
 }
 
 /* memcached keeps the wall clock that it began with; it has stepped since. */
@@ -333,7 +361,7 @@ static void a_clock_that_stepped(struct times *t)
 	set_absolute(s, "soon", theirs + 5);
 	set_absolute(s, "late", theirs + 100);
 	set_absolute(s, "ours", (long long)time(NULL) + 100); /* over since long */
-	add(s, keys, TEST_COUNT(keys), 2);
+	add(t, s, keys, TEST_COUNT(keys), 2);
 }
 
 /* flush_all with a delay, that is answered and one that is not. */
@@ -343,7 +371,7 @@ static void flush_all_later(struct times *t)
 	struct server *s = &t->server[FLUSHED];
 
 	lives_say(&s->tcp, "set a 0 0 1\r\na\r\nset b 0 100 1\r\nb\r\n", 2);
-	add(s, keys, 2, 2);
+	add(t, s, keys, 2, 2);
 	tcp_expect(&s->tcp, "flush_all 2\r\n", "OK");
 	lives_say(&s->tcp, "flush_all 3 noreply\r\nmn\r\n", 1);
 }
@@ -364,7 +392,7 @@ static void flush_all_at_odd_times(struct times *t)
 	lives_say(&s->tcp, "set a 0 0 1\r\na\r\n", 1);
 	snprintf(line, sizeof(line), "flush_all %lld\r\n", (long long)time(NULL) + 2);
 	tcp_expect(&s->tcp, line, "OK");
-	add(s, keys, 1, 0);
+	add(t, s, keys, 1, 0);
 }
 
 static void (*const parts[])(struct times *t) = {
@@ -404,7 +432,7 @@ static void nothing_is_served_past_its_time(void **state)
 
 	open_all(&t);
 	for (size_t i = 0; i < TEST_COUNT(parts); i++)
-		parts[i](&t);
+		run_part(&t, parts[i]);
 	for (int i = 0; i < SERVERS; i++)
 		all[i] = &t.server[i].lives;
 	lives_watch(all, SERVERS, WATCH_S);

@@ -18,7 +18,7 @@
 /* Its next answer. */
 static void expect_answer(struct world *w, struct peer *p, const char *answer)
 {
-	assert_int_equal(peer_receive(p, 3, &w->text), 0);
+	assert_int_equal(peer_receive(p, TEST_ANSWER_S, &w->text), 0);
 	text_assert_is("answer", &w->text, answer);
 }
 
@@ -94,7 +94,7 @@ static void a_wrong_checksum_then_other_bytes(void **state)
 {
 	static const struct peer_segment spoilt = { .spoilt = 1 }, right = {};
 	struct world *w = *state;
-	double until = test_now() + test_patience(5);
+	double until = test_now() + test_patience(TEST_ANSWER_S);
 	struct peer p;
 
 	world_cache(w, "k", "old");
@@ -194,7 +194,7 @@ static const struct {
 static void overlapped(struct world *w, size_t row)
 {
 	long long before = world_stat(w, "lost");
-	double until = test_now() + test_patience(5);
+	double until = test_now() + test_patience(TEST_ANSWER_S);
 	struct peer p;
 
 	world_cache(w, "k", "old");

@@ -63,7 +63,7 @@ static void send_and_wait(struct world *w, const char *command, size_t len)
 	tcp_send(&w->tcp, command, len);
 	tcp_send(&w->tcp, "mn\r\n", 4);
 	for (int i = 0; i < 20 && !mn; i++) {
-		assert_int_equal(tcp_receive(&w->tcp, 3, &got), 0);
+		assert_int_equal(tcp_receive(&w->tcp, TEST_ANSWER_S, &got), 0);
 		mn = got.len == 4 && !memcmp(got.data, "MN\r\n", 4);
 	}
 	assert_true(mn);

@@ -189,7 +189,7 @@ static void *work(void *arg)
 		snprintf(line, sizeof(line), "set busy%d 0 0 10\r\n%010ld\r\n", c->number,
 			 c->writes + 1);
 		tcp_send(c->tcp, line, strlen(line));
-		if (tcp_receive(c->tcp, 5, &got))
+		if (tcp_receive(c->tcp, TEST_ANSWER_S, &got))
 			break;
 		__atomic_fetch_add(&c->writes, 1, __ATOMIC_SEQ_CST);
 	}

@@ -189,9 +189,11 @@ static void memcached_in_another_namespace_is_refused(void **state)
 static void memcached_with_binary_protocol_only_is_refused(void **state)
 {
 	struct world *w = *state;
+	struct tcp t;
 
 	memcached_launch(&w->memcached, &w->server, WORLD_PORT, "-B binary");
-	test_sleep(0.3);
+	world_await_listener(w, &t);
+	tcp_close(&t);
 	refused(w, "start --name %s --iface " WORLD_IF, FAILED, "11211");
 }
 

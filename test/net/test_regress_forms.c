@@ -119,7 +119,7 @@ static void expiry(void **state)
 	tcp_expect(&w->tcp, "set k 0 1 3\r\nold\r\n", "STORED");
 	for (int i = 0; i < 5; i++)
 		udp_get(&w->udp, "k", &w->text);
-	test_sleep(2.1); /* its clock counts seconds */
+	world_await(w, &w->tcp, "k", NULL);
 	world_expect(w, &w->udp, "k", NULL);
 }
 
@@ -131,7 +131,7 @@ static void expiry_after_touch(void **state)
 	tcp_expect(&w->tcp, "touch k 1\r\n", "TOUCHED");
 	for (int i = 0; i < 5; i++)
 		udp_get(&w->udp, "k", &w->text);
-	test_sleep(2.1);
+	world_await(w, &w->tcp, "k", NULL);
 	world_expect(w, &w->udp, "k", NULL);
 }
 

@@ -84,7 +84,7 @@ static void same_get_k(struct pair *p)
 	same_get(p, "get k\r\n");
 	for (int i = 0; i < 2; i++) {
 		wire_send_udp(&p->wire, &p->w->udp, "get k\r\n", p->len);
-		assert_int_equal(udp_receive(&p->w->udp, p->w->udp.id, 3, &p->got), 0);
+		assert_int_equal(udp_receive(&p->w->udp, p->w->udp.id, TEST_ANSWER_S, &p->got), 0);
 		text_assert_equal("get k, padded", &p->got, &p->want);
 	}
 }
@@ -94,8 +94,8 @@ static void same_command(struct pair *p, const void *bytes, size_t len)
 {
 	tcp_send(&p->w->tcp, bytes, len);
 	tcp_send(&p->plain_tcp, bytes, len);
-	assert_int_equal(tcp_receive(&p->w->tcp, 3, &p->got), 0);
-	assert_int_equal(tcp_receive(&p->plain_tcp, 3, &p->want), 0);
+	assert_int_equal(tcp_receive(&p->w->tcp, TEST_ANSWER_S, &p->got), 0);
+	assert_int_equal(tcp_receive(&p->plain_tcp, TEST_ANSWER_S, &p->want), 0);
 	text_assert_equal(bytes, &p->got, &p->want);
 }
 
@@ -218,10 +218,10 @@ static void same_number(struct pair *p, const char *line)
 
 	same_command(p, line, strlen(line));
 	tcp_send(&p->plain_tcp, "get k\r\n", 7);
-	assert_int_equal(tcp_receive(&p->plain_tcp, 3, &p->want), 0);
+	assert_int_equal(tcp_receive(&p->plain_tcp, TEST_ANSWER_S, &p->want), 0);
 	assert_int_equal(sscanf(p->want.data, "VALUE k 5 %*u %llu", &plain_number), 1);
 	tcp_send(&p->w->tcp, "get k\r\n", 7);
-	assert_int_equal(tcp_receive(&p->w->tcp, 3, &p->want), 0);
+	assert_int_equal(tcp_receive(&p->w->tcp, TEST_ANSWER_S, &p->want), 0);
 	assert_int_equal(sscanf(p->want.data, "VALUE k 5 %*u %llu", &number), 1);
 	assert_int_equal(number, plain_number);
 	for (int i = 0; i < 3; i++) {
@@ -312,7 +312,9 @@ static void same_answers_when_items_expire(void **state)
 	same_command(p, "set k 0 2 3\r\nabc\r\n", 18);
 	udp_ask(&p->w->udp, "get k\r\n", &p->got);
 	udp_ask(&p->w->udp, "get k\r\n", &p->got);
-	test_sleep(4.2); /* 2 s, up to 1 s of memcached's clock, 1 s of --max-age */
+	world_await(p->w, &p->w->tcp, "k", NULL);
+	world_await(p->w, &p->plain_tcp, "k", NULL);
+	test_sleep(1.1); /* --max-age */
 	same_get(p, "get k\r\n");
 	text_assert_is("expired", &p->got, "END\r\n");
 }

@@ -69,12 +69,12 @@ static void send_cut(struct tcp *t, const char *bytes, size_t len, size_t at, st
 	tcp_send(t, bytes, at);
 	tcp_send(t, bytes + at, len - at);
 	if (!strcmp(bytes, "mn\r\n")) {
-		assert_int_equal(tcp_receive(t, 3, answer), 0);
+		assert_int_equal(tcp_receive(t, TEST_ANSWER_S, answer), 0);
 		return;
 	}
 	tcp_send(t, "mn\r\n", 4);
 	do
-		assert_int_equal(tcp_receive(t, 3, answer), 0);
+		assert_int_equal(tcp_receive(t, TEST_ANSWER_S, answer), 0);
 	while (answer->len != 4 || memcmp(answer->data, "MN\r\n", 4) != 0);
 }
 

@@ -50,7 +50,8 @@ static void get_from_many_ports(struct world *w, const char *address)
 		udp_send(&clients[i], "get k\r\n", 7);
 	}
 	for (int i = 0; i < PORTS; i++) {
-		assert_int_equal(udp_receive(&clients[i], clients[i].id, 5, &w->text), 0);
+		assert_int_equal(udp_receive(&clients[i], clients[i].id, TEST_ANSWER_S, &w->text),
+				 0);
 		text_assert_is("k", &w->text, "VALUE k 0 5\r\nvalue\r\nEND\r\n");
 		udp_close(&clients[i]);
 	}
@@ -132,7 +133,7 @@ static void a_list_has_one_worker_an_address(void **state)
 
 static pid_t daemon_pid(const char *path)
 {
-	double until = test_now() + test_patience(5);
+	double until = test_now() + test_patience(TEST_ANSWER_S);
 	int pid = 0;
 
 	while (!pid && test_now() < until) {

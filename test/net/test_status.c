@@ -143,7 +143,7 @@ static void an_egress_filter_in_front_is_named(void **state)
 static void commands_over_udp_without_an_answer_are_told(void **state)
 {
 	struct world *w = *state;
-	double until = test_now() + test_patience(5);
+	double until = test_now() + test_patience(TEST_ANSWER_S);
 
 	world_cache(w, "k", "value");
 	memcached_freeze(&w->memcached);
@@ -155,7 +155,7 @@ static void commands_over_udp_without_an_answer_are_told(void **state)
 	status(w, "--json");
 	assert_non_null(strstr(bmcctl_result.out, "\"udp_unanswered\":1,"));
 	memcached_thaw(&w->memcached);
-	assert_int_equal(udp_receive(&w->udp, w->udp.id, 3, &w->text), 0);
+	assert_int_equal(udp_receive(&w->udp, w->udp.id, TEST_ANSWER_S, &w->text), 0);
 	does_not_say(w, "over UDP");
 	world_warm(w, &w->udp, "u");
 }
@@ -171,11 +171,11 @@ static void misses_tell_why(void **state)
 	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
 	tcp_set(&t, "k", "value", 5);
 	tcp_close(&t);
-	world_start_bmc(w, "--max-age 300ms");
+	world_start_bmc(w, "--max-age 1s");
 	world_open_clients(w);
 	world_warm(w, &w->udp, "k");
 	before = world_stat(w, "miss_expired");
-	test_sleep(0.5);
+	test_sleep(1.2);
 	assert_false(world_get(w, &w->udp, "k"));
 	assert_int_equal(world_stat(w, "miss_expired"), before + 1);
 	world_warm(w, &w->udp, "k");

@@ -40,7 +40,7 @@ static int teardown(void **state)
 /* Sends all and takes the answers meanwhile: both sides' buffers are small. Then one `mn` ends it. */
 static void send_all(struct tcp *t, struct text *all, struct text *answer)
 {
-	double until = test_now() + 30;
+	double until = test_now() + test_patience(30);
 
 	for (size_t at = 0; at < all->len;) {
 		at += tcp_send_some(t, all->data + at, all->len - at);
@@ -201,7 +201,7 @@ static void a_half_closed_connection_whose_first_segment_is_lost(void **state)
 		tcp_send(&t, command + 9, 5);
 		tcp_send(&t, command + 14, strlen(command) - 14);
 		shutdown(t.fd, SHUT_WR);
-		assert_int_equal(tcp_receive(&t, 5, &w->text), 0);
+		assert_int_equal(tcp_receive(&t, TEST_ANSWER_S, &w->text), 0);
 		text_assert_is("set", &w->text, "STORED\r\n");
 		world_expect(w, &w->udp, "k", value);
 		tcp_close(&t);

@@ -82,23 +82,14 @@ static void carry_out(struct world *w, struct udp *u, const struct command *c, c
 		test_sleep(0.05);
 		return;
 	}
-	assert_int_equal(udp_receive(u, u->id, 3, &w->text), 0);
+	assert_int_equal(udp_receive(u, u->id, TEST_ANSWER_S, &w->text), 0);
 	if (strncmp(w->text.data, c->answer, strlen(c->answer)) != 0)
 		fail_msg("%s: %s", c->request, w->text.data);
 }
 
 static void expect_truth(struct world *w, struct udp *u, const char *key, const char *what)
 {
-	struct text want = {};
-	char line[300];
-
-	snprintf(line, sizeof(line), "get %s\r\n", key);
-	tcp_ask(&w->tcp, line, &want);
-	for (int i = 0; i < 3; i++) {
-		udp_ask(u, line, &w->text);
-		text_assert_equal(what, &w->text, &want);
-	}
-	text_free(&want);
+	world_expect_truth(w, &w->tcp, u, key, what);
 }
 
 static void expect_not_filled(struct world *w, struct udp *u, const char *key)
@@ -107,33 +98,17 @@ static void expect_not_filled(struct world *w, struct udp *u, const char *key)
 		assert_false(world_get(w, u, key));
 }
 
-/* flush_all and a set in the same second: the set may be flushed as well. */
-static void set_for_certain(struct world *w, const char *key)
-{
-	char line[300];
-
-	for (int i = 0; i < 30; i++) {
-		tcp_set(&w->tcp, key, "10", 2);
-		snprintf(line, sizeof(line), "get %s\r\n", key);
-		tcp_ask(&w->tcp, line, &w->text);
-		if (w->text.len > 5)
-			return;
-		test_sleep(0.1);
-	}
-	fail_msg("the set of %s is flushed", key);
-}
-
 static void each_is_filled_again(struct world *w, struct udp *u)
 {
 	char key[40];
 
 	for (size_t i = 0; i < TEST_COUNT(answered); i++) {
 		snprintf(key, sizeof(key), "key-%d-%zu", u == &w->udp6, i);
-		set_for_certain(w, key);
+		world_set_after_flush(w, key, "10");
 		world_warm(w, u, key);
 		carry_out(w, u, &answered[i], key);
 		expect_truth(w, u, key, answered[i].request);
-		set_for_certain(w, key);
+		world_set_after_flush(w, key, "10");
 		world_warm(w, u, key);
 	}
 	assert_int_equal(world_stat(w, "lost"), 0);
@@ -209,17 +184,19 @@ static void flush_all_over_udp_holds_until_its_answer(void **state)
 	struct world *w = *state;
 
 	for (int i = 0; i < 5; i++) {
-		set_for_certain(w, "k");
+		world_set_after_flush(w, "k", "10");
 		world_warm(w, &w->udp, "k");
 		memcached_freeze(&w->memcached);
 		udp_send(&w->udp, "get k x\r\n", 9);
 		udp_send(&w->udp, "flush_all\r\n", 11);
 		udp_send(&w->udp, "get k x\r\n", 9);
 		memcached_thaw(&w->memcached);
-		assert_int_equal(udp_receive(&w->udp, (uint16_t)(w->udp.id - 1), 3, &w->text), 0);
+		assert_int_equal(udp_receive(&w->udp, (uint16_t)(w->udp.id - 1), TEST_ANSWER_S,
+					     &w->text),
+				 0);
 		world_expect(w, &w->udp, "k", NULL);
 	}
-	set_for_certain(w, "k");
+	world_set_after_flush(w, "k", "10");
 	world_warm(w, &w->udp, "k");
 }
 
@@ -229,8 +206,8 @@ static void flush_all_noreply_over_udp_holds_until_restart(void **state)
 
 	world_cache(w, "k", "10");
 	udp_send(&w->udp, "flush_all noreply\r\n", 19);
-	test_sleep(1.1); /* no set of the same second is flushed */
-	set_for_certain(w, "k");
+	world_await(w, &w->tcp, "k", NULL);
+	world_set_after_flush(w, "k", "10");
 	expect_not_filled(w, &w->udp, "k");
 	assert_int_equal(bmcctl(&w->server, "status --name %s", w->instance), 0);
 	assert_non_null(strstr(bmcctl_result.out, "until memcached restarts"));
@@ -256,7 +233,7 @@ static void a_get_in_front_of_a_write_over_udp(void **state)
 		udp_send(&w->udp6, line, strlen(line));
 		udp_send(&w->udp, "get k x\r\n", 9);
 		memcached_thaw(&w->memcached);
-		assert_int_equal(udp_receive(&w->udp6, w->udp6.id, 3, &w->text), 0);
+		assert_int_equal(udp_receive(&w->udp6, w->udp6.id, TEST_ANSWER_S, &w->text), 0);
 		test_sleep(0.005);
 		world_expect(w, &w->udp, "k", value);
 		world_warm(w, &w->udp, "k");
@@ -345,7 +322,7 @@ static void binary(struct udp *u, int opcode, const char *key, int extras, const
 		uint8_t got[2000];
 		ssize_t n;
 
-		assert_int_equal(poll(&fd, 1, 3000), 1);
+		assert_int_equal(poll(&fd, 1, (int)(test_patience(TEST_ANSWER_S) * 1000)), 1);
 		n = recv(u->fd, got, sizeof(got), 0);
 		assert_true(n >= 8);
 		if (n >= 8 + HEADER && (got[0] << 8 | got[1]) == u->id) {
@@ -378,12 +355,12 @@ static void each_binary_command_is_filled_again(void **state)
 		struct udp *u = i % 2 ? &w->udp6 : &w->udp;
 
 		snprintf(key, sizeof(key), "key-%zu", i);
-		set_for_certain(w, key);
+		world_set_after_flush(w, key, "10");
 		world_warm(w, u, key);
 		binary(u, commands[c].opcode, commands[c].of_key ? key : "", commands[c].extras,
 		       commands[c].value, 1);
 		expect_truth(w, u, key, "binary");
-		set_for_certain(w, key);
+		world_set_after_flush(w, key, "10");
 		world_warm(w, u, key);
 	}
 }
@@ -431,7 +408,7 @@ static void two_servers_write_one_bucket_over_udp(void **state)
 		carry_out(w, &second, &answered[0], "k");
 		expect_not_filled(w, &second, "k");
 		memcached_thaw(&w->memcached);
-		assert_int_equal(udp_receive(&w->udp, w->udp.id, 3, &w->text), 0);
+		assert_int_equal(udp_receive(&w->udp, w->udp.id, TEST_ANSWER_S, &w->text), 0);
 		world_expect(w, &w->udp, "k", "3");
 		world_expect(w, &second, "k", "20");
 		world_warm(w, &second, "k");

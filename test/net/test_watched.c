@@ -50,18 +50,6 @@ static void nothing_is_served(struct world *w, const char *key)
 		assert_false(world_get(w, &w->udp, key));
 }
 
-/* Until something listens at the port, at most some seconds. The connection is open. */
-static void wait_for_listener(struct world *w, struct tcp *t)
-{
-	double until = test_now() + 5;
-
-	while (tcp_try(t, &w->server, WORLD_IP4, WORLD_PORT)) {
-		if (test_now() > until)
-			fail_msg("nothing listens at port %d", WORLD_PORT);
-		test_sleep(0.01);
-	}
-}
-
 /* ---- at start ---- */
 
 static void a_silent_server_is_refused(void **state)
@@ -87,7 +75,7 @@ static void tls_is_refused(void **state)
 		 "-Z -o ssl_chain_cert=/tmp/bmc-tls-%d/cert,ssl_key=/tmp/bmc-tls-%d/key", getpid(),
 		 getpid());
 	memcached_launch(&w->memcached, &w->server, WORLD_PORT, options);
-	wait_for_listener(w, &t);
+	world_await_listener(w, &t);
 	tcp_close(&t);
 	refused(w, "", "TLS");
 	child_sh(&w->server, "d=$(readlink /tmp/bmc-tls-%d) && rm -r /tmp/bmc-tls-%d $d", getpid(),
@@ -140,7 +128,7 @@ static void memcacheds_authentication_is_refused(void **state)
 		 getpid(), getpid());
 	snprintf(options, sizeof(options), "-U 0 -Y /tmp/bmc-auth-%d", getpid());
 	memcached_launch(&w->memcached, &w->server, WORLD_PORT, options);
-	wait_for_listener(w, &t);
+	world_await_listener(w, &t);
 	tcp_close(&t);
 	refused(w, "", "memcached at port 11211");
 	child_sh(&w->server, "rm /tmp/bmc-auth-%d", getpid());
@@ -295,7 +283,7 @@ static void one_that_listens_after_start_is_watched(void **state)
 		   FAKE_LISTENS_LATE | FAKE_NO_UDP, NULL);
 	world_start_bmc(w, "--wait --user nobody");
 	fake_listen(&fake);
-	wait_for_listener(w, &t);
+	world_await_listener(w, &t);
 	tcp_send(&t, "get k\r\n", 7);
 	tcp_wait_sent(&t);
 	assert_int_equal(world_stat(w, "connections"), 1);

@@ -12,7 +12,7 @@ struct way {
 	struct tcp *tcp; /* NULL: udp */
 	struct udp *udp;
 	struct tcp truth;
-	struct text got, want;
+	struct text got;
 };
 
 /* %s is the key. The item is "10" before. */
@@ -49,22 +49,13 @@ static void way_close(struct way *p)
 {
 	tcp_close(&p->truth);
 	text_free(&p->got);
-	text_free(&p->want);
 }
 
 /* What memcached says, and what is served, again and again. */
 static void way_check(struct way *p, const char *key, const char *what)
 {
-	char line[300];
-
-	snprintf(line, sizeof(line), "get %s\r\n", key);
-	tcp_ask(&p->truth, line, &p->want);
-	for (int i = 0; i < 3; i++) {
-		udp_ask(&p->w->udp, line, &p->got);
-		text_assert_equal(what, &p->got, &p->want);
-		udp_ask(&p->w->udp6, line, &p->got);
-		text_assert_equal(what, &p->got, &p->want);
-	}
+	world_expect_truth(p->w, &p->truth, &p->w->udp, key, what);
+	world_expect_truth(p->w, &p->truth, &p->w->udp6, key, what);
 }
 
 /* Sends a command; returns when memcached has carried it out. */
@@ -73,13 +64,13 @@ static void way_send(struct way *p, const char *command, int answered)
 	if (p->tcp) {
 		tcp_send(p->tcp, command, strlen(command));
 		if (answered)
-			assert_int_equal(tcp_receive(p->tcp, 3, &p->got), 0);
+			assert_int_equal(tcp_receive(p->tcp, TEST_ANSWER_S, &p->got), 0);
 		tcp_expect(p->tcp, "mn\r\n", "MN");
 		return;
 	}
 	udp_send(p->udp, command, strlen(command));
 	if (answered)
-		assert_int_equal(udp_receive(p->udp, p->udp->id, 3, &p->got), 0);
+		assert_int_equal(udp_receive(p->udp, p->udp->id, TEST_ANSWER_S, &p->got), 0);
 	else
 		test_sleep(0.03);
 }

@@ -9,7 +9,7 @@
 #include "bmc_mutants.h"
 #include "world.h"
 
-/* 1: what bmc serves, or refuses to keep, is wrong. */
+/* 1: what bmc serves, or refuses to keep, is wrong; 0: it is not; -1: something took too long for that, once more. */
 typedef int (*schedule_fn)(struct world *w);
 
 struct directed {

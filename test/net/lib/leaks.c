@@ -81,7 +81,7 @@ static const char *leaks_find(unsigned long long cookie, const char *instance)
 
 void leaks_check(unsigned long long netns_cookie, const char *instance)
 {
-	double until = test_now() + test_patience(5);
+	double until = test_now() + test_patience(TEST_ANSWER_S);
 	const char *found;
 
 	while ((found = leaks_find(netns_cookie, instance)) && test_now() < until)

@@ -7,7 +7,7 @@
 #include "test.h"
 
 #define WARM_GETS 4
-#define SERVED_S 2 /* in which the kernel answers for certain, */
+#define SERVED_S 5 /* in which the kernel answers for certain, */
 #define NOT_SERVED_S 0.05 /* and as a rule */
 
 void lives_add(struct lives *l, const char *const *keys, int n)
@@ -24,7 +24,7 @@ void lives_say(struct tcp *t, const char *commands, int answers)
 
 	tcp_send(t, commands, strlen(commands));
 	for (int i = 0; i < answers; i++)
-		assert_int_equal(tcp_receive(t, 3, &answer), 0);
+		assert_int_equal(tcp_receive(t, TEST_ANSWER_S, &answer), 0);
 	text_free(&answer);
 }
 
@@ -49,16 +49,27 @@ int lives_is_cached(struct lives *l, const char *key, int expected)
 	       is_there(&l->text);
 }
 
-void lives_assert_cached(struct lives *l, const char *const *keys, int n)
+const char *lives_not_cached(struct lives *l, const char *const *keys, int n)
 {
+	const char *missing = NULL;
+
 	for (int i = 0; i < n; i++)
 		lives_warm(l, keys[i]);
 	memcached_freeze(l->memcached);
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < n && !missing; i++) {
 		if (!lives_is_cached(l, keys[i], 1))
-			fail_msg("'%s' is not cached", keys[i]);
+			missing = keys[i];
 	}
 	memcached_thaw(l->memcached);
+	return missing;
+}
+
+void lives_assert_cached(struct lives *l, const char *const *keys, int n)
+{
+	const char *missing = lives_not_cached(l, keys, n);
+
+	if (missing)
+		fail_msg("'%s' is not cached", missing);
 }
 
 void lives_assert_after(struct lives *l, const char *const *keys, int n, double age, int served)

@@ -31,6 +31,9 @@ void lives_warm(struct lives *l, const char *key);
 /* Whether the kernel serves it: memcached stands still. It is waited for if it is expected. */
 int lives_is_cached(struct lives *l, const char *key, int expected);
 
+/* The first of them that the kernel does not serve, or NULL. */
+const char *lives_not_cached(struct lives *l, const char *const *keys, int n);
+
 /* The kernel serves all of them. */
 void lives_assert_cached(struct lives *l, const char *const *keys, int n);
 

@@ -46,7 +46,7 @@ static const char *memcached_address(const char *options, char *ret, size_t size
 
 static void memcached_wait(struct memcached *m, const struct ns *ns, int port, const char *options)
 {
-	double until = test_now() + test_patience(5);
+	double until = test_now() + test_patience(TEST_ANSWER_S);
 	char address[64];
 	struct text answer = {};
 	struct tcp t;
@@ -60,7 +60,7 @@ static void memcached_wait(struct memcached *m, const struct ns *ns, int port, c
 		test_sleep(0.005);
 	}
 	tcp_send(&t, "version\r\n", 9);
-	assert_int_equal(tcp_receive(&t, 3, &answer), 0);
+	assert_int_equal(tcp_receive(&t, TEST_ANSWER_S, &answer), 0);
 	text_free(&answer);
 	tcp_close(&t);
 }

@@ -18,7 +18,6 @@
 #define FIRST_SEQ 0xfffffff0U /* numbers wrap early */
 #define PACKET_MAX 1500
 #define FRAME_MAX 70000
-#define CONNECT_S 3
 #define WINDOW 60000
 
 struct frame {
@@ -120,10 +119,9 @@ static int peer_look(struct peer *p, double until)
 	static unsigned char bytes[FRAME_MAX];
 	const struct frame *f = (const struct frame *)bytes;
 	struct pollfd fd = { .fd = p->wire.fd, .events = POLLIN };
-	int left = (int)((until - test_now()) * 1000);
 	ssize_t n;
 
-	if (left < 0 || poll(&fd, 1, left + 1) <= 0)
+	if (poll(&fd, 1, test_left_ms(until)) <= 0)
 		return 0;
 	n = recv(p->wire.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 	if (n >= (ssize_t)offsetof(struct frame, bytes) && f->ip.ihl == 5 &&
@@ -150,7 +148,7 @@ int peer_receive(struct peer *p, double seconds, struct text *ret)
 
 void peer_wait(struct peer *p)
 {
-	double until = test_now() + test_patience(CONNECT_S);
+	double until = test_now() + test_patience(TEST_ANSWER_S);
 
 	while (p->acked != p->seq)
 		assert_true(peer_look(p, until));

@@ -9,8 +9,6 @@
 
 #include "test.h"
 
-#define SECONDS 5
-
 static int count_sockets(pid_t pid, int port, const char *address)
 {
 	int v6 = strchr(address, ':') != NULL, n = 0;
@@ -41,7 +39,7 @@ static int count_sockets(pid_t pid, int port, const char *address)
 
 void sr_look_wait(pid_t pid, int port, const char *address, int want)
 {
-	double until = test_now() + test_patience(SECONDS);
+	double until = test_now() + test_patience(TEST_ANSWER_S);
 	int n;
 
 	while ((n = count_sockets(pid, port, address)) != want) {
@@ -134,7 +132,7 @@ static void take_pinned(pid_t pid, pid_t tid, void *arg)
 
 void sr_look_wait_pinned(pid_t pid, int want)
 {
-	double until = test_now() + test_patience(SECONDS);
+	double until = test_now() + test_patience(TEST_ANSWER_S);
 	struct pinned p;
 
 	do {

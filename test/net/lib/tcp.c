@@ -19,7 +19,7 @@ int tcp_try(struct tcp *t, const struct ns *ns, const char *address, int port)
 {
 	struct sockaddr_storage addr;
 	socklen_t len = net_address(address, port, &addr);
-	struct timeval limit = { .tv_sec = (time_t)test_patience(1) };
+	struct timeval limit = { .tv_sec = (time_t)test_patience(TEST_ANSWER_S) };
 	int one = 1, err = 0;
 
 	memset(t, 0, sizeof(*t));
@@ -72,7 +72,7 @@ size_t tcp_send_some(struct tcp *t, const void *bytes, size_t len)
 
 void tcp_wait_sent(struct tcp *t)
 {
-	double until = test_now() + test_patience(5);
+	double until = test_now() + test_patience(TEST_ANSWER_S);
 	int queued = 1;
 
 	while (!ioctl(t->fd, SIOCOUTQ, &queued) && queued && test_now() < until)
@@ -89,10 +89,9 @@ int tcp_receive(struct tcp *t, double seconds, struct text *ret)
 
 	text_clear(ret);
 	while (!(len = text_answer(&t->in))) {
-		int left = (int)((until - test_now()) * 1000);
 		ssize_t n;
 
-		if (left < 0 || poll(&fd, 1, left + 1) <= 0)
+		if (poll(&fd, 1, test_left_ms(until)) <= 0)
 			return -ETIMEDOUT;
 		n = recv(t->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 		if (n == 0 || (n < 0 && errno != EAGAIN))
@@ -108,7 +107,7 @@ int tcp_receive(struct tcp *t, double seconds, struct text *ret)
 void tcp_ask(struct tcp *t, const char *command, struct text *ret)
 {
 	tcp_send(t, command, strlen(command));
-	if (tcp_receive(t, 3, ret))
+	if (tcp_receive(t, TEST_ANSWER_S, ret))
 		fail_msg("no answer over TCP to \"%.40s\"", command);
 }
 
@@ -131,7 +130,7 @@ void tcp_set(struct tcp *t, const char *key, const void *value, size_t len)
 	text_append(&command, value, len);
 	text_append(&command, "\r\n", 2);
 	tcp_send(t, command.data, command.len);
-	assert_int_equal(tcp_receive(t, 3, &got), 0);
+	assert_int_equal(tcp_receive(t, TEST_ANSWER_S, &got), 0);
 	text_assert_is("set", &got, "STORED\r\n");
 	text_free(&command);
 	text_free(&got);

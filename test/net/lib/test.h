@@ -41,6 +41,17 @@ static inline double test_patience(double seconds)
 	return times > 1 ? seconds * times : seconds;
 }
 
+/* In which an answer comes for certain, though the machine has other things to do for a second or two. */
+#define TEST_ANSWER_S 10
+
+/* Milliseconds until then, for poll(): 0 if it is over, so that what is there all the same is still taken. */
+static inline int test_left_ms(double until)
+{
+	double left = until - test_now();
+
+	return left > 0 ? (int)(left * 1000) + 1 : 0;
+}
+
 #define TEST_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* main() of a test program: BMC_TEST_FILTER chooses tests by name (* and ? allowed). */

@@ -73,12 +73,8 @@ int udp_receive(struct udp *u, uint16_t id, double seconds, struct text *ret)
 	text_clear(ret);
 	u->datagrams = 0;
 	do {
-		int left = (int)((until - test_now()) * 1000);
-
-		if (left < 0 || poll(&fd, 1, left + 1) < 0)
+		if (poll(&fd, 1, test_left_ms(until)) <= 0)
 			return -ETIMEDOUT;
-		if (!fd.revents)
-			continue;
 		udp_take(u, id, ret);
 	} while (text_answer(ret) == 0);
 	assert_int_equal(text_answer(ret), ret->len);
@@ -88,7 +84,7 @@ int udp_receive(struct udp *u, uint16_t id, double seconds, struct text *ret)
 void udp_ask(struct udp *u, const char *request, struct text *ret)
 {
 	udp_send(u, request, strlen(request));
-	if (udp_receive(u, u->id, 3, ret))
+	if (udp_receive(u, u->id, TEST_ANSWER_S, ret))
 		fail_msg("no answer over UDP to \"%.40s\" (%zu bytes came)", request, ret->len);
 }
 

@@ -61,6 +61,19 @@ void world_cache(struct world *w, const char *key, const char *value);
  * and as it is cached then. */
 void world_expect(struct world *w, struct udp *u, const char *key, const char *value);
 
+/*
+ * UDP says four times what memcached says over TCP, before and after. While it still carries out what it was sent, its
+ * word changes: again. The last answer is in w->text.
+ */
+void world_expect_truth(struct world *w, struct tcp *truth, struct udp *u, const char *key,
+			const char *what);
+/* Until memcached itself, asked over that connection, has this value, or no item if NULL. */
+void world_await(struct world *w, struct tcp *truth, const char *key, const char *value);
+/* A set after a flush_all: one of the same second of memcached's may be flushed as well, then again. */
+void world_set_after_flush(struct world *w, const char *key, const char *value);
+/* Until something listens at the port of memcached's. The connection is open. */
+void world_await_listener(struct world *w, struct tcp *t);
+
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 #endif
