@@ -258,23 +258,23 @@ static __always_inline struct bmc_entry *bmc_cache_find(struct bmc_work *w, stru
 {
 	__u64 bits = bmc_slots_tagged(b, key->hash) & BMC_READ_ONCE(b->valid);
 
-	for (__u32 n = 0; n < BMC_TAGS_TRIED; n++) {
-		__u32 slot = bmc_lowest(bits);
+	for (__u32 n = 0; n < BMC_TAGS_TRIED; n++, bits &= bits - 1) {
+		__u32 slot = bmc_lowest(bits), why;
 		struct bmc_entry *e;
 
 		if (!bits)
 			break;
 		e = bmc_entry_get(b, bmc_slot_at(b, slot), BMC_REACH_KEY);
-		if (e && e->key_len == key->len && bmc_entry_is_key(&w->win, key, e)) {
-			__u32 why = bmc_entry_why_not(w, e);
-
-			if (!why) {
-				bmc_slot_hit(b, slot);
-				return e;
-			}
-			w->miss = why;
+		if (!e)
+			break;
+		if (e->key_len != key->len || !bmc_entry_is_key(&w->win, key, e))
+			continue;
+		why = bmc_entry_why_not(w, e);
+		if (!why) {
+			bmc_slot_hit(b, slot);
+			return e;
 		}
-		bits &= bits - 1;
+		w->miss = why;
 	}
 	return NULL;
 }
@@ -283,7 +283,7 @@ static __always_inline struct bmc_entry *bmc_cache_find(struct bmc_work *w, stru
 static __always_inline enum bmc_taken bmc_cache_take(struct bmc_work *w, const struct mc_key *key)
 {
 	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(key->hash));
-	__u32 off = w->text_len, len, seq;
+	__u32 off, len, seq;
 	struct bmc_entry *e;
 	__u64 csum;
 
@@ -298,6 +298,7 @@ static __always_inline enum bmc_taken bmc_cache_take(struct bmc_work *w, const s
 	e = bmc_cache_find(w, b, key);
 	if (!e)
 		return BMC_MISSED;
+	off = w->text_len;
 	len = e->text_len;
 	csum = e->csum;
 	if (off + len <= BMC_TEXT_MAX && bmc_text_take(w, off, e, len))

@@ -15,10 +15,14 @@
 #ifdef __bpf__
 #define BMC_STEP __attribute__((noinline))
 #define BMC_INLINE static inline __attribute__((always_inline))
+#define BMC_PRAGMA(x) _Pragma(#x)
+#define BMC_UNROLL(n) BMC_PRAGMA(clang loop unroll_count(n))
 #else
 #include <string.h>
 #define BMC_STEP static inline __attribute__((unused))
 #define BMC_INLINE static inline __attribute__((unused))
+#define BMC_UNROLL(n)
+#define bmc_hide(x)
 #endif
 
 #define BMC_WINDOW_SLACK 256 /* a key is read without a mask at each word */
@@ -101,9 +105,9 @@ BMC_INLINE __u64 bmc_equal_bytes(__u64 word, __u8 c)
 /* Index (0 to 7) of the first byte whose high bit is set in `marks`, which is not 0. */
 BMC_INLINE __u32 bmc_first_byte(__u64 marks)
 {
-	__u64 below = (marks & -marks) - 1;
+	__u64 before = ((marks & -marks) - 1) >> 7;
 
-	return (__u32)(((below & BMC_BYTES(1)) * BMC_BYTES(1)) >> 56) - 1;
+	return (__u32)((before & BMC_BYTES(1)) * BMC_BYTES(1) >> 56);
 }
 
 /* The first n (0 to 7) bytes of a word, the others 0. */

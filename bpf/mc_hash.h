@@ -71,11 +71,12 @@ BMC_INLINE int mc_key_read(const struct bmc_window *win, __u64 pos, const struct
 			   struct mc_key *key)
 {
 	__u64 v0 = begin->v[0], v1 = begin->v[1], v2 = begin->v[2], v3 = begin->v[3];
-	const __u8 *bytes = bmc_window_at(win, pos);
+	const __u8 *start = bmc_window_at(win, pos), *bytes = start;
 	__u64 word = 0, marks = 0, len;
 
-	for (len = 0; len < 8 * MC_KEY_WORDS; len += 8) {
-		word = bmc_load64(bytes + len);
+	BMC_UNROLL(4)
+	for (__u32 i = 0; i < MC_KEY_WORDS; i++, bytes += 8) {
+		word = bmc_load64(bytes);
 		marks = bmc_low_bytes(word);
 		if (marks)
 			break;
@@ -85,6 +86,8 @@ BMC_INLINE int mc_key_read(const struct bmc_window *win, __u64 pos, const struct
 	}
 	if (!marks)
 		return -1;
+	bmc_hide(bytes); /* the verifier knows no difference of pointers: one way for all lengths */
+	len = (__u64)(bytes - start);
 	len += bmc_first_byte(marks);
 	if (len > BMC_KEY_MAX)
 		return -1;

@@ -23,7 +23,6 @@
 #define __noinline static
 #define BMC_READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define BMC_WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
-#define bmc_hide(x) ((void)(x))
 #define bmc_loop_stop(stop) ((stop) != 0)
 
 /* A segment. */
