@@ -16,7 +16,7 @@
 #endif
 
 /* Raised whenever the layout of a pinned map changes; `stop` works across versions, nothing else does. */
-#define BMC_ABI_VERSION 3
+#define BMC_ABI_VERSION 4
 
 /* ---- limits ---- */
 #define BMC_PORTS_MAX 8
@@ -377,8 +377,14 @@ enum bmc_stat {
 };
 
 struct bmc_stats {
-	__u64 tick; /* of bmc_xdp: the clock as it was last read, and when (jiffies) */
+	/* a line of bmc_xdp's own */
+	__u64 tick; /* the clock as it was last read, and when (jiffies) */
 	__u64 now;
+	struct {
+		__u64 hits;
+		__u64 hit_bytes;
+		__u64 misses;
+	} plain; /* gets of one key, each of which counts as several in `count`: bmc_stats_read adds them */
 	__u64 count[BMC_STAT_COUNT];
 };
 

@@ -37,8 +37,13 @@ struct bmc_flight {
 #define BMC_FLIGHT_GEN 3ULL /* until the UDP writer's generation ends */
 #define BMC_WRITER_UDP 0xffffffffU
 
+#define BMC_TAG_WORDS (BMC_GROUP_SLOTS / 4)
+
+/* The place of a slot's tag in its group: a word has every fourth slot's, so that all words' marks fit one. */
+#define BMC_TAG_OF_SLOT(slot) ((slot) % 4 * BMC_TAG_WORDS + (slot) / 4)
+
 struct bmc_slots {
-	__u16 tag[BMC_GROUP_SLOTS];
+	__u16 tag[BMC_GROUP_SLOTS]; /* BMC_TAG_OF_SLOT */
 	__u16 at[BMC_GROUP_SLOTS]; /* of its entry in `data`, in units */
 };
 

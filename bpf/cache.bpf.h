@@ -84,6 +84,18 @@ static __always_inline struct bmc_entry *bmc_entry_get(struct bmc_bucket *b, __u
 	return (struct bmc_entry *)(b->data + at);
 }
 
+/*
+ * The same for readers, who find out by seq whether there was one: what is too far behind was changed while it was read,
+ * and another place is looked at instead.
+ */
+static __always_inline const struct bmc_entry *bmc_entry_look(const struct bmc_bucket *b, __u64 at,
+							      __u64 reach)
+{
+	at *= BMC_UNIT;
+	bmc_clamp(at, BMC_DATA_BYTES - reach);
+	return (const struct bmc_entry *)(b->data + at);
+}
+
 /* The slot's place in `data`, in units. */
 static __always_inline __u16 bmc_slot_at(const struct bmc_bucket *b, __u64 slot)
 {
@@ -94,24 +106,28 @@ static __always_inline __u16 bmc_slot_at(const struct bmc_bucket *b, __u64 slot)
 	return BMC_READ_ONCE(b->group[group % BMC_GROUPS].at[slot % BMC_GROUP_SLOTS]);
 }
 
-/* A bit for each slot that has this key's tag, of all the bucket's: four tags at a time; exact. */
+/*
+ * A bit for each slot that has this key's tag, of all the bucket's: four tags at a time. The lowest one of every four
+ * slots is exact; above a slot that has it, another whose tag differs in the lowest bit alone may be said to have it too.
+ */
 static __always_inline __u64 bmc_slots_tagged(const struct bmc_bucket *b, __u64 hash)
 {
-	const __u64 low = 0x7fff7fff7fff7fffULL, one = 0x0001000100010001ULL;
-	__u64 group = bmc_group_of(hash), bits = 0;
+	const __u64 one = 0x0001000100010001ULL, high = 0x8000800080008000ULL;
+	__u64 group = bmc_group_of(hash), wanted = one * bmc_tag_of(hash), marks = 0;
 	const __u64 *words;
 
 	bmc_hide(group);
 	group %= BMC_GROUPS;
 	words = (const __u64 *)b->group[group].tag;
 #pragma unroll
-	for (__u32 i = 0; i < BMC_GROUP_SLOTS / 4; i++) {
-		__u64 x = words[i] ^ (one * bmc_tag_of(hash));
+	for (__u32 i = 0; i < BMC_TAG_WORDS; i++) {
+		__u64 x = words[i] ^ wanted;
 
-		x = ~(((x & low) + low) | x | low) >> 15; /* bits 0, 16, 32, 48 */
-		bits |= ((x * 0x0001000200040008ULL) >> 48 & 0xf) << (4 * i);
+		marks |= ((x - one) & ~x & high) >> (BMC_TAG_WORDS - 1 - i);
 	}
-	return bits << (group * BMC_GROUP_SLOTS);
+	/* of each lane its four highest bits, one lane's beside the other's */
+	marks = (marks * 0x0000001001001001ULL) >> 48;
+	return marks << (group * BMC_GROUP_SLOTS);
 }
 
 /* Index of the lowest bit of what is not 0: a multiplication and a table, no branch for the verifier to follow. */
@@ -318,11 +334,11 @@ static __always_inline int bmc_entry_send_within(struct xdp_md *ctx, __u32 off,
 						 struct bmc_bucket *b, __u32 at, __u64 len,
 						 __u64 reach)
 {
-	struct bmc_entry *e = bmc_entry_get(b, at, reach);
+	const struct bmc_entry *e = bmc_entry_look(b, at, reach);
 
-	if (!e || !bmc_len_within(&len, reach - sizeof(*e)))
+	if (!bmc_len_within(&len, reach - sizeof(*e)))
 		return -1;
-	return (int)bpf_xdp_store_bytes(ctx, off, e->text, len);
+	return (int)bpf_xdp_store_bytes(ctx, off, (void *)e->text, len);
 }
 
 static __always_inline int bmc_entry_send(struct xdp_md *ctx, __u32 off, struct bmc_bucket *b,

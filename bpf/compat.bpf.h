@@ -33,6 +33,13 @@ static __always_inline long bmc_loop_stop(int stop)
 	return stop != 0;
 }
 
+/*
+ * `x`, or 0 if it is more than `max`, a constant: in one piece, so that the verifier learns it of the very register that
+ * is used, and not of another copy of what the compiler has put aside (6.1 does not connect the two).
+ */
+#define bmc_clamp(x, max)                                                                          \
+	asm volatile("if %0 <= %1 goto +1\n\t%0 = 0" : "+r"(x) : "i"((__u64)(max)))
+
 #define BMC_READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
 #define BMC_WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))
 

@@ -18,11 +18,10 @@ static __always_inline int bmc_mutant(enum bmc_mutant mutant)
 /* The server of a local port (network order), or -1. */
 static __always_inline int bmc_config_server(__u16 port)
 {
-	__u32 n = bmc_config.n_ports;
-
+#pragma unroll
 	for (__u32 i = 0; i < BMC_PORTS_MAX; i++) {
-		if (i >= n)
-			break; /* the verifier knows n, and leaves the rest out */
+		if (i >= bmc_config.n_ports)
+			break; /* the verifier knows it, and leaves the rest out */
 		if (bmc_config.port[i] == port)
 			return (int)i;
 	}

@@ -331,12 +331,14 @@ __noinline int bmc_room_settle(struct bmc_work *w)
 /* Under the lock: the entry in w->slot is there; as newly hit, unless it was there before. */
 static __always_inline void bmc_room_done(const struct bmc_work *w, struct bmc_bucket *b)
 {
-	__u64 slot = w->slot, bit;
+	__u64 slot = w->slot, at, bit;
 
 	bmc_hide(slot);
 	slot %= BMC_SLOTS;
 	bit = 1ULL << slot;
-	b->group[slot / BMC_GROUP_SLOTS].tag[slot % BMC_GROUP_SLOTS] = bmc_tag_of(w->key.hash);
+	at = BMC_TAG_OF_SLOT(slot % BMC_GROUP_SLOTS);
+	bmc_hide(at);
+	b->group[slot / BMC_GROUP_SLOTS].tag[at % BMC_GROUP_SLOTS] = bmc_tag_of(w->key.hash);
 	b->valid |= bit;
 	if (w->is_reused)
 		return;

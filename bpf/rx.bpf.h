@@ -12,12 +12,25 @@
 #define BMC_RX_CHECKSUM (-2)
 
 /* ---- one's complement arithmetic (RFC 1071), native order ---- */
+
+/* A sum of less than 2^48, in 17 bits; never more than 0x1fffe. */
+static __always_inline __u32 bmc_half_fold(__u64 sum)
+{
+	sum = (__u64)(__u32)sum + (sum >> 32);
+	return (__u32)((sum & 0xffff) + (sum >> 16));
+}
+
 static __always_inline __u32 bmc_fold(__u64 sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (__u32)((sum & 0xffff) + (sum >> 16));
+	sum = bmc_half_fold(sum);
+	return (__u32)((sum + (sum >> 16)) & 0xffff);
+}
+
+/* Whether what has its own checksum in it is right: it folds to 0xffff. */
+static __always_inline int bmc_is_summed(__u64 sum)
+{
+	sum = bmc_half_fold(sum);
+	return sum == 0xffff || sum == 0x1fffe;
 }
 
 /* A sum of bytes that begin at an odd offset. */
@@ -135,7 +148,7 @@ static __always_inline int bmc_rx_ipv4(struct xdp_md *ctx, struct bmc_work *w,
 		more = bmc_rx_options(ctx, w, pkt->l3 + sizeof(*ip), options);
 	if (more < 0)
 		return -1;
-	return bmc_fold(sum + (__u32)more) == 0xffff ? 0 : BMC_RX_CHECKSUM;
+	return bmc_is_summed(sum + (__u32)more) ? 0 : BMC_RX_CHECKSUM;
 }
 
 static __always_inline int bmc_rx_ipv6(struct xdp_md *ctx, struct bmc_work *w,
@@ -182,7 +195,7 @@ static __always_inline int bmc_rx_is_unsummed(const struct udphdr *udp, int fami
 static __always_inline int bmc_rx_is_right(const struct udphdr *udp, __u64 pseudo, __u64 sum)
 {
 	sum += pseudo + udp->len + udp->len + udp->source + udp->dest + udp->check;
-	return udp->check && bmc_fold(sum) == 0xffff;
+	return udp->check && bmc_is_summed(sum);
 }
 
 static __always_inline int bmc_rx_checksum(struct bmc_work *w, const struct bmc_rx *rx,

@@ -7,6 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What one CPU has counted. */
+static void add(struct bmc_totals *totals, const struct bmc_stats *s)
+{
+	__u64 gets = s->plain.hits + s->plain.misses;
+
+	for (int i = 0; i < BMC_STAT_COUNT; i++)
+		totals->count[i] += s->count[i];
+	totals->count[BMC_STAT_REQUESTS] += gets;
+	totals->count[BMC_STAT_GETS] += gets;
+	totals->count[BMC_STAT_KEYS] += gets;
+	totals->count[BMC_STAT_HITS] += s->plain.hits;
+	totals->count[BMC_STAT_HIT_KEYS] += s->plain.hits;
+	totals->count[BMC_STAT_HIT_BYTES] += s->plain.hit_bytes;
+	totals->count[BMC_STAT_MISSES] += s->plain.misses;
+}
+
 int bmc_stats_read(int map_fd, struct bmc_totals *ret)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -25,10 +41,8 @@ int bmc_stats_read(int map_fd, struct bmc_totals *ret)
 		free(each);
 		return err;
 	}
-	for (int cpu = 0; cpu < cpus; cpu++) {
-		for (int i = 0; i < BMC_STAT_COUNT; i++)
-			totals.count[i] += each[cpu].count[i];
-	}
+	for (int cpu = 0; cpu < cpus; cpu++)
+		add(&totals, &each[cpu]);
 	free(each);
 	*ret = totals;
 	return 0;

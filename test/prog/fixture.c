@@ -103,7 +103,7 @@ static size_t count_keys(const char *keys)
 	return n;
 }
 
-static void want_counters(struct bmc_stats *want, enum outcome outcome, size_t n_keys,
+static void want_counters(struct bmc_totals *want, enum outcome outcome, size_t n_keys,
 			  size_t text_len)
 {
 	static const enum bmc_stat last[] = {
@@ -130,7 +130,7 @@ void fixture_expect(const struct harness *h, const char *name, const struct pkt 
 		    enum outcome outcome, const char *keys)
 {
 	static const char *const names[] = { BMC_STATS(STAT_NAME) };
-	struct bmc_stats want, got;
+	struct bmc_totals want, got;
 	static char text[65536];
 	__u64 reasons = 0;
 	size_t len = 0, n_keys;

@@ -178,19 +178,10 @@ void harness_reply(const struct harness *h, const struct pkt *reply, uint32_t ma
 	harness_tc(h, &f, mark, ret);
 }
 
-void harness_stats(const struct harness *h, struct bmc_stats *ret)
+void harness_stats(const struct harness *h, struct bmc_totals *ret)
 {
-	struct bmc_stats *per_cpu = calloc((size_t)h->n_cpus, sizeof(*per_cpu));
-	uint32_t zero = 0;
-	int err = -ENOMEM;
+	int err = bmc_stats_read(h->stats, ret);
 
-	memset(ret, 0, sizeof(*ret));
-	if (per_cpu)
-		err = bpf_map_lookup_elem(h->stats, &zero, per_cpu);
-	for (int cpu = 0; !err && cpu < h->n_cpus; cpu++)
-		for (int i = 0; i < BMC_STAT_COUNT; i++)
-			ret->count[i] += per_cpu[cpu].count[i];
-	free(per_cpu);
 	expect(!err, "reading the counters: %s", strerror(-err));
 }
 
@@ -212,7 +203,7 @@ size_t item_text(const struct item *item, char *ret, size_t size)
 
 void harness_fill(const struct harness *h, const struct item *item, const struct pkt *where)
 {
-	struct bmc_stats before, after;
+	struct bmc_totals before, after;
 	struct pkt p = *where;
 	char text[2048];
 	struct run run;

@@ -12,6 +12,7 @@
 
 #include "bmc_abi.h"
 #include "packet.h"
+#include "stats.h"
 
 #define HARNESS_TAG 0xb5U /* high byte of the marks that are ours */
 #define HARNESS_MARK (HARNESS_TAG << 24 | 0x123456U)
@@ -73,7 +74,7 @@ void harness_reply(const struct harness *h, const struct pkt *reply, uint32_t ma
 		   struct run *ret);
 
 /* Totals over all CPUs. */
-void harness_stats(const struct harness *h, struct bmc_stats *ret);
+void harness_stats(const struct harness *h, struct bmc_totals *ret);
 
 /* ---- items ---- */
 struct item {

@@ -64,7 +64,7 @@ static void pass(const char *key, size_t len)
 
 static __u64 counted(enum bmc_stat stat)
 {
-	struct bmc_stats stats;
+	struct bmc_totals stats;
 
 	harness_stats(&h, &stats);
 	return stats.count[stat];

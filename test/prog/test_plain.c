@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KEY_LONG 70 /* a little longer than what is answered the straight way */
+#define KEY_LONG 80 /* a little longer than what is answered the straight way */
 #define VALUE_LONG 1300
 
 static struct harness h;
@@ -39,7 +39,7 @@ static int close_plain(void **state)
 
 static uint64_t count(enum bmc_stat stat)
 {
-	struct bmc_stats stats;
+	struct bmc_totals stats;
 
 	harness_stats(&h, &stats);
 	return stats.count[stat];
@@ -176,7 +176,7 @@ static const struct row {
 static void test_row(void **state)
 {
 	const struct row *row = *state;
-	struct bmc_stats before, after;
+	struct bmc_totals before, after;
 	struct frame f;
 	struct run run;
 
@@ -197,6 +197,28 @@ static void test_row(void **state)
 	       row->name);
 	expect(after.count[BMC_STAT_REQUESTS] == before.count[BMC_STAT_REQUESTS] + 1,
 	       "%s: counted twice, or not", row->name);
+}
+
+/* Whatever a request's and its answer's words add up to: every remainder of 0xffff, with and without a carry. */
+static void test_every_sum(void **state)
+{
+	struct item item = { KEY, "0", "value", 5 };
+	char text[100];
+	size_t len;
+
+	(void)state;
+	len = item_text(&item, text, sizeof(text));
+	memcpy(text + len, "END\r\n", 5);
+	for (size_t f = 0; f < 2; f++) {
+		struct pkt get = { .family = families[f], .text = GET, .pad_to = 1 };
+
+		harness_fill(&h, &item, &(struct pkt){ .family = families[f] });
+		for (unsigned int i = 1; i < 65536; i++) {
+			get.client_port = (uint16_t)i;
+			get.id = (uint16_t)(i % 7 ? i * 31 : 0xffff);
+			harness_expect_hit(&h, "every sum", &get, text, len + 5);
+		}
+	}
 }
 
 /* An item whose time is over, and one of another epoch, are not there; each is counted for what it is. */
@@ -230,6 +252,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_lengths, open_plain, close_plain),
+		cmocka_unit_test_setup_teardown(test_every_sum, open_plain, close_plain),
 		cmocka_unit_test_setup_teardown(test_lost_race, open_lost, close_plain),
 		cmocka_unit_test_setup_teardown(test_void, open_plain, close_plain),
 		cmocka_unit_test(test_expired),

@@ -14,7 +14,7 @@ static struct harness h;
 static void run_race(int family)
 {
 	struct race_result r;
-	struct bmc_stats stats;
+	struct bmc_totals stats;
 
 	race_run(&h, family, SECONDS, &r);
 	harness_stats(&h, &stats);

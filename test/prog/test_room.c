@@ -49,7 +49,7 @@ static int count_cached(const char *what, int n)
 
 static unsigned long long counted(enum bmc_stat stat)
 {
-	struct bmc_stats stats;
+	struct bmc_totals stats;
 
 	harness_stats(&h, &stats);
 	return stats.count[stat];

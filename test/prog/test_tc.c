@@ -133,7 +133,7 @@ static void expect_answer(const char *name, const struct pkt *p, const char *key
 static void test_row(void **state)
 {
 	const struct row *row = *state;
-	struct bmc_stats before, after;
+	struct bmc_totals before, after;
 	struct run run;
 
 	__atomic_fetch_add(&h.shared->server[0].epoch, 1, __ATOMIC_SEQ_CST);

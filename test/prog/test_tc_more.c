@@ -51,7 +51,7 @@ static void test_marks(void **state)
 	static const uint32_t ours[] = { HARNESS_TAG << 24, HARNESS_MARK,
 					 HARNESS_TAG << 24 | 0xffffff };
 	const struct pkt p = { VALID };
-	struct bmc_stats before, after;
+	struct bmc_totals before, after;
 	struct run run;
 
 	(void)state;
@@ -178,7 +178,7 @@ static void test_holds_and_stamps(void **state)
 {
 	struct bmc_server *s = &h.shared->server[0];
 	const struct pkt p = { VALID };
-	struct bmc_stats before, after;
+	struct bmc_totals before, after;
 	__u64 *const words[] = { &s->t_quiet, &s->no_fill_until };
 	struct run run;
 
@@ -224,7 +224,7 @@ static void test_filled_again(void **state)
 /* The table of local addresses is full: later ones are not served, earlier ones are. */
 static void test_many_addresses(void **state)
 {
-	struct bmc_stats stats;
+	struct bmc_totals stats;
 	struct harness many;
 
 	(void)state;
@@ -275,7 +275,7 @@ static void test_pages(void **state)
 static void test_unmarked_socket(void **state)
 {
 	const struct pkt p = { VALID };
-	struct bmc_stats stats;
+	struct bmc_totals stats;
 	struct harness real;
 	struct run run;
 

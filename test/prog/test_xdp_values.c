@@ -113,7 +113,7 @@ static void test_server_off(void **state)
 	const struct item item = { .key = "off", .flags = "0", .data = "x", .len = 1 };
 	const struct pkt get = { .text = "get abc\r\n" };
 	struct pkt reply = { .family = 4 };
-	struct bmc_stats before, after;
+	struct bmc_totals before, after;
 	char text[64];
 	struct run run;
 
@@ -189,7 +189,7 @@ static void test_eviction(void **state)
 	const struct pkt at = { .family = 4 };
 	struct pkt get = { .family = 4 };
 	char key[16], data[40], text[100], line[32];
-	struct bmc_stats stats;
+	struct bmc_totals stats;
 	struct harness full;
 	int hits = 0;
 
