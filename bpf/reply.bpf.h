@@ -120,7 +120,7 @@ static __always_inline void bmc_reply_headers(struct xdp_md *ctx, struct bmc_wor
 		bmc_tx_ipv4(ip, end, l4 - l3, l4 - l3 + len);
 	else
 		bmc_tx_ipv6(ip, len);
-	bmc_tx_udp(&head->udp, len, (__u64)w->ip_sum + w->csum);
+	bmc_tx_udp(&head->udp, len, w->ip_sum + w->csum);
 }
 
 /* What the packet begins with, headers and frame, into w->head, and back. 0 or -1. */

@@ -26,11 +26,10 @@ static __always_inline __u32 bmc_fold(__u64 sum)
 	return (__u32)((sum + (sum >> 16)) & 0xffff);
 }
 
-/* Whether what has its own checksum in it is right: it folds to 0xffff. */
+/* Whether what has its own checksum in it, and is not all zero bytes, is right: it folds to 0xffff. */
 static __always_inline int bmc_is_summed(__u64 sum)
 {
-	sum = bmc_half_fold(sum);
-	return sum == 0xffff || sum == 0x1fffe;
+	return sum % 0xffff == 0; /* of the compiler, a multiplication and a comparison */
 }
 
 /* A sum of bytes that begin at an odd offset. */
@@ -143,7 +142,7 @@ static __always_inline int bmc_rx_ipv4(struct xdp_md *ctx, struct bmc_work *w,
 		return -1;
 	sum = bmc_rx_ipv4_sum(ip);
 	bmc_rx_ipv4_addr(ip, w->addr);
-	w->ip_sum = bmc_fold(bmc_rx_ipv4_pseudo(ip));
+	w->ip_sum = bmc_rx_ipv4_pseudo(ip);
 	if (options)
 		more = bmc_rx_options(ctx, w, pkt->l3 + sizeof(*ip), options);
 	if (more < 0)
@@ -164,7 +163,7 @@ static __always_inline int bmc_rx_ipv6(struct xdp_md *ctx, struct bmc_work *w,
 	__builtin_memcpy(w->addr, &ip->daddr, 16);
 	if (!bmc_rx_ipv6_is_hosts(src, w->addr))
 		return -1;
-	w->ip_sum = bmc_fold(bmc_rx_ipv6_pseudo(src, w->addr));
+	w->ip_sum = bmc_rx_ipv6_pseudo(src, w->addr);
 	return 0;
 }
 
@@ -188,7 +187,7 @@ static __always_inline int bmc_rx_is_unsummed(const struct udphdr *udp, int fami
 {
 	if (!udp->check)
 		return family == 4;
-	return udp->check == bmc_fold(pseudo + udp->len);
+	return bmc_is_summed(pseudo + udp->len + (udp->check ^ 0xffff));
 }
 
 /* Whether a UDP checksum is right; `sum` of the payload. One of 0 over IPv6 is not: a right sum is not 0. */

@@ -86,9 +86,9 @@ struct bmc_work {
 	/* a get */
 	__u32 n_got;
 	__u32 text_len; /* of the whole answer, its END\r\n included */
-	__u32 ip_sum; /* of addresses and protocol */
 	__u32 here; /* where and server of an entry of this address, as bmc_entry_whose; BMC_NOWHERE */
 	__u64 csum;
+	__u64 ip_sum; /* of addresses and protocol */
 	__u64 now;
 	__u64 epoch;
 	__u32 miss; /* enum bmc_stat, why the last key that was looked for is missing; 0: it is not there */

@@ -225,6 +225,26 @@ static void test_eviction(void **state)
 	harness_close(&full);
 }
 
+/* Lengths at which a text of several is copied in another way, or fills its steps: at even and odd places. */
+static void test_every_length_of_two(void **state)
+{
+	static char data[400], text[1000];
+	const struct pkt get = { .text = "get edge edge\r\n" };
+
+	(void)state;
+	for (size_t len = 0; len < sizeof(data); len++) {
+		struct item item = { .key = "edge", .flags = "0", .data = data, .len = len };
+		size_t n;
+
+		memset(data, (int)('a' + len % 26), len);
+		harness_fill(&h, &item, &get);
+		n = item_text(&item, text, sizeof(text));
+		n += item_text(&item, text + n, sizeof(text) - n);
+		memcpy(text + n, "END\r\n", 5);
+		harness_expect_hit(&h, "two of a length", &get, text, n + 5);
+	}
+}
+
 static int group_setup(void **state)
 {
 	(void)state;
@@ -241,9 +261,13 @@ static int group_teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_length), cmocka_unit_test(test_epoch_of_another_server),
-		cmocka_unit_test(test_server_off),   cmocka_unit_test(test_lost_race),
-		cmocka_unit_test(test_max_age),	     cmocka_unit_test(test_eviction),
+		cmocka_unit_test(test_every_length),
+		cmocka_unit_test(test_every_length_of_two),
+		cmocka_unit_test(test_epoch_of_another_server),
+		cmocka_unit_test(test_server_off),
+		cmocka_unit_test(test_lost_race),
+		cmocka_unit_test(test_max_age),
+		cmocka_unit_test(test_eviction),
 	};
 	const struct CMUnitTest epoch[] = { cmocka_unit_test(test_epoch_voids_everything) };
 	int failed = RUN_ROWS("xdp: values", rows, test_row, group_setup, group_teardown);

@@ -125,12 +125,35 @@ static void test_keep_bytes(void **state)
 		assert_true(bmc_keep_bytes(~0ULL, n) == ~0ULL >> (64 - 8 * n));
 }
 
+static void test_keep_before(void **state)
+{
+	(void)state;
+	for (uint32_t n = 0; n < 8; n++) {
+		assert_true(bmc_keep_before(~0ULL, 0x80ULL << (8 * n)) == bmc_keep_bytes(~0ULL, n));
+		assert_true(bmc_keep_before(~0ULL, BMC_HIGH << (8 * n)) ==
+			    bmc_keep_bytes(~0ULL, n));
+	}
+}
+
+static void test_is_space(void **state)
+{
+	(void)state;
+	for (uint32_t n = 0; n < 8; n++) {
+		for (uint64_t c = 0; c <= ' '; c++) {
+			uint64_t word = ~(0xffULL << (8 * n)) | c << (8 * n);
+
+			assert_int_equal(bmc_is_space(word, bmc_low_bytes(word)), c == ' ');
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_load),	   cmocka_unit_test(test_positions_are_masked),
-		cmocka_unit_test(test_window_end), cmocka_unit_test(test_marks),
-		cmocka_unit_test(test_first_byte), cmocka_unit_test(test_keep_bytes),
+		cmocka_unit_test(test_load),	    cmocka_unit_test(test_positions_are_masked),
+		cmocka_unit_test(test_window_end),  cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_first_byte),  cmocka_unit_test(test_keep_bytes),
+		cmocka_unit_test(test_keep_before), cmocka_unit_test(test_is_space),
 	};
 
 	return cmocka_run_group_tests_name("cursor.h", tests, NULL, NULL) ? 1 : 0;
