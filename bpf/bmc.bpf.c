@@ -100,14 +100,10 @@ static __always_inline enum bmc_verdict bmc_marked_in(struct __sk_buff *skb,
 	struct bmc_pkt pkt = {};
 
 	if (mark->cookie == bpf_get_socket_cookie(skb)) {
-		if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt) ||
-		    (pkt.proto != IPPROTO_UDP && pkt.proto != IPPROTO_TCP))
-			return BMC_TO_STACK;
-		if (pkt.proto == IPPROTO_TCP) {
+		if (!bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt) &&
+		    pkt.proto == IPPROTO_TCP)
 			bmc_early_note(skb);
-			return BMC_TO_STACK;
-		}
-		return bmc_udp_in(skb, &pkt, mark);
+		return BMC_TO_STACK;
 	}
 	if (bmc_segment_read(skb, &seg) || !bmc_segment_counts(&seg))
 		return BMC_TO_STACK;
@@ -120,32 +116,53 @@ static __always_inline enum bmc_verdict bmc_marked_in(struct __sk_buff *skb,
 	return BMC_TO_STACK;
 }
 
+static __always_inline struct bmc_mark *bmc_mark_of(struct bpf_sock *sk)
+{
+	struct bmc_mark *mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
+
+	return mark && BMC_READ_ONCE(mark->ready) ? mark : NULL;
+}
+
+static __always_inline struct bmc_conn *bmc_conn_of(struct bpf_sock *sk)
+{
+	struct bmc_conn *conn = bpf_sk_storage_get(&bmc_conns, sk, 0, 0);
+
+	return conn && BMC_READ_ONCE(conn->ready) ? conn : NULL;
+}
+
+static __always_inline enum bmc_verdict bmc_in(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	__u32 udp = bmc_pkt_plain_udp((void *)(long)skb->data, (void *)(long)skb->data_end), state;
+	struct bmc_mark *mark = udp ? bmc_mark_of(sk) : NULL;
+	struct bmc_conn *conn = NULL;
+
+	if (!mark || mark->ready != BMC_READY_UDP)
+		conn = bmc_conn_of(sk);
+	if (!conn) {
+		if (!udp)
+			mark = bmc_mark_of(sk);
+		if (!mark)
+			return BMC_TO_STACK;
+		if (mark->ready == BMC_READY_UDP)
+			return bmc_udp_in(skb, mark, udp);
+		/* BORN may have come in between, on another CPU: it is over once the state is ESTABLISHED */
+		state = sk->state;
+		bmc_rmb();
+		conn = bmc_conn_of(sk);
+		if (!conn)
+			return bmc_marked_in(skb, mark, state);
+	}
+	return bmc_stream_in(skb, conn);
+}
+
 SEC("cgroup_skb/ingress")
 int bmc_ingress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
-	enum bmc_verdict verdict;
-	struct bmc_conn *conn;
 
 	if (!sk)
 		return CGROUP_PASS;
-	conn = bpf_sk_storage_get(&bmc_conns, sk, 0, 0);
-	if (!conn || !BMC_READ_ONCE(conn->ready)) {
-		struct bmc_mark *mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
-		__u32 state = sk->state;
-
-		if (!mark || !BMC_READ_ONCE(mark->ready))
-			return CGROUP_PASS;
-		/* BORN may have come in between, on another CPU: it is over once the state is ESTABLISHED */
-		bmc_rmb();
-		conn = bpf_sk_storage_get(&bmc_conns, sk, 0, 0);
-		if (!conn || !BMC_READ_ONCE(conn->ready)) {
-			verdict = bmc_marked_in(skb, mark, state);
-			return verdict == BMC_DROP ? CGROUP_DROP : CGROUP_PASS;
-		}
-	}
-	verdict = bmc_stream_in(skb, conn);
-	return verdict == BMC_DROP ? CGROUP_DROP : CGROUP_PASS;
+	return bmc_in(skb, sk) == BMC_DROP ? CGROUP_DROP : CGROUP_PASS;
 }
 
 static __always_inline void bmc_took(struct bpf_sock_addr *ctx)
@@ -155,8 +172,8 @@ static __always_inline void bmc_took(struct bpf_sock_addr *ctx)
 
 	if (!sk)
 		return;
-	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
-	if (!mark || !BMC_READ_ONCE(mark->ready))
+	mark = bmc_mark_of(sk);
+	if (!mark)
 		return;
 	if (BMC_READ_ONCE(bmc_server_get(mark->server)->off) & BMC_OFF_STARTING)
 		__sync_fetch_and_add(&mark->taken, 1);
@@ -179,43 +196,51 @@ int bmc_recvmsg6(struct bpf_sock_addr *ctx)
 
 /* ---- what memcached sends ---- */
 
+/* A reply from a UDP socket of memcached's, its UDP header at `l4`; 0: behind other headers. */
+static __always_inline void bmc_udp_out_of(struct __sk_buff *skb, const struct bmc_mark *mark,
+					   __u32 l4)
+{
+	bmc_udp_answer_out(skb, mark);
+	if (skb->mark)
+		bmc_stats_count(BMC_STAT_STAMP_MARKED);
+	else if (!bmc_leaves_by_us(skb->ifindex))
+		bmc_stats_count(BMC_STAT_STAMP_ELSEWHERE);
+	else if (!bmc_udp_may_be_item(skb, l4))
+		bmc_stats_count(BMC_STAT_STAMP_NOTHING);
+	else
+		bmc_stamp_reply(skb, mark->cookie);
+}
+
+static __always_inline void bmc_out(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	__u32 udp = bmc_pkt_plain_udp((void *)(long)skb->data, (void *)(long)skb->data_end), old;
+	struct bmc_mark *mark = NULL;
+	struct bmc_conn *conn;
+
+	if (udp)
+		mark = bmc_mark_of(sk);
+	if (!mark || mark->ready != BMC_READY_UDP) {
+		conn = bmc_conn_of(sk);
+		if (conn) {
+			old = BMC_READ_ONCE(conn->old);
+			if (!old || !bmc_old_out(skb, conn, old))
+				bmc_answers_out(skb, conn);
+			return;
+		}
+	}
+	if (!udp)
+		mark = bmc_mark_of(sk);
+	if (mark && mark->ready == BMC_READY_UDP)
+		bmc_udp_out_of(skb, mark, udp);
+}
+
 SEC("cgroup_skb/egress")
 int bmc_egress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
-	struct bmc_conn *conn;
-	struct bmc_mark *mark;
-	__u32 stamp;
 
-	if (!sk)
-		return CGROUP_PASS;
-	conn = bpf_sk_storage_get(&bmc_conns, sk, 0, 0);
-	if (conn && BMC_READ_ONCE(conn->ready)) {
-		__u32 old = BMC_READ_ONCE(conn->old);
-
-		if (!old || !bmc_old_out(skb, conn, old))
-			bmc_answers_out(skb, conn);
-		return CGROUP_PASS;
-	}
-	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
-	if (!mark || !BMC_READ_ONCE(mark->ready) || mark->cookie != bpf_get_socket_cookie(skb))
-		return CGROUP_PASS;
-	sk = bpf_sk_fullsock(sk);
-	if (!sk || sk->protocol != IPPROTO_UDP)
-		return CGROUP_PASS;
-	bmc_udp_answer_out(skb, mark);
-	if (skb->mark || !bmc_leaves_by_us(skb->ifindex)) {
-		bmc_stats_count(skb->mark ? BMC_STAT_STAMP_MARKED : BMC_STAT_STAMP_ELSEWHERE);
-		return CGROUP_PASS;
-	}
-	stamp = bmc_stamp_out(mark->cookie);
-	if (!stamp)
-		bmc_stats_count(BMC_STAT_NO_STAMP);
-	if (stamp) {
-		bmc_hide(stamp); /* else a masked store of one byte, which the verifier refuses */
-		skb->mark = stamp;
-		bmc_stats_count(BMC_STAT_STAMPS);
-	}
+	if (sk)
+		bmc_out(skb, sk);
 	return CGROUP_PASS;
 }
 

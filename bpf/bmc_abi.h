@@ -117,10 +117,23 @@ struct bmc_mark {
 	__u64 cookie; /* of the socket that was bound: its own mark if it is this socket's */
 	__u16 life;
 	__u8 server; /* index */
-	__u8 ready; /* set last */
+	__u8 ready; /* enum bmc_ready; set last */
 	__u32 taken; /* [word] UDP, while the server is STARTING: datagrams that were taken from it; or STRANGER */
 };
 #define BMC_MARK_STRANGER 0xffffffffU /* of another process: never ready */
+
+enum bmc_ready {
+	BMC_READY_NOT,
+	BMC_READY_TCP, /* a listener, or inherited from one */
+	BMC_READY_UDP, /* no socket inherits it */
+};
+
+/* The last recvmsg of a thread of memcached's: stamp.bpf.h. */
+struct bmc_stamp {
+	__u64 who;
+	__u64 time;
+};
+#define BMC_STAMPS 4096 /* places; a power of two */
 
 /* Why a connection is not followed; bmc_conn.lost. */
 enum bmc_lost {
@@ -349,6 +362,7 @@ struct bmc_config {
 	X(STAMP_MARKED, "stamp_marked", "replies not stamped: they have another packet mark")      \
 	X(STAMP_ELSEWHERE, "stamp_elsewhere",                                                      \
 	  "replies not stamped: they leave by an interface that is not attached")                  \
+	X(STAMP_NOTHING, "stamp_nothing", "replies not stamped: there is no item in them")         \
 	X(WRITES, "writes", "writes of a key seen")                                                \
 	X(INVALIDATED, "invalidated", "items taken out by writes")                                 \
 	X(UNKNOWNS, "unknown_writes", "writes of unknown keys: everything forgotten")              \

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/*
- * STAMP OUT and FILL: memcached's own UDP replies fill the cache. The time at which its thread took the request
- * travels with the reply, in skb->mark: a tag in the high byte, below it 24 bits of time in units of 4,096 ns.
- */
+/* FILL: memcached's own UDP replies fill the cache. */
 #ifndef BMC_FILL_BPF_H
 #define BMC_FILL_BPF_H
 
@@ -10,54 +7,9 @@
 #include "mc_answer.h"
 #include "pkt.bpf.h"
 #include "room.bpf.h"
+#include "stamp.bpf.h"
 
-#define BMC_STAMP_SHIFT 12
-#define BMC_STAMP_MASK 0xffffffU
 #define BMC_SLOW_STEPS 20000 /* of BMC_TEST_SLOW_FILL: some hundred microseconds */
-
-/* RECVMSG: this thread took a request from this socket. */
-static __always_inline void bmc_stamp_in(__u64 cookie)
-{
-	struct bmc_stamp stamp = { .cookie = cookie, .time = bpf_ktime_get_ns() };
-	__u64 task = bpf_get_current_task();
-
-	bpf_map_update_elem(&bmc_stamps, &task, &stamp, BPF_ANY);
-}
-
-static __always_inline int bmc_leaves_by_us(__u32 ifindex)
-{
-	for (__u32 i = 0; i < BMC_EGRESS_MAX; i++) {
-		if (i >= bmc_config.n_egress)
-			break;
-		if (bmc_config.egress[i] == ifindex)
-			return 1;
-	}
-	return 0;
-}
-
-/* STAMP OUT: the mark for a UDP reply of this thread's from this socket; 0: none. */
-static __always_inline __u32 bmc_stamp_out(__u64 cookie)
-{
-	__u64 task = bpf_get_current_task();
-	struct bmc_stamp *stamp = bpf_map_lookup_elem(&bmc_stamps, &task);
-	__u64 time;
-
-	if (!stamp || stamp->cookie != cookie)
-		return 0;
-	time = stamp->time;
-	if (bpf_ktime_get_ns() - time > BMC_STAMP_MAX_AGE_NS)
-		return 0;
-	return (__u32)bmc_config.tag << 24 | ((__u32)(time >> BMC_STAMP_SHIFT) & BMC_STAMP_MASK);
-}
-
-/* The time that a mark carries, rounded down. */
-static __always_inline __u64 bmc_stamp_read(__u32 mark, __u64 now)
-{
-	__u64 units = now >> BMC_STAMP_SHIFT;
-	__u32 age = ((__u32)units - mark) & BMC_STAMP_MASK;
-
-	return (units - age) << BMC_STAMP_SHIFT;
-}
 
 /*
  * Whether the window holds the text of one plain item, whole: "VALUE key flags bytes\r\n", the block, then the end or

@@ -46,19 +46,6 @@ struct {
 	__uint(max_entries, 1);
 } bmc_free_writers SEC(".maps");
 
-/* The last recvmsg of a thread (its task) of memcached's. */
-struct bmc_stamp {
-	__u64 cookie; /* of the socket */
-	__u64 time;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__type(key, __u64);
-	__type(value, struct bmc_stamp);
-	__uint(max_entries, 4096);
-} bmc_stamps SEC(".maps");
-
 /* For user space alone: what `start` did. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -76,7 +76,7 @@ static __always_inline void bmc_mark_socket(struct bpf_sock *sk, __u32 server, _
 	mark->cookie = cookie;
 	mark->life = (__u16)life;
 	bmc_wmb();
-	BMC_WRITE_ONCE(mark->ready, 1);
+	BMC_WRITE_ONCE(mark->ready, sk->protocol == IPPROTO_UDP ? BMC_READY_UDP : BMC_READY_TCP);
 }
 
 /* A socket with a mark is released: if it is its own, the server has one less. */

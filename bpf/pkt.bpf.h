@@ -114,4 +114,17 @@ static __always_inline int bmc_pkt_ip(void *data, void *end, __u16 ethertype, __
 	return -1;
 }
 
+/* Where the UDP header of an IP packet is whose header is the plain one; 0: other headers, or no UDP. */
+static __always_inline __u32 bmc_pkt_plain_udp(void *data, void *end)
+{
+	struct ipv6hdr *ip6 = data;
+	struct iphdr *ip = data;
+
+	if ((void *)(ip + 1) > end)
+		return 0;
+	if (ip->version == 4)
+		return ip->ihl == 5 && ip->protocol == IPPROTO_UDP ? sizeof(*ip) : 0;
+	return ip->version == 6 && ip6->nexthdr == IPPROTO_UDP ? sizeof(*ip6) : 0;
+}
+
 #endif

@@ -13,6 +13,7 @@
 #include "udp_writer.bpf.h"
 #include "verdict.bpf.h"
 
+#define BMC_UDP_GET_WORDS 32 /* of a get that is told at a look; a power of two */
 #define BMC_UDP_STEPS BMC_WINDOW /* commands of one datagram: a byte each at the least */
 
 /* ---- commands ---- */
@@ -288,22 +289,65 @@ static __always_inline void bmc_udp_commands(struct __sk_buff *skb, struct bmc_w
 	bmc_stats_add(BMC_STAT_INVALIDATED, w->n_invalidated);
 }
 
-/* A datagram for memcached, before its socket has it. */
-static __always_inline enum bmc_verdict bmc_udp_in(struct __sk_buff *skb, struct bmc_pkt *pkt,
-						   const struct bmc_mark *mark)
+/*
+ * Whether all of a datagram is one get: its only newline is its last byte, and ends a line that begins with "get " or
+ * "gets ". Its UDP header is at `l4`. 0: it is not, or is to be read by all the rules.
+ */
+static __always_inline int bmc_udp_is_get(struct __sk_buff *skb, __u32 l4)
 {
-	struct bmc_work *w = bmc_work_enter(BMC_WORK_INGRESS);
+	__u64 off = l4 + sizeof(struct bmc_udp_head), len = skb->len - off;
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	void *text = data + off;
 
+	if (!l4 || text + 8 > end || skb->len < off || len < 8 || len > 8 * BMC_UDP_GET_WORDS)
+		return 0;
+	if (bmc_keep_bytes(*(__u64 *)text, 4) != MC_WORD4("get ") &&
+	    bmc_keep_bytes(*(__u64 *)text, 5) != MC_WORD5("gets "))
+		return 0;
+	for (__u32 i = 0; i < BMC_UDP_GET_WORDS - 1; i++) {
+		__u64 *word = text + 8 * i;
+
+		if (8 * i + 8 >= len)
+			break;
+		if ((void *)(word + 1) > end || bmc_equal_bytes(*word, '\n'))
+			return 0;
+	}
+	bmc_hide(len);
+	text += (len - 8) & (8 * BMC_UDP_GET_WORDS - 1);
+	return text + 8 <= end && bmc_equal_bytes(*(__u64 *)text, '\n') == 1ULL << 63;
+}
+
+/* All commands of a datagram for memcached. */
+static __always_inline enum bmc_verdict bmc_udp_read(struct __sk_buff *skb, __u32 server,
+						     __u32 life)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct bmc_pkt pkt = {};
+	struct bmc_work *w;
+
+	if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt) ||
+	    pkt.proto != IPPROTO_UDP)
+		return BMC_TO_STACK;
+	w = bmc_work_enter(BMC_WORK_INGRESS);
 	if (!w) {
 		bmc_stats_count(BMC_STAT_DROP_BUSY);
 		return BMC_DROP;
 	}
-	w->server = mark->server;
-	w->life = mark->life;
-	if (!bmc_udp_load(skb, w, pkt))
-		bmc_udp_commands(skb, w, pkt);
+	w->server = server;
+	w->life = life;
+	if (!bmc_udp_load(skb, w, &pkt))
+		bmc_udp_commands(skb, w, &pkt);
 	bmc_work_leave(w);
 	return BMC_TO_STACK;
+}
+
+/* A datagram for memcached, its UDP header at `l4` (0: behind other headers), before its socket has it. */
+static __always_inline enum bmc_verdict bmc_udp_in(struct __sk_buff *skb,
+						   const struct bmc_mark *mark, __u32 l4)
+{
+	if (bmc_udp_is_get(skb, l4))
+		return BMC_TO_STACK;
+	return bmc_udp_read(skb, mark->server, mark->life);
 }
 
 /* ---- answers ---- */
@@ -331,6 +375,15 @@ static __always_inline int bmc_udp_answer_read(struct __sk_buff *skb, struct bmc
 	ask->port = head.udp.dest;
 	ask->id = head.frame.id;
 	return bmc_udp_ask_of(skb, &pkt, 1, ask);
+}
+
+/* Whether a reply whose UDP header is at `l4` may be an item. */
+static __always_inline int bmc_udp_may_be_item(struct __sk_buff *skb, __u32 l4)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	__u64 *text = data + l4 + sizeof(struct bmc_udp_head);
+
+	return !l4 || (void *)(text + 1) > end || bmc_keep_bytes(*text, 6) == MC_WORD6("VALUE ");
 }
 
 /* A datagram that memcached sends. */

@@ -23,7 +23,9 @@ static int mark(struct bmc_adopt *a, int fd, const struct bmc_owner *owner,
 		const struct bmc_socket *s, int server)
 {
 	struct bmc_server *words = &a->shared->server[server];
-	struct bmc_mark value = { .server = (__u8)server, .ready = 1, .cookie = s->cookie };
+	struct bmc_mark value = { .server = (__u8)server,
+				  .ready = s->tcp ? BMC_READY_TCP : BMC_READY_UDP,
+				  .cookie = s->cookie };
 	int err;
 
 	if (s->tcp && !s->listener)
@@ -102,19 +104,18 @@ static int still_full(struct bmc_adopt *a, int fd, const struct bmc_owner *owner
 	return 0;
 }
 
-/* Threads that took a request later than `since`: what they took before is carried out. */
+/*
+ * Threads that took a request later than `since`: what they took before is carried out. Those that share a place count as
+ * one.
+ */
 static __u32 count_takers(const struct bmc_adopt *a, __u64 since)
 {
-	struct {
-		__u64 cookie, time;
-	} stamp;
-	__u64 key, *from = NULL;
+	struct bmc_stamp stamp;
 	__u32 n = 0;
 
-	while (!bpf_map_get_next_key(a->stamps_fd, from, &key)) {
-		if (!bpf_map_lookup_elem(a->stamps_fd, &key, &stamp) && stamp.time > since)
+	for (__u32 i = 0; i < BMC_STAMPS; i++) {
+		if (!bpf_map_lookup_elem(a->stamps_fd, &i, &stamp) && stamp.time > since)
 			n++;
-		from = &key;
 	}
 	return n;
 }

@@ -122,13 +122,14 @@ static void iface_reason(const struct bmc_status *s, struct bmc_iface_status *i)
 static void traffic_reason(struct bmc_status *s)
 {
 	const __u64 *count = s->totals.count;
+	__u64 looked = count[BMC_STAT_STAMPS] + count[BMC_STAT_STAMP_NOTHING];
 
 	if (!count[BMC_STAT_REQUESTS])
 		say(s->why_not, "no UDP request has come in by an interface of this instance yet");
-	else if (!count[BMC_STAT_STAMPS] && count[BMC_STAT_STAMP_MARKED])
+	else if (!looked && count[BMC_STAT_STAMP_MARKED])
 		say(s->why_not, "memcached's UDP replies have packet marks of somebody else's "
 				"(SO_MARK, nftables), which is where bmc keeps theirs");
-	else if (!count[BMC_STAT_STAMPS])
+	else if (!looked)
 		say(s->why_not,
 		    "memcached's UDP replies do not leave by an interface of this instance");
 	else if (!count[BMC_STAT_FILLS])

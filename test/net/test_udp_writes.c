@@ -240,6 +240,29 @@ static void a_get_in_front_of_a_write_over_udp(void **state)
 	}
 }
 
+/* A datagram that begins as a get: wherever its first line ends, and whatever ends it, the write behind it is seen. */
+static void a_write_behind_a_get_in_one_datagram(void **state)
+{
+	static const char *const forms[] = { "get %.*s\r\ndelete k\r\n", "gets %.*s\ndelete k\n",
+					     "get %.*s\ndelete k\r\nget x\r\n" };
+	static const char other[] = "abcdefghijklmnopqrst";
+	struct world *w = *state;
+	char request[100];
+
+	for (int i = 1; i < (int)sizeof(other); i++) {
+		for (size_t k = 0; k < sizeof(forms) / sizeof(forms[0]); k++) {
+			int len = snprintf(request, sizeof(request), forms[k], i, other);
+
+			world_cache(w, "k", "10");
+			udp_send(&w->udp, request, (size_t)len);
+			/* the get's answer, then the write's: both are sent by then */
+			assert_int_equal(udp_receive(&w->udp, w->udp.id, 3, &w->text), 0);
+			test_sleep(0.001);
+			expect_truth(w, &w->udp, "k", request);
+		}
+	}
+}
+
 /* memcached stands still and its socket's buffer is full: a set of "lost" by w->udp gets nowhere. */
 static void lose_a_set(struct world *w, const char *key)
 {
@@ -428,6 +451,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(flush_all_over_udp_holds_until_its_answer),
 	WORLD_TEST(flush_all_noreply_over_udp_holds_until_restart),
 	WORLD_TEST(a_get_in_front_of_a_write_over_udp),
+	WORLD_TEST(a_write_behind_a_get_in_one_datagram),
 	WORLD_TEST(a_lost_write_stays_out_whatever_is_answered),
 	WORLD_TEST(one_id_for_all),
 	WORLD_TEST(each_binary_command_is_filled_again),
