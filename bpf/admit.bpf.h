@@ -53,6 +53,12 @@ static __always_inline __u64 bmc_room_coldest(const struct bmc_bucket *b, __u64 
 	return among;
 }
 
+/* The high bit of each byte -> a bit each. */
+static __always_inline __u64 bmc_room_bits(__u64 word)
+{
+	return ((word & BMC_HIGH) >> 7) * 0x0102040810204080ULL >> 56;
+}
+
 /* Of these slots those that have BMC_BIG units or more: eight slots a step, a byte each. */
 static __always_inline __u64 bmc_room_big(const struct bmc_bucket *b, __u64 among)
 {
@@ -63,8 +69,7 @@ static __always_inline __u64 bmc_room_big(const struct bmc_bucket *b, __u64 amon
 	for (__u32 i = 0; i < BMC_SLOTS / 8; i++) {
 		__u64 high = ((words[i] & ~BMC_HIGH) + BMC_BYTES(0x80 - BMC_BIG)) | words[i];
 
-		/* the high bit of each byte -> a bit a slot */
-		big |= ((high & BMC_HIGH) >> 7) * 0x0102040810204080ULL >> 56 << (8 * i);
+		big |= bmc_room_bits(high) << (8 * i);
 	}
 	return among & big;
 }

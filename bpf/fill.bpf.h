@@ -9,40 +9,55 @@
 #include "room.bpf.h"
 #include "stamp.bpf.h"
 
+#define BMC_CR_LF ('\r' | '\n' << 8)
 #define BMC_SLOW_STEPS 20000 /* of BMC_TEST_SLOW_FILL: some hundred microseconds */
+
+/* The number at `at`, and where it ends; MC_NO_NUMBER: there is none of 1 to 10 digits. */
+static __always_inline __u64 bmc_fill_number(const struct bmc_window *win, __u64 at, __u64 *ret_end)
+{
+	__u64 word = bmc_window64(win, at), marks = bmc_low_bytes(word);
+	__u32 n;
+
+	if (!marks) {
+		*ret_end = mc_token_end(win, (__u32)at);
+		return mc_number(win, (__u32)at, (__u32)(*ret_end - at));
+	}
+	n = bmc_first_byte(marks);
+	*ret_end = at + n;
+	return n ? mc_digits8(word, n) : MC_NO_NUMBER;
+}
+
+static __always_inline __u32 bmc_fill_two(const struct bmc_window *win, __u64 at)
+{
+	return (__u32)bmc_window64(win, at) & 0xffff;
+}
 
 /*
  * Whether the window holds the text of one plain item, whole: "VALUE key flags bytes\r\n", the block, then the end or
- * "END\r\n". Returns the length of the text without END\r\n, w->key filled; 0: it is not.
+ * "END\r\n", exactly as memcached prints it. Returns the length of the text without END\r\n, w->key filled; 0: it is not.
  */
 __noinline int bmc_fill_form(struct bmc_work *w)
 {
-	__u64 flags, bytes, line, text;
-	struct mc_tokens *t;
+	__u64 at, bytes, text;
 
 	if (!w || bmc_keep_bytes(bmc_window64(&w->win, 0), 6) != MC_WORD6("VALUE "))
 		return 0;
 	if (mc_key_scan(&w->win, BMC_TEXT_KEY, (const struct mc_seed *)bmc_shared.seed, &w->key) ||
 	    !w->key.len)
 		return 0;
-	if (mc_split(&w->win, BMC_TEXT_KEY + w->key.len, w->end, &w->req.rest) != MC_END_LINE)
+	at = BMC_TEXT_KEY + w->key.len;
+	if (bmc_window8(&w->win, at) != ' ' ||
+	    bmc_fill_number(&w->win, at + 1, &at) == MC_NO_NUMBER ||
+	    bmc_window8(&w->win, at) != ' ')
 		return 0;
-	t = &w->req.rest;
-	/* single spaces, \r\n: exactly as memcached prints it */
-	if ((t->n != 2 && !bmc_mutant(BMC_MUT_NO_FORM)) ||
-	    t->pos[0] != BMC_TEXT_KEY + w->key.len + 1 || t->pos[1] != t->pos[0] + t->len[0] + 1)
+	bytes = bmc_fill_number(&w->win, at + 1, &at);
+	if (bytes > BMC_TEXT_MAX)
 		return 0;
-	line = t->pos[1] + t->len[1] + 2;
 	if (bmc_mutant(BMC_MUT_NO_FORM))
-		line = t->used;
-	if (t->used != line || (bmc_window64(&w->win, line - 2) & 0xffff) != ('\r' | '\n' << 8))
-		return 0;
-	flags = mc_number(&w->win, t->pos[0], t->len[0]);
-	bytes = mc_number(&w->win, t->pos[1], t->len[1]);
-	if (flags == MC_NO_NUMBER || bytes > BMC_TEXT_MAX)
-		return 0;
-	text = line + bytes + 2;
-	if (text > w->end || (bmc_window64(&w->win, text - 2) & 0xffff) != ('\r' | '\n' << 8))
+		at = mc_newline(&w->win, (__u32)at, w->end) - 1;
+	text = at + 2 + bytes + 2;
+	if (bmc_fill_two(&w->win, at) != BMC_CR_LF || text > w->end ||
+	    bmc_fill_two(&w->win, text - 2) != BMC_CR_LF)
 		return 0;
 	if (text == w->end)
 		return (int)text;
@@ -87,6 +102,12 @@ static __always_inline int bmc_entry_load(struct __sk_buff *skb, __u32 off, stru
 	return (int)bpf_skb_load_bytes(skb, off, e->text, len);
 }
 
+/* A time for readers, whose clock is late. */
+static __always_inline __u64 bmc_entry_until(__u64 until)
+{
+	return until > BMC_CLOCK_LATE_NS ? until - BMC_CLOCK_LATE_NS : 0;
+}
+
 /* The bytes of the entry in w->slot, and all that a reader compares, but for the tag. */
 __noinline int bmc_entry_write(struct __sk_buff *skb, struct bmc_work *w, __u32 len, __u64 until)
 {
@@ -111,7 +132,7 @@ __noinline int bmc_entry_write(struct __sk_buff *skb, struct bmc_work *w, __u32 
 	e->server = (__u8)w->server;
 	e->csum = (__u16)bmc_work_sum(w, len);
 	e->epoch = w->epoch;
-	e->until = until > BMC_CLOCK_LATE_NS ? until - BMC_CLOCK_LATE_NS : 0;
+	e->until = bmc_entry_until(until);
 	if (len <= BMC_TEXT_WITHIN(BMC_REACH_KEY))
 		return bmc_entry_load(skb, w->off, b, at, len, BMC_REACH_KEY);
 	if (len <= BMC_TEXT_WITHIN(BMC_REACH_MIDDLE))
@@ -123,7 +144,7 @@ __noinline int bmc_entry_write(struct __sk_buff *skb, struct bmc_work *w, __u32 
 __noinline int bmc_fill_look(struct bmc_work *w)
 {
 	struct bmc_bucket *b;
-	int busy = 0;
+	int busy = 0, any = 0;
 
 	if (!w)
 		return 1;
@@ -139,8 +160,10 @@ __noinline int bmc_fill_look(struct bmc_work *w)
 		w->ended[i] = what ? bmc_flight_look(who, what) : BMC_OVER;
 		if (w->ended[i] == BMC_IN_FLIGHT)
 			busy = 1;
+		any |= what != 0;
 	}
-	w->now = bpf_ktime_get_ns();
+	if (any)
+		w->now = bpf_ktime_get_ns();
 	return busy;
 }
 
@@ -161,26 +184,17 @@ static __always_inline int bmc_fill_is_old(const struct bmc_server *s, const str
 }
 
 /*
- * FILL, its last step: the entry becomes valid if no write of the bucket is in flight, the server's fills are not
- * held, and the request is later than all that ended. The bucket is given back. Returns the counter of what happened.
+ * Under the lock: whether no write of the bucket is in flight, the server's fills are not held, and the request is later
+ * than all that ended. What is over is cleared. BMC_STAT_FILLS; else why not.
  */
-__noinline int bmc_fill_publish(struct bmc_work *w, __u64 stamp, __u32 written)
+static __always_inline enum bmc_stat bmc_fill_judge(struct bmc_work *w, struct bmc_server *s,
+						    struct bmc_bucket *b, __u64 stamp)
 {
 	enum bmc_stat why = BMC_STAT_FILLS;
-	struct bmc_server *s;
-	struct bmc_bucket *b;
 
-	if (!w)
-		return BMC_STAT_REFUSED_BUSY;
-	s = bmc_server_get(w->server);
-	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
-	if (!b)
-		return BMC_STAT_REFUSED_BUSY;
-	stamp -= BMC_CLOCK_SKEW_NS;
-	bpf_spin_lock(&b->lock);
 #pragma unroll
 	for (__u32 i = 0; i < BMC_FLIGHTS; i++) {
-		__u64 time = w->ended[i] == BMC_OVER ? w->now : w->ended[i];
+		__u64 time;
 
 		if (!b->flight[i].what)
 			continue;
@@ -190,6 +204,7 @@ __noinline int bmc_fill_publish(struct bmc_work *w, __u64 stamp, __u32 written)
 				why = BMC_STAT_REFUSED_FLIGHT;
 			continue;
 		}
+		time = w->ended[i] == BMC_OVER ? w->now : w->ended[i];
 		b->flight[i].what = 0;
 		if (b->t_change < time)
 			b->t_change = time;
@@ -201,6 +216,25 @@ __noinline int bmc_fill_publish(struct bmc_work *w, __u64 stamp, __u32 written)
 		why = BMC_STAT_REFUSED_STAMP;
 	if (why == BMC_STAT_FILLS && BMC_READ_ONCE(s->off))
 		why = BMC_STAT_REFUSED_OFF;
+	return why;
+}
+
+/* FILL, its last step: the entry becomes valid. The bucket is given back. Returns the counter of what happened. */
+__noinline int bmc_fill_publish(struct bmc_work *w, __u64 stamp, __u32 written)
+{
+	struct bmc_bucket *b;
+	struct bmc_server *s;
+	enum bmc_stat why;
+
+	if (!w)
+		return BMC_STAT_REFUSED_BUSY;
+	s = bmc_server_get(w->server);
+	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	if (!b)
+		return BMC_STAT_REFUSED_BUSY;
+	stamp -= BMC_CLOCK_SKEW_NS;
+	bpf_spin_lock(&b->lock);
+	why = bmc_fill_judge(w, s, b, stamp);
 	if (why == BMC_STAT_FILLS && !written)
 		why = BMC_STAT_REFUSED_PLACE;
 	bmc_wmb(); /* the bytes are there before seq is even */
@@ -211,18 +245,62 @@ __noinline int bmc_fill_publish(struct bmc_work *w, __u64 stamp, __u32 written)
 	return why;
 }
 
-/* Makes room for a text of `len` bytes and takes the bucket. BMC_STAT_FILLS; else why not. */
+/*
+ * FILL, all of it from the decision on, of an entry that has these bytes: it is of this epoch now, and has another end;
+ * refused, it stays what it was. Returns the counter of what happened.
+ */
+__noinline int bmc_fill_renew(struct bmc_work *w, __u64 stamp, __u64 until)
+{
+	struct bmc_bucket *b;
+	struct bmc_server *s;
+	struct bmc_entry *e;
+	enum bmc_stat why;
+
+	if (!w)
+		return BMC_STAT_REFUSED_BUSY;
+	s = bmc_server_get(w->server);
+	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	if (!b)
+		return BMC_STAT_REFUSED_BUSY;
+	e = bmc_entry_get(b, bmc_slot_at(b, w->slot), BMC_REACH_KEY);
+	if (!e)
+		return BMC_STAT_REFUSED_PLACE;
+	stamp -= BMC_CLOCK_SKEW_NS;
+	until = bmc_entry_until(until);
+	bpf_spin_lock(&b->lock);
+	why = bmc_fill_judge(w, s, b, stamp);
+	if (why == BMC_STAT_FILLS && (b->seq != w->seq || (w->seq & 1)))
+		why = BMC_STAT_REFUSED_BUSY;
+	if (why == BMC_STAT_FILLS) {
+		BMC_WRITE_ONCE(b->seq, w->seq + 1);
+		bmc_wmb();
+		e->epoch = w->epoch;
+		e->until = until;
+		bmc_wmb();
+		BMC_WRITE_ONCE(b->seq, w->seq + 2);
+		bmc_room_done(w, b);
+	}
+	bpf_spin_unlock(&b->lock);
+	return why;
+}
+
+/*
+ * Makes room for a text of `len` bytes and takes the bucket, unless there is an entry with this text. BMC_STAT_FILLS; else
+ * why not.
+ */
 static __always_inline enum bmc_stat bmc_fill_room(struct bmc_work *w, struct bmc_bucket *b,
 						   __u32 len)
 {
 	int room = bmc_room_plan(w, len);
 	__u64 others;
 
+	if (room == BMC_ROOM_SAME)
+		return BMC_STAT_FILLS;
 	if (room == BMC_ROOM_NOT_ADMITTED)
 		return BMC_STAT_REFUSED_COLD;
 	if (room != BMC_ROOM_FOUND)
 		return BMC_STAT_REFUSED_PLACE;
-	others = w->gone & BMC_READ_ONCE(b->valid) & ~bmc_slots_tagged(b, w->key.hash);
+	others = w->gone & BMC_READ_ONCE(b->valid) & ~w->tagged;
 	if (!bmc_room_take(w, b))
 		return BMC_STAT_REFUSED_BUSY;
 	if (others)
@@ -245,6 +323,7 @@ static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct
 	struct bmc_server *s = bmc_server_get(w->server);
 	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
 	enum bmc_stat why;
+	__u64 until;
 	__u32 written;
 
 	w->epoch = BMC_READ_ONCE(s->epoch);
@@ -262,8 +341,10 @@ static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct
 		return why;
 	if (bmc_config.test & BMC_TEST_SLOW_FILL)
 		bpf_loop(BMC_SLOW_STEPS, bmc_slow_step, NULL, 0);
-	written = !bmc_room_settle(w) &&
-		  !bmc_entry_write(skb, w, len, bmc_life_until(w, stamp + bmc_config.max_age_ns));
+	until = bmc_life_until(w, stamp + bmc_config.max_age_ns);
+	if (w->is_same)
+		return (enum bmc_stat)bmc_fill_renew(w, stamp, until);
+	written = !bmc_room_settle(w) && !bmc_entry_write(skb, w, len, until);
 	return bmc_fill_publish(w, stamp, written);
 }
 
@@ -324,9 +405,6 @@ static __always_inline int bmc_fill_server(struct __sk_buff *skb, const struct b
 		return server;
 	if (!sk)
 		return -1;
-	sk = bpf_sk_fullsock(sk);
-	if (!sk)
-		return -1;
 	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
 	if (!mark || !mark->ready || mark->server != server)
 		return -1;
@@ -339,7 +417,7 @@ static __always_inline enum bmc_stat bmc_fill_reply(struct __sk_buff *skb, struc
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	struct bmc_pkt pkt = {};
-	__u64 now, stamp;
+	__u64 stamp;
 	__u16 proto;
 	__u32 l3 = 0;
 	int server, len;
@@ -354,8 +432,10 @@ static __always_inline enum bmc_stat bmc_fill_reply(struct __sk_buff *skb, struc
 	len = bmc_fill_form(w);
 	if (len <= 0)
 		return BMC_STAT_REFUSED_FORM;
-	now = bpf_ktime_get_ns();
-	stamp = bmc_config.test & BMC_TEST_STAMP ? now : bmc_stamp_read(mark, now);
+	if (bmc_config.test & BMC_TEST_STAMP)
+		stamp = bpf_ktime_get_ns();
+	else
+		stamp = bmc_stamp_read(mark, bpf_ktime_get_coarse_ns() + BMC_CLOCK_LATE_NS);
 	return bmc_fill_item(skb, w, (__u32)len, stamp);
 }
 

@@ -14,7 +14,7 @@
 #define BMC_GROUP_BITS 0xffffULL
 
 /* Where a fill finds its room; else why there is none. */
-enum bmc_room { BMC_ROOM_FOUND, BMC_ROOM_NONE, BMC_ROOM_NOT_ADMITTED };
+enum bmc_room { BMC_ROOM_FOUND, BMC_ROOM_SAME, BMC_ROOM_NONE, BMC_ROOM_NOT_ADMITTED };
 
 static __always_inline __u32 bmc_room_units(__u32 text_len)
 {
@@ -67,7 +67,7 @@ __noinline __u64 bmc_room_own(struct bmc_work *w)
 	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
 	if (!b)
 		return 0;
-	bits = bmc_slots_tagged(b, w->key.hash) & BMC_READ_ONCE(b->valid);
+	bits = w->tagged & BMC_READ_ONCE(b->valid);
 	for (__u32 n = 0; n < BMC_TAGS_TRIED; n++) {
 		if (!bits)
 			break;
@@ -97,7 +97,7 @@ static __always_inline int bmc_room_has(const struct bmc_work *w, __u32 used)
 /* A slot that had this key, whose units suffice and are not many more: the entry goes where it was. */
 static __always_inline int bmc_room_reuse(struct bmc_work *w, struct bmc_bucket *b)
 {
-	__u64 dead = bmc_slots_tagged(b, w->key.hash) & ~(BMC_READ_ONCE(b->valid) & ~w->gone);
+	__u64 dead = w->tagged & ~(BMC_READ_ONCE(b->valid) & ~w->gone);
 	__u32 slot, size;
 
 	if (!dead)
@@ -111,6 +111,32 @@ static __always_inline int bmc_room_reuse(struct bmc_work *w, struct bmc_bucket 
 	w->slot = slot;
 	w->is_reused = 1;
 	return 1;
+}
+
+/* Whether the entry in w->slot, which is this key's alone, has the text of the window, `len` bytes. */
+__noinline int bmc_room_same(struct bmc_work *w, __u32 len)
+{
+	struct bmc_bucket *b;
+	struct bmc_entry *e;
+	__u64 diff = 0;
+
+	if (!w || len > BMC_TEXT_WITHIN(BMC_REACH_KEY))
+		return 0;
+	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
+	if (!b)
+		return 0;
+	e = bmc_entry_get(b, bmc_slot_at(b, w->slot), BMC_REACH_KEY);
+	if (!e || e->text_len != len)
+		return 0;
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < BMC_TEXT_WITHIN(BMC_REACH_KEY); i += 8) {
+		if (diff || len <= i)
+			break;
+		diff = bmc_load64(&e->text[i]) ^ bmc_load64(&w->win.bytes[i]);
+		if (len < i + 8)
+			diff = bmc_keep_bytes(diff, len);
+	}
+	return !diff;
 }
 
 /* Whether there is room for w->units once w->gone are gone. */
@@ -176,11 +202,16 @@ __noinline int bmc_room_plan(struct bmc_work *w, __u32 len)
 	w->seq = BMC_READ_ONCE(b->seq);
 	bmc_rmb();
 	w->is_reused = 0;
+	w->is_same = 0;
 	w->is_queue = bmc_duel_miss(bmc_bucket_of(w->key.hash));
+	w->tagged = bmc_slots_tagged(b, w->key.hash);
 	w->gone = bmc_room_own(w);
 	bmc_room_tick(b);
-	if (bmc_room_reuse(w, b))
-		return BMC_ROOM_FOUND;
+	if (bmc_room_reuse(w, b)) {
+		w->is_same =
+			w->gone == 1ULL << (w->slot & (BMC_SLOTS - 1)) && bmc_room_same(w, len);
+		return w->is_same ? BMC_ROOM_SAME : BMC_ROOM_FOUND;
+	}
 	group = BMC_GROUP_BITS << (bmc_group_of(w->key.hash) * BMC_GROUP_SLOTS);
 	if (bmc_room_suffices(w, b, group))
 		return BMC_ROOM_FOUND;
@@ -282,18 +313,29 @@ static __always_inline void bmc_room_pack(struct bmc_work *w, struct bmc_bucket 
 	bpf_loop(BMC_SLOTS, bmc_room_pack_next, &loop, 0);
 }
 
+/* The slots of a group that have no units: eight a step, a byte each. */
+static __always_inline __u64 bmc_room_unused(const struct bmc_bucket *b, __u64 group)
+{
+	__u64 unused = 0;
+
+	bmc_hide(group);
+#pragma unroll
+	for (__u32 i = 0; i < BMC_GROUP_SLOTS / 8; i++) {
+		__u64 word = *(const __u64 *)&b->size[group % BMC_GROUPS * BMC_GROUP_SLOTS + 8 * i];
+
+		word = ~(((word & ~BMC_HIGH) + ~BMC_HIGH) | word);
+		unused |= bmc_room_bits(word) << (8 * i);
+	}
+	return unused;
+}
+
 /* A slot of w->key's group without an entry and without units, or BMC_SLOTS. */
 static __always_inline __u32 bmc_room_slot(const struct bmc_work *w, const struct bmc_bucket *b)
 {
-	__u64 group = bmc_group_of(w->key.hash) * BMC_GROUP_SLOTS, valid = BMC_READ_ONCE(b->valid);
-	__u32 slot = BMC_SLOTS;
+	__u32 group = bmc_group_of(w->key.hash), first = group * BMC_GROUP_SLOTS;
+	__u64 slots = bmc_room_unused(b, group) & ~(BMC_READ_ONCE(b->valid) >> first);
 
-#pragma unroll
-	for (__u32 i = 0; i < BMC_GROUP_SLOTS; i++) {
-		if (!bmc_slot_size(b, group + i) && !(valid >> (group + i) & 1))
-			slot = (__u32)group + i;
-	}
-	return slot;
+	return slots ? first + bmc_lowest(slots) : BMC_SLOTS;
 }
 
 /* Gives the entry its slot, w->slot, and its units there. 0; -1: there is no room after all. */

@@ -70,7 +70,7 @@ static __always_inline __u32 bmc_stamp_out(__u64 cookie)
 	return (__u32)bmc_config.tag << 24 | ((__u32)(time >> BMC_STAMP_SHIFT) & BMC_STAMP_MASK);
 }
 
-/* The time that a mark carries, rounded down; `now` within half a minute. */
+/* The time that a mark carries, rounded down; `now` is not before it, and not a minute later. */
 static __always_inline __u64 bmc_stamp_read(__u32 mark, __u64 now)
 {
 	__u64 units = now >> BMC_STAMP_SHIFT;

@@ -377,13 +377,15 @@ static __always_inline int bmc_udp_answer_read(struct __sk_buff *skb, struct bmc
 	return bmc_udp_ask_of(skb, &pkt, 1, ask);
 }
 
-/* Whether a reply whose UDP header is at `l4` may be an item. */
+/* Whether a reply whose UDP header is at `l4` may be an item, which has more than 8 bytes. */
 static __always_inline int bmc_udp_may_be_item(struct __sk_buff *skb, __u32 l4)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	__u64 *text = data + l4 + sizeof(struct bmc_udp_head);
+	__u64 off = l4 + sizeof(struct bmc_udp_head), *text = data + off;
 
-	return !l4 || (void *)(text + 1) > end || bmc_keep_bytes(*text, 6) == MC_WORD6("VALUE ");
+	if (!l4 || skb->len < off + sizeof(*text))
+		return !l4;
+	return (void *)(text + 1) > end || bmc_keep_bytes(*text, 6) == MC_WORD6("VALUE ");
 }
 
 /* A datagram that memcached sends. */

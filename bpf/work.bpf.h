@@ -105,13 +105,14 @@ struct bmc_work {
 	__u64 seen_what[BMC_FLIGHTS];
 	__u64 ended[BMC_FLIGHTS];
 	/* and its place in the bucket: room.bpf.h */
+	__u64 tagged; /* slots that have the key's tag */
 	__u64 gone; /* slots that make room */
 	__u32 seq; /* the bucket's, when that was decided */
 	__u32 units; /* the entry's size */
 	__u32 slot;
 	__u32 is_reused; /* the slot has units of its own */
+	__u32 is_same; /* and the text */
 	__u32 is_queue; /* the oldest go: admit.bpf.h */
-	__u32 pad1;
 	struct bmc_window win;
 };
 
