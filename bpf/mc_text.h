@@ -204,7 +204,9 @@ BMC_INLINE int mc_text_stats(const struct bmc_window *win, struct mc_request *ou
 {
 	__u64 word = out->line.n ? bmc_window64(win, out->rest.pos[0]) : 0;
 
-	if (word == MC_WORD8("cachedum") || bmc_keep_bytes(word, 6) == MC_WORD6("detail"))
+	if (word == MC_WORD8("cachedum") ||
+	    (bmc_keep_bytes(word, 6) == MC_WORD6("detail") && out->line.n > 1 &&
+	     bmc_keep_bytes(bmc_window64(win, out->rest.pos[1]), 4) == MC_WORD4("dump")))
 		return mc_lost(out, BMC_LOST_ANSWERS);
 	out->op = MC_OP_OTHER;
 	return 0;

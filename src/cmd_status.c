@@ -2,6 +2,7 @@
 #include "cmd.h"
 #include "log.h"
 #include "pins.h"
+#include "stats_fmt.h"
 #include "status.h"
 #include "util.h"
 
@@ -169,8 +170,7 @@ static struct json_object *json_status(const struct bmc_status *s)
 	for (int i = 0; i < s->n_servers; i++)
 		json_object_array_add(servers, json_server(&s->server[i]));
 	json_object_object_add(o, "servers", servers);
-	json_object_object_add(o, "hit_ratio",
-			       json_object_new_double(bmc_stats_hit_ratio(&s->totals)));
+	json_object_object_add(o, "hit_ratio", bmc_json_ratio(bmc_stats_hit_ratio(&s->totals)));
 	add_string(o, "why_nothing_is_cached", s->why_not);
 	return o;
 }
@@ -192,6 +192,10 @@ static int show_one(const char *name, void *arg)
 	if (err == -EPROTO) {
 		show->code =
 			bmc_fail("instance '%s' was started by another version of bmcctl", name);
+		return 0;
+	}
+	if (err && bmc_pins_locked()) {
+		show->code = bmc_fail(BMC_PINS_LOCKED, name);
 		return 0;
 	}
 	if (err) {

@@ -21,6 +21,8 @@ void bmc_fault_point(const char *name)
 	if (!fault)
 		return;
 	reached++;
+	if (!strcmp(fault, name))
+		raise(SIGSTOP);
 	if (!strcmp(fault, "count"))
 		fprintf(stderr, "fault point %ld: %s\n", reached, name);
 	else if (strtol(fault, NULL, 10) == reached)

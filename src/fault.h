@@ -4,7 +4,7 @@
 
 /*
  * A step of `start` or `stop` is done. BMC_FAULT=N in the environment kills this process at the N-th one, for tests;
- * BMC_FAULT=count prints their numbers.
+ * BMC_FAULT=count prints their numbers; BMC_FAULT=NAME stops it (SIGSTOP) at each of that name.
  */
 void bmc_fault_point(const char *name);
 

@@ -114,6 +114,8 @@ int bmc_cmd_open(const char *name, struct bmc_instance *ret)
 		return bmc_fail(
 			"instance '%s' was started by another version of bmcctl: stop and start it",
 			name);
+	if (err && bmc_pins_locked())
+		return bmc_fail(BMC_PINS_LOCKED, name);
 	if (err)
 		return bmc_fail(
 			"instance '%s' is damaged (its notes: %s): run 'bmcctl stop --name %s'",

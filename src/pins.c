@@ -17,6 +17,8 @@
 
 #define LOCK_TRIES 300 /* of 100 ms */
 
+static int is_ours; /* the lock */
+
 int bmc_pins_lock(void)
 {
 	const struct timespec pause = { .tv_nsec = 100000000 };
@@ -25,12 +27,28 @@ int bmc_pins_lock(void)
 	if (fd < 0)
 		return -errno;
 	for (int i = 0; i < LOCK_TRIES; i++) {
-		if (!flock(fd, LOCK_EX | LOCK_NB))
+		if (!flock(fd, LOCK_EX | LOCK_NB)) {
+			is_ours = 1;
 			return 0; /* the fd stays open: the lock ends with the process */
+		}
 		nanosleep(&pause, NULL);
 	}
 	close(fd);
 	return -EBUSY;
+}
+
+int bmc_pins_locked(void)
+{
+	int fd, locked;
+
+	if (is_ours)
+		return 0;
+	fd = open(BMC_PINS_LOCK, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	locked = flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
+	close(fd);
+	return locked;
 }
 
 static int is_bpffs(void)

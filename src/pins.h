@@ -15,6 +15,13 @@
 /* Keeps other bmcctl away until this process ends. 0; -EBUSY: another one is at work (after some seconds); -errno. */
 int bmc_pins_lock(void);
 
+/* Whether another process holds that lock now. */
+int bmc_pins_locked(void);
+
+#define BMC_PINS_LOCKED                                                                            \
+	"instance '%s' is not complete: another bmcctl starts or stops it just now; ask again "    \
+	"when that has ended"
+
 /*
  * Whether the machine's bpffs cannot be seen: this is another mount namespace, and one mounted here would end with it.
  */

@@ -81,6 +81,14 @@ void bmc_stats_print(FILE *out, const struct bmc_figures *f)
 	}
 }
 
+struct json_object *bmc_json_ratio(double ratio)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.6g", ratio);
+	return json_object_new_double_s(ratio, text);
+}
+
 static void add_number(struct json_object *o, const char *name, __u64 value)
 {
 	json_object_object_add(o, name, json_object_new_int64((int64_t)value));
@@ -98,9 +106,8 @@ struct json_object *bmc_stats_json(const struct bmc_figures *f)
 	json_object_object_add(root, "items_estimated",
 			       json_object_new_boolean(is_estimate(&f->census)));
 	add_number(root, "memory_bytes", f->memory);
-	json_object_object_add(root, "memory_share", json_object_new_double(share(f)));
-	json_object_object_add(root, "hit_ratio",
-			       json_object_new_double(bmc_stats_hit_ratio(&f->totals)));
+	json_object_object_add(root, "memory_share", bmc_json_ratio(share(f)));
+	json_object_object_add(root, "hit_ratio", bmc_json_ratio(bmc_stats_hit_ratio(&f->totals)));
 	for (int i = 0; i < BMC_STAT_COUNT; i++)
 		add_number(root, rows[i].name, f->totals.count[i]);
 	return root;

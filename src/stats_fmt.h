@@ -23,4 +23,7 @@ void bmc_stats_print(FILE *out, const struct bmc_figures *figures);
 /* The caller owns the object. */
 struct json_object *bmc_stats_json(const struct bmc_figures *figures);
 
+/* A ratio with as many digits as tell something: 0.8, not 0.80000000000000004. The caller owns the object. */
+struct json_object *bmc_json_ratio(double ratio);
+
 #endif

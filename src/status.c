@@ -88,6 +88,7 @@ int bmc_status_read(const char *name, struct bmc_status *ret)
 	if (err)
 		return err;
 	ret->complete = (int)note.complete;
+	ret->busy = !note.complete && bmc_pins_locked();
 	ret->forced = (int)note.forced;
 	ret->uptime = (bmc_clock_ns(CLOCK_MONOTONIC) - note.started_mono) / 1000000000ULL;
 	ret->memory = bmc_memory_of_instance(name);

@@ -60,6 +60,7 @@ struct bmc_iface_status {
 struct bmc_status {
 	const char *name;
 	int complete;
+	int busy; /* not complete, and another bmcctl is at work */
 	int forced; /* started with --force: items may be wrong */
 	int elsewhere; /* in another network namespace: interfaces and servers cannot be seen from here */
 	__u64 uptime; /* seconds */

@@ -160,6 +160,10 @@ void bmc_status_find_reasons(struct bmc_status *s)
 				"--net=/run/netns/NAME bmcctl status')");
 		return;
 	}
+	if (s->busy) {
+		say(s->why_not, "another bmcctl starts or stops it just now");
+		return;
+	}
 	if (!s->complete) {
 		say(s->why_not, "start did not finish: run 'bmcctl stop', then start again");
 		return;

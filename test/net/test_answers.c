@@ -162,14 +162,15 @@ static void a_slow_reader(void **state)
 	text_free(&all);
 }
 
-/* But for those that bmc does not follow: `stats cachedump` and `stats detail`. */
+/* But for those that bmc does not follow: `stats cachedump` and `stats detail dump`. */
 static void answers_of_many_lines(void **state)
 {
 	static const char *const commands[] = {
-		"stats\r\n",	   "stats settings\r\n", "stats items\r\n",
-		"stats slabs\r\n", "stats sizes\r\n",	 "stats conns\r\n",
-		"stats reset\r\n", "version\r\n",	 "lru_crawler sleep 0\r\n",
-		"mg k v\r\n",	   "gets k none k\r\n",	 "me k\r\n",
+		"stats\r\n",	       "stats settings\r\n",   "stats items\r\n",
+		"stats slabs\r\n",     "stats sizes\r\n",      "stats conns\r\n",
+		"stats reset\r\n",     "version\r\n",	       "lru_crawler sleep 0\r\n",
+		"mg k v\r\n",	       "gets k none k\r\n",    "me k\r\n",
+		"stats detail on\r\n", "stats detail off\r\n", "stats detail\r\n",
 	};
 	struct world *w = *state;
 	struct text all = {};

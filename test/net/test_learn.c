@@ -16,7 +16,7 @@
 #define AGE_S 0.6 /* is over for certain */
 #define WATCH_S 5.5 /* times of up to 3 s are over, and memcached's clock has noticed */
 #define MANY 100000 /* a dump that no buffer takes */
-#define PAUSE_S 20
+#define NOT_WAITED_S 15
 #define SILENCE_S 1.5 /* is waited for more of a dump, and more */
 
 static struct lives lives;
@@ -33,37 +33,10 @@ static struct lives *lives_of(struct world *w)
 /* A child that runs it, and stands still now. */
 static pid_t start_paused(struct world *w, const char *where)
 {
-	char *argv[] = { BMC_BMCCTL,  "start",	  "--name",  w->instance, "--iface",
-			 WORLD_IF,    "--memory", "16M",     "--mode",	  "native",
-			 "--max-age", "200ms",	  "--learn", NULL };
-	double until = test_now() + test_patience(PAUSE_S);
-	int status;
-	pid_t pid;
-
-	setenv("BMC_FAULT", where, 1);
-	pid = child_start(&w->server, argv);
-	unsetenv("BMC_FAULT");
-	assert_true(pid > 0);
-	while (waitpid(pid, &status, WUNTRACED | WNOHANG) != pid) {
-		assert_true(test_now() < until);
-		test_sleep(0.005);
-	}
-	assert_true(WIFSTOPPED(status));
-	return pid;
-}
-
-/* It goes on, to its end: the exit code. */
-static int go_on(pid_t pid, int seconds)
-{
-	double until = test_now() + test_patience(seconds);
-	int status;
-
-	assert_int_equal(kill(pid, SIGCONT), 0);
-	while (waitpid(pid, &status, WNOHANG) != pid) {
-		assert_true(test_now() < until);
-		test_sleep(0.005);
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return bmcctl_paused(&w->server, where,
+			     "start --name %s --iface " WORLD_IF
+			     " --memory 16M --mode native --max-age 200ms --learn",
+			     w->instance);
 }
 
 /* ---- items, before ---- */
@@ -115,7 +88,7 @@ static void items_from_before_are_served_until_their_time(void **state)
 	world_open_clients(w);
 	lives_say(&w->tcp, "touch touched 3\r\nset set 0 3 1\r\nb\r\ngat 3 gotten\r\n", 3);
 	udp_ask(&w->udp, "touch udp 3\r\n", &w->text);
-	assert_int_equal(go_on(pid, PAUSE_S), 0);
+	assert_int_equal(bmcctl_go_on(pid), 0);
 	learnt = world_stat(w, "learnt");
 	tcp_ask(&w->tcp, "get three\r\n",
 		&w->text); /* `start` may have taken longer than it lives */
@@ -166,7 +139,7 @@ static void a_flush_in_between_voids_it(void **state)
 
 	world_open_clients(w);
 	lives_say(&w->tcp, "flush_all\r\n", 1);
-	assert_int_equal(go_on(pid, PAUSE_S), 0);
+	assert_int_equal(bmcctl_go_on(pid), 0);
 	assert_int_equal(world_stat(w, "learnt"), 0);
 	world_expect(w, &w->udp, "never", NULL);
 	world_set_after_flush(w, "never", "b");
@@ -180,7 +153,7 @@ static void a_restart_in_between_voids_it(void **state)
 
 	world_restart_memcached(w);
 	world_open_clients(w);
-	assert_int_equal(go_on(pid, PAUSE_S), 0);
+	assert_int_equal(bmcctl_go_on(pid), 0);
 	assert_int_equal(world_stat(w, "learnt"), 0);
 	world_expect(w, &w->udp, "never", NULL);
 	world_cache(w, "never", "b");
@@ -197,8 +170,9 @@ static void a_memcached_that_stops_is_not_waited_for(void **state)
 	pid = start_paused(w, "dump read");
 	memcached_freeze(&w->memcached);
 	began = test_now();
-	assert_int_equal(go_on(pid, PAUSE_S), 0);
+	assert_int_equal(bmcctl_go_on(pid), 0);
 	assert_true(test_now() - began > SILENCE_S);
+	assert_true(test_now() - began < test_patience(NOT_WAITED_S));
 	memcached_thaw(&w->memcached);
 	world_open_clients(w);
 	world_cache(w, "k", "v");
@@ -211,7 +185,7 @@ static void an_interrupt_leaves_nothing(void **state)
 	pid_t pid = start_paused(w, "dump read");
 
 	assert_int_equal(kill(pid, SIGINT), 0);
-	assert_int_equal(go_on(pid, PAUSE_S), 1);
+	assert_int_equal(bmcctl_go_on(pid), 1);
 	child_sh(&w->server, "! ip link show dev " WORLD_IF " | grep prog/xdp");
 	world_start_bmc(w, AGE " --learn"); /* nothing of it is there */
 }
@@ -253,7 +227,7 @@ static void somebody_elses_dump_is_not_waited_for(void **state)
 	tcp_send(&other, "lru_crawler metadump all\r\n", 26);
 	tcp_wait_sent(&other);
 	test_sleep(0.2); /* its buffers are full */
-	assert_int_equal(go_on(pid, PAUSE_S), 0);
+	assert_int_equal(bmcctl_go_on(pid), 0);
 	tcp_close(&other);
 	world_open_clients(w);
 	world_cache(w, "k", "v");

@@ -55,6 +55,8 @@ static const char *const reads[] = {
 	"stats settings\r\n",
 	"stats items\r\n",
 	"stats reset\r\n",
+	"stats detail on\r\n",
+	"stats detail off\r\n",
 	"cache_memlimit 64\r\n",
 	"lru tune 20 40 0.2 2.0\r\n",
 	"lru_crawler sleep 0\r\n",
@@ -153,12 +155,53 @@ static void reads_split_at_every_byte(void **state)
 	split_all(*state, reads, TEST_COUNT(reads));
 }
 
+/* ---- commands that end a connection, or after which it is not followed ---- */
+
+static const char *const last[] = {
+	"quit\r\n",
+	"set k 0 0 2000000\r\n", /* too large: it is closed, or what follows is swallowed */
+	"stats detail dump\r\n",
+	"stats cachedump 1 0\r\n",
+	"watch fetchers\r\n",
+	"shutdown\r\n", /* answered by an error without -A */
+	"lru_crawler metadump all\r\n",
+};
+
+/* A new connection for each cut. Behind the command there is a set, which memcached carries out or does not. */
+static void last_commands_split_at_every_byte(void **state)
+{
+	static const char set[] = "set k 0 0 3 noreply\r\nnew\r\n";
+	struct world *w = *state;
+	struct tcp t;
+
+	for (size_t i = 0; i < TEST_COUNT(last); i++) {
+		size_t len = strlen(last[i]);
+
+		for (size_t at = 1; at < len; at++) {
+			world_set_after_flush(w, "k", "old");
+			for (int n = 0; n < 3; n++)
+				udp_get(&w->udp, "k", &w->text);
+			tcp_open(&t, &w->server, "127.0.0.1", WORLD_PORT);
+			tcp_send(&t, last[i], at);
+			tcp_send(&t, last[i] + at, len - at);
+			world_expect_truth(w, &w->tcp, &w->udp, "k", last[i]);
+			tcp_send_some(&t, set, sizeof(set) - 1); /* it may be closed already */
+			world_expect_truth(w, &w->tcp, &w->udp, "k", last[i]);
+			tcp_close(&t);
+			world_expect_truth(w, &w->tcp, &w->udp, "k", last[i]);
+		}
+	}
+	world_cache(w, "k", "end"); /* those that were lost are closed */
+	assert_true(world_stat(w, "lost") > 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(storage_commands_split_at_every_byte),
 	WORLD_TEST(data_blocks_that_hold_command_lines_split_at_every_byte),
 	WORLD_TEST(changes_split_at_every_byte),
 	WORLD_TEST(meta_commands_split_at_every_byte),
 	WORLD_TEST(reads_split_at_every_byte),
+	WORLD_TEST(last_commands_split_at_every_byte),
 };
 
 TEST_MAIN(tests, NULL, NULL)

@@ -80,6 +80,26 @@ static void text_and_json_say_the_share(void **state)
 		fail_msg("stats says:\n%s", bmcctl_result.out);
 }
 
+/* It was 0.80000000000000004. */
+static void ratios_have_no_more_digits_than_tell_something(void **state)
+{
+	struct world *w = *state;
+
+	world_cache(w, "one", "1");
+	for (int i = 0; i < 10; i++) {
+		double ratio;
+		const char *at;
+
+		udp_get(&w->udp, "one", &w->text);
+		ratio = (double)world_stat(w, "hits") / (double)world_stat(w, "gets");
+		at = strstr(bmcctl_result.out, "\"hit_ratio\":");
+		assert_non_null(at);
+		at += strlen("\"hit_ratio\":");
+		assert_in_range(strcspn(at, ",}"), 1, strlen("0.123456"));
+		assert_true(strtod(at, NULL) > ratio - 1e-5 && strtod(at, NULL) < ratio + 1e-5);
+	}
+}
+
 static void an_instance_of_another_name_is_told(void **state)
 {
 	struct world *w = *state;
@@ -115,6 +135,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(items_are_counted_as_they_come_and_go),
 	WORLD_TEST(a_flush_voids_all),
 	WORLD_TEST(text_and_json_say_the_share),
+	WORLD_TEST(ratios_have_no_more_digits_than_tell_something),
 	WORLD_TEST(an_instance_of_another_name_is_told),
 	WORLD_TEST(counters_of_another_version_are_not_read),
 };

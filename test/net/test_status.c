@@ -160,6 +160,35 @@ static void commands_over_udp_without_an_answer_are_told(void **state)
 	world_warm(w, &w->udp, "u");
 }
 
+static void is_under_way(struct world *w, const char *command)
+{
+	bmcctl(&w->server, "%s --name %s", command, w->instance);
+	if (!strstr(bmcctl_result.err, "another bmcctl starts or stops it just now") &&
+	    !strstr(bmcctl_result.out, "another bmcctl starts or stops it just now"))
+		fail_msg("%s says: %s%s", command, bmcctl_result.out, bmcctl_result.err);
+	assert_null(strstr(bmcctl_result.err, "damaged"));
+}
+
+/* It was said to be damaged, or not to have finished, and to be stopped. */
+static void a_start_that_is_under_way_is_told(void **state)
+{
+	static const char *const where[] = { "folders made", "XDP attached", "sockets adopted" };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < TEST_COUNT(where); i++) {
+		pid_t pid = bmcctl_paused(&w->server, where[i],
+					  "start --name %s --iface " WORLD_IF
+					  " --memory 16M --mode native --max-age 60s",
+					  w->instance);
+
+		is_under_way(w, "status");
+		assert_int_equal(bmcctl_go_on(pid), 0);
+		status(w, "");
+		assert_null(strstr(bmcctl_result.out, "just now"));
+		world_stop_bmc(w);
+	}
+}
+
 /* Every miss has its reason, if the item is there all the same. */
 static void misses_tell_why(void **state)
 {
@@ -195,6 +224,7 @@ static const struct CMUnitTest tests[] = {
 	STATUS_TEST(reasons_stand_at_their_port),
 	WORLD_TEST(json_tells_the_same),
 	WORLD_TEST(commands_over_udp_without_an_answer_are_told),
+	STATUS_TEST(a_start_that_is_under_way_is_told),
 	STATUS_TEST(misses_tell_why),
 	STATUS_TEST(an_egress_filter_in_front_is_named),
 };

@@ -112,7 +112,13 @@ static const struct row {
 	ROW("watch mutations\r\n", LOST, NULL, 0, 0, LOST),
 	/* listings with keys as they are */
 	ROW("stats cachedump 1 0\r\n", LOST, NULL, 0, 0, LOST),
+	ROW("stats cachedump\r\n", LOST, NULL, 0, 0, LOST),
 	ROW("stats detail dump\r\n", LOST, NULL, 0, 0, LOST),
+	ROW("stats  detail   dump x\r\n", LOST, NULL, 0, 0, LOST),
+	ROW("stats detail on\r\n", OTHER, NULL, 0, 0, OTHER),
+	ROW("stats detail off\r\n", OTHER, NULL, 0, 0, OTHER),
+	ROW("stats detail\r\n", OTHER, NULL, 0, 0, OTHER),
+	ROW("stats detail on dump\r\n", OTHER, NULL, 0, 0, OTHER),
 	ROW("stats items\r\n", OTHER, NULL, 0, 0, OTHER),
 	ROW("stats\0x\r\n", OTHER, NULL, 0, 0, OTHER),
 };

@@ -2,8 +2,10 @@
 #include "bmcctl.h"
 
 #include <json-c/json.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "test.h"
 
@@ -12,16 +14,29 @@
 
 struct child_result bmcctl_result;
 
-static int bmcctl_line(const struct ns *ns, const char *format, va_list args)
+struct command {
+	char words[4096];
+	char *argv[WORDS_MAX + 2];
+};
+
+static void bmcctl_words(struct command *c, const char *format, va_list args)
 {
-	char words[4096], *save = NULL, *argv[WORDS_MAX + 2] = { BMC_BMCCTL };
+	char *save = NULL;
 	int n = 1;
 
-	vsnprintf(words, sizeof(words), format, args);
-	for (char *w = strtok_r(words, " ", &save); w && n < WORDS_MAX;
+	*c = (struct command){ .argv = { BMC_BMCCTL } };
+	vsnprintf(c->words, sizeof(c->words), format, args);
+	for (char *w = strtok_r(c->words, " ", &save); w && n < WORDS_MAX;
 	     w = strtok_r(NULL, " ", &save))
-		argv[n++] = w;
-	child_run(ns, argv, SECONDS, &bmcctl_result);
+		c->argv[n++] = w;
+}
+
+static int bmcctl_line(const struct ns *ns, const char *format, va_list args)
+{
+	struct command c;
+
+	bmcctl_words(&c, format, args);
+	child_run(ns, c.argv, SECONDS, &bmcctl_result);
 	return bmcctl_result.code;
 }
 
@@ -47,6 +62,42 @@ int bmcctl_fault(const struct ns *ns, const char *fault, const char *format, ...
 	va_end(args);
 	unsetenv("BMC_FAULT");
 	return code;
+}
+
+pid_t bmcctl_paused(const struct ns *ns, const char *where, const char *format, ...)
+{
+	double until = test_now() + test_patience(SECONDS);
+	struct command c;
+	va_list args;
+	int status;
+	pid_t pid;
+
+	va_start(args, format);
+	bmcctl_words(&c, format, args);
+	va_end(args);
+	setenv("BMC_FAULT", where, 1);
+	pid = child_start(ns, c.argv);
+	unsetenv("BMC_FAULT");
+	assert_true(pid > 0);
+	while (waitpid(pid, &status, WUNTRACED | WNOHANG) != pid) {
+		assert_true(test_now() < until);
+		test_sleep(0.005);
+	}
+	assert_true(WIFSTOPPED(status));
+	return pid;
+}
+
+int bmcctl_go_on(pid_t pid)
+{
+	double until = test_now() + test_patience(SECONDS);
+	int status;
+
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	while (waitpid(pid, &status, WNOHANG) != pid) {
+		assert_true(test_now() < until);
+		test_sleep(0.005);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 /* Depth first: the first number under this name. */
