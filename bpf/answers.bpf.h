@@ -215,6 +215,84 @@ static __always_inline int bmc_answers_left(const struct bmc_conn *conn)
 	return conn->out_pos < conn->out_end || conn->out_off < conn->out_tail;
 }
 
+/* ---- the straight way: most segments are the answer to a get, or those to sets ---- */
+#define BMC_STORED_MAX ((BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP) / 8)
+#define BMC_END_LEN 5 /* "END\r\n" */
+
+/* Counts each STORED up to the first other answer, or the window's end. */
+__noinline int bmc_answers_stored(struct bmc_conn *conn)
+{
+	const struct bmc_answer_window *win;
+	__u32 n = 0, end;
+
+	if (!conn)
+		return 0;
+	win = (const struct bmc_answer_window *)conn->out_line;
+	end = conn->out_end;
+	for (__u32 i = 0; i < BMC_STORED_MAX; i++) {
+		if (8 * i + 8 > end || mc_answer64(win, 8 * (__u64)i) != MC_WORD8("STORED\r\n"))
+			break;
+		n = i + 1;
+	}
+	conn->out_pos = (__u16)(8 * n);
+	conn->out_rep += n;
+	return 0;
+}
+
+/* The segment, from `off` on, begins with an item. If it is that and its END, and nothing else, it is counted. */
+static __always_inline void bmc_answers_value(struct __sk_buff *skb, struct bmc_conn *conn,
+					      __u32 off)
+{
+	const struct bmc_answer_window *win = (const struct bmc_answer_window *)conn->out_line;
+	struct mc_answer a = {};
+	__u64 word = 0, at;
+
+	if (mc_answer_value(win, conn->out_end, &a))
+		return;
+	at = a.used + a.block;
+	conn->out_pos = (__u16)a.used;
+	conn->out_block = a.block;
+	if (off + at + BMC_END_LEN != conn->out_tail)
+		return;
+	if (conn->out_off == conn->out_tail)
+		word = bmc_keep_bytes(mc_answer64(win, at), BMC_END_LEN);
+	else if (bpf_skb_load_bytes(skb, off + (__u32)at, &word, BMC_END_LEN))
+		return;
+	if (word != MC_WORD5("END\r\n"))
+		return;
+	conn->out_rep++;
+	conn->out_block = 0;
+	conn->out_off = conn->out_tail;
+	conn->out_pos = conn->out_end;
+}
+
+/* A segment's first answers, if they are such ones. -1: it cannot be read. */
+static __always_inline int bmc_answers_straight(struct __sk_buff *skb, struct bmc_conn *conn,
+						__u32 off)
+{
+	const struct bmc_answer_window *win = (const struct bmc_answer_window *)conn->out_line;
+	__u64 word = 0;
+
+	if (conn->out_len)
+		return bmc_answers_load(skb, conn);
+	if (conn->out_block || conn->out_long || conn->protocol != BMC_PROTOCOL_TEXT)
+		return 0;
+	if (conn->out_tail - off == sizeof(word) &&
+	    !bpf_skb_load_bytes(skb, off, &word, sizeof(word)) && word == MC_WORD8("STORED\r\n")) {
+		conn->out_off = conn->out_tail;
+		conn->out_rep++;
+		return 0;
+	}
+	if (bmc_answers_load(skb, conn))
+		return -1;
+	word = mc_answer64(win, 0);
+	if (word == MC_WORD8("STORED\r\n"))
+		bmc_answers_stored(conn);
+	else if (bmc_keep_bytes(word, 6) == MC_WORD6("VALUE "))
+		bmc_answers_value(skb, conn, off);
+	return 0;
+}
+
 /* The skb's bytes from `off` to its end are the next ones of the answers. */
 static __always_inline void bmc_answers_parse(struct __sk_buff *skb, struct bmc_conn *conn,
 					      __u32 off)
@@ -232,12 +310,13 @@ static __always_inline void bmc_answers_parse(struct __sk_buff *skb, struct bmc_
 	conn->out_tail = skb->len;
 	conn->out_pos = 0;
 	conn->out_end = 0;
-	if (conn->out_len && bmc_answers_load(skb, conn)) {
+	if (bmc_answers_straight(skb, conn, off)) {
 		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
 		return;
 	}
 	/* a lone answer is one step: no loop */
-	if (bmc_answers_step(skb, conn) == BMC_ANSWERS_MORE && bmc_answers_left(conn) &&
+	if (bmc_answers_left(conn) && bmc_answers_step(skb, conn) == BMC_ANSWERS_MORE &&
+	    bmc_answers_left(conn) &&
 	    bpf_loop(BMC_ANSWER_STEPS_MAX, bmc_out_next, &loop, 0) >= BMC_ANSWER_STEPS_MAX)
 		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
 	if (BMC_READ_ONCE(conn->lost) || conn->out_rep == before)

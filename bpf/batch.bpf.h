@@ -68,7 +68,8 @@ __noinline int bmc_batch_seen(struct bmc_work *w, struct bmc_conn *conn)
 {
 	if (!w || !conn)
 		return 0;
-	bmc_batch_touch(w);
+	if (w->n_batch > 1) /* a lone one's come soon enough */
+		bmc_batch_touch(w);
 	for (__u32 i = 0; i < BMC_BATCH; i++) {
 		if (i >= w->n_batch)
 			break;

@@ -352,10 +352,15 @@ static __always_inline int bmc_entry_send(struct xdp_md *ctx, __u32 off, struct 
 }
 
 /* ---- invalidate: under the bucket's lock ---- */
+#define BMC_GROUP_MASK ((1ULL << BMC_GROUP_SLOTS) - 1)
+
 static __always_inline int bmc_cache_forget(struct bmc_bucket *b, __u64 hash)
 {
-	__u64 bits = bmc_slots_tagged(b, hash) & b->valid;
+	__u64 bits = b->valid & BMC_GROUP_MASK << (bmc_group_of(hash) * BMC_GROUP_SLOTS);
 
+	if (!bits)
+		return 0;
+	bits &= bmc_slots_tagged(b, hash);
 	if (!bmc_mutant(BMC_MUT_NO_INVAL))
 		b->valid &= ~bits;
 	return bits != 0;

@@ -280,7 +280,7 @@ static __always_inline void bmc_write_touch(__u64 hash)
  * WRITE_SEEN: every entry of the key goes, and the write is in flight until its answer, or a later one, is seen.
  * Where there is no place for it: HOLD(ord), then the entries go once more. Returns BMC_SEEN_*.
  */
-__noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
+static __always_inline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 {
 	struct bmc_looked looked = {};
 	struct bmc_flight mine;
@@ -288,8 +288,6 @@ __noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 	__u32 gone = 0, placed = 0;
 	__u64 word;
 
-	if (!conn)
-		return 0;
 	b = bmc_bucket_get(bmc_bucket_of(hash));
 	if (!b)
 		return 0;
@@ -317,13 +315,11 @@ __noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 }
 
 /* ANSWER, for the answers of one segment: the conn's rep is now `rep`; `now` not before any of them was written. */
-__noinline int bmc_answers_seen(struct bmc_conn *conn, __u32 rep, __u64 now)
+static __always_inline void bmc_answers_seen(struct bmc_conn *conn, __u32 rep, __u64 now)
 {
 	struct bmc_writer *writer;
 	__u64 word;
 
-	if (!conn)
-		return 0;
 	BMC_WRITE_ONCE(conn->rep, rep);
 	word = BMC_READ_ONCE(conn->writer);
 	writer = bmc_writer_get(word);
@@ -343,7 +339,6 @@ __noinline int bmc_answers_seen(struct bmc_conn *conn, __u32 rep, __u64 now)
 		}
 	}
 	bmc_unhold(conn, rep);
-	return 0;
 }
 
 /* CLOSE: what this connection has in flight is over, and its writer is free for another. */

@@ -178,6 +178,45 @@ BMC_STEP int mc_answer_line(const struct bmc_answer_window *win, __u32 pos, __u3
 }
 
 /*
+ * The answer of a get whose one key was found, at the start of a window that is filled up to `end`:
+ *
+ *   "VALUE " key " " flags " " bytes "\r\n" data "\r\n" "END\r\n"      bytes of 1 to 7 digits
+ *
+ * 0: its line begins so, `out` says how long it and the block are; -1: it is mc_answer_line's to read.
+ */
+BMC_STEP int mc_answer_value(const struct bmc_answer_window *win, __u32 end, struct mc_answer *out)
+{
+	__u64 at = 6, marks = 0, bytes;
+	__u32 len = 0;
+
+	if (!win || !out)
+		return -1;
+	for (__u32 i = 0; i < MC_KEY_WORDS; i++) {
+		marks = bmc_low_bytes(mc_answer64(win, at));
+		if (marks)
+			break;
+		at += 8;
+	}
+	if (!marks)
+		return -1;
+	at += bmc_first_byte(marks);
+	marks = bmc_low_bytes(mc_answer64(win, at + 1));
+	if ((__u8)mc_answer64(win, at) != ' ' || !marks)
+		return -1;
+	at += 1 + bmc_first_byte(marks);
+	bytes = mc_word_number(mc_answer64(win, at + 1), &len);
+	if ((__u8)mc_answer64(win, at) != ' ' || bytes == MC_NO_NUMBER)
+		return -1;
+	at += 1 + len;
+	if ((mc_answer64(win, at) & 0xffff) != MC_WORD2("\r\n") || at + 2 > end)
+		return -1;
+	out->kind = MC_ANSWER_PART;
+	out->used = (__u32)at + 2;
+	out->block = bytes + 2;
+	return 0;
+}
+
+/*
  * Whether a datagram's text that begins with `word` (bytes beyond its end are 0) is an answer that no get can have,
  * text or binary: STORED, NOT_STORED, EXISTS, NOT_FOUND, DELETED, TOUCHED, RESET, VERSION, STAT, a number, a code of two
  * letters; a response of an opcode that is neither a get's nor a quiet one. Errors are not: a get may have them.

@@ -76,4 +76,20 @@ struct mc_request {
 
 #define MC_DELAY_ODD (~0ULL)
 
+/* A request as before any of it was read. */
+BMC_INLINE void mc_request_clear(struct mc_request *out)
+{
+	out->op = MC_OP_NONE;
+	out->silent = 0;
+	out->any = 0;
+	out->meta = 0;
+	out->plain = 0;
+	out->kept = 0;
+	out->touch = 0;
+	out->block = 0;
+	out->delay = 0;
+	out->exptime = 0;
+	out->key.len = 0;
+}
+
 #endif

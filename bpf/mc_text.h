@@ -9,13 +9,15 @@
  *   touch   := ("gat"|"gats") exptime key+
  *   flush   := "flush_all" [delay] ["noreply"]
  *
- * The last token "noreply" silences. What clients send is read here, in few steps; a line with anything odd about it
- * is mc_line.h's, and so are gat and flush_all; meta commands are mc_meta.h's.
+ * The last token "noreply" silences. What clients send is read here, in few steps, and most sets in fewer still
+ * (mc_set.h); a line with anything odd about it is mc_line.h's, and so are gat and flush_all; meta commands are
+ * mc_meta.h's.
  */
 #ifndef BMC_MC_TEXT_H
 #define BMC_MC_TEXT_H
 
 #include "mc_meta.h"
+#include "mc_set.h"
 
 #define MC_ODD 1 /* not a form that is read here */
 #define MC_CUT 2 /* cut into tokens, to be read by its verb */
@@ -177,22 +179,6 @@ BMC_INLINE enum mc_verb mc_text_verb(const struct bmc_window *win, __u64 start, 
 	return mc_verb(word, len, bmc_window8(win, start + 8));
 }
 
-/* A request as before any of it was read. */
-BMC_INLINE void mc_text_clear(struct mc_request *out)
-{
-	out->op = MC_OP_NONE;
-	out->silent = 0;
-	out->any = 0;
-	out->meta = 0;
-	out->plain = 0;
-	out->kept = 0;
-	out->touch = 0;
-	out->block = 0;
-	out->delay = 0;
-	out->exptime = 0;
-	out->key.len = 0;
-}
-
 /* Whether a line of this verb could matter to items, or to how what follows it is read. */
 BMC_INLINE int mc_verb_matters(enum mc_verb verb)
 {
@@ -221,7 +207,7 @@ BMC_STEP int mc_text_line(const struct bmc_window *win, __u32 pos, __u32 end,
 
 	if (!win || !out)
 		return -1;
-	mc_text_clear(out);
+	mc_request_clear(out);
 	if (mc_line_find(win, pos, end, out))
 		return -1;
 	out->used = out->line.next - pos;
@@ -264,7 +250,7 @@ BMC_STEP int mc_text_plain(const struct bmc_window *win, __u32 pos, __u32 end,
 
 	if (!win || !seed || !out)
 		return -1;
-	mc_text_clear(out);
+	mc_request_clear(out);
 	if (bmc_window8(win, pos) == ' ')
 		return MC_ODD;
 	at = mc_token_end(win, pos);
@@ -291,8 +277,16 @@ BMC_STEP int mc_text_plain(const struct bmc_window *win, __u32 pos, __u32 end,
 BMC_INLINE int mc_text_request(const struct bmc_window *win, __u32 pos, __u32 end,
 			       const struct mc_seed *seed, struct mc_request *out)
 {
-	int err = mc_text_plain(win, pos, end, seed, out);
+	__u32 verb = (__u32)bmc_window64(win, pos);
+	int err;
 
+	if (verb == MC_WORD4("get ")) {
+		mc_request_clear(out);
+		return mc_whole_line(win, pos, end, MC_OP_GET, out);
+	}
+	if (verb == MC_WORD4("set ") && !mc_set_line(win, pos, end, seed, out))
+		return 0;
+	err = mc_text_plain(win, pos, end, seed, out);
 	if (err == MC_ODD)
 		err = mc_text_line(win, pos, end, out);
 	if (err != MC_CUT)

@@ -162,6 +162,21 @@ BMC_INLINE __u64 mc_digits8(__u64 word, __u32 n)
 	return ((w & 0x0000ffff0000ffffULL) * 42949672960001ULL) >> 32;
 }
 
+/* The number that a word begins with, of 1 to 7 digits up to a byte below 0x21, or MC_NO_NUMBER; *ret_len its digits. */
+BMC_INLINE __u64 mc_word_number(__u64 word, __u32 *ret_len)
+{
+	__u64 marks = bmc_low_bytes(word), digit = (word & 0xff) - '0';
+
+	if ((marks & 0xffff) == 0x8000) { /* most flags and times are 0 */
+		*ret_len = 1;
+		return digit <= 9 ? digit : MC_NO_NUMBER;
+	}
+	if (!marks || (marks & 0x80))
+		return MC_NO_NUMBER;
+	*ret_len = bmc_first_byte(marks);
+	return mc_digits8(word, *ret_len);
+}
+
 /* A decimal number of 1 to 10 digits, or MC_NO_NUMBER. */
 BMC_STEP __u64 mc_number(const struct bmc_window *win, __u32 pos, __u32 len)
 {

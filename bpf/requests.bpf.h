@@ -13,6 +13,8 @@
 #include "mc_binary.h"
 
 #define BMC_STEPS_MAX (1U << 20) /* of one segment: a command, a block or a load each */
+#define BMC_FIRST_LOAD                                                                             \
+	1024 /* of a segment that the window does not hold: most such have a large block */
 #define BMC_MORE 0
 #define BMC_DONE 1
 
@@ -138,6 +140,35 @@ static __always_inline void bmc_conn_block(struct bmc_work *w, struct bmc_conn *
 		bmc_block_over(w, conn, 1);
 }
 
+/* A set whose block is in the window: what it writes and what it teaches is known at once. Whether it is such a one. */
+static __always_inline int bmc_conn_set(struct bmc_work *w, struct bmc_conn *conn)
+{
+	__u64 block = w->req.block, last;
+	enum bmc_tells tells;
+	__u32 ord, until;
+	int whole;
+
+	if (!bmc_store_teaches(w) || w->req.op != MC_OP_STORE || w->req.meta || w->req.silent ||
+	    conn->protocol != BMC_PROTOCOL_TEXT || w->place == BMC_FROM_EARLY ||
+	    block > w->end - w->pos)
+		return 0;
+	last = bmc_window64(&w->win, w->pos + block - 2) & 0xffff;
+	whole = last == MC_WORD2("\r\n") || bmc_mutant(BMC_MUT_TAUGHT_BY_ALL);
+	until = w->req.exptime ? bmc_life_time(w->req.exptime, conn->server, conn->life) :
+				 BMC_LIFE_NEVER;
+	tells = until && whole ? BMC_TELLS_LIFE : BMC_TELLS_EARLIER;
+	ord = conn->cmd + 1;
+	w->n_writes++;
+	w->n_commands++;
+	w->pos += (__u32)block;
+	conn->in_hash = 0;
+	conn->in_taught = 0;
+	if (bmc_batch_add(w, w->req.key.hash, ord, until, tells))
+		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
+	BMC_WRITE_ONCE(conn->cmd, ord);
+	return 1;
+}
+
 /* flush_all: UNKNOWN, and no fill until a delayed one has happened. */
 __noinline int bmc_conn_flush(struct bmc_work *w, struct bmc_conn *conn)
 {
@@ -251,7 +282,7 @@ __noinline int bmc_load_next(struct __sk_buff *skb, struct bmc_work *w, __u32 ke
 		return -1;
 	n = w->tail - w->off;
 	if (n > BMC_WINDOW - BMC_LINE_MAX)
-		n = BMC_WINDOW - BMC_LINE_MAX;
+		n = w->end ? BMC_WINDOW - BMC_LINE_MAX : BMC_FIRST_LOAD;
 	bmc_hide(to);
 	if (to > BMC_LINE_MAX || !bmc_len_within(&n, BMC_WINDOW - BMC_LINE_MAX))
 		return -1;
@@ -383,6 +414,12 @@ static __always_inline int bmc_conn_read(struct bmc_work *w, struct bmc_conn *co
 	return mc_text_request(&w->win, w->pos, w->end, seed, &w->req);
 }
 
+/* Whether there are bytes of the source that were not gone over. */
+static __always_inline int bmc_work_left(const struct bmc_work *w)
+{
+	return w->pos < w->end || w->off < w->tail;
+}
+
 /* One step of a segment: over a block, a load, a command. BMC_DONE at its end. */
 __noinline int bmc_conn_step(struct __sk_buff *skb, struct bmc_work *w, struct bmc_conn *conn)
 {
@@ -413,7 +450,11 @@ __noinline int bmc_conn_step(struct __sk_buff *skb, struct bmc_work *w, struct b
 		return BMC_MORE;
 	}
 	w->pos += w->req.used;
-	return bmc_conn_request(w, conn);
+	if (bmc_conn_set(w, conn))
+		return bmc_work_left(w) ? BMC_MORE : BMC_DONE;
+	if (bmc_conn_request(w, conn))
+		return BMC_DONE;
+	return bmc_work_left(w) ? BMC_MORE : BMC_DONE;
 }
 
 struct bmc_in_loop {
@@ -461,6 +502,39 @@ static long bmc_in_next(__u32 i, struct bmc_in_loop *loop)
 			     bmc_source_next(loop->skb, loop->work, loop->conn) != BMC_MORE);
 }
 
+/* The straight way: nothing waits, and the segment is one get's line. Whether it was; else, its bytes may be loaded. */
+static __always_inline int bmc_conn_get(struct __sk_buff *skb, struct bmc_work *w,
+					struct bmc_conn *conn)
+{
+	if (conn->in_len || conn->in_block || conn->in_skip || conn->fresh ||
+	    conn->protocol != BMC_PROTOCOL_TEXT || w->place || bmc_load_next(skb, w, 0))
+		return 0;
+	if ((__u32)bmc_window64(&w->win, 0) != MC_WORD4("get ") || w->off != w->tail ||
+	    mc_newline(&w->win, 0, w->end) + 1 != w->end)
+		return 0;
+	w->pos = w->end;
+	w->n_commands = 1;
+	BMC_WRITE_ONCE(conn->cmd, conn->cmd + 1);
+	return 1;
+}
+
+/* Commands up to the end of the source, and of what is next behind it; their writes are seen. */
+static __always_inline void bmc_conn_commands(struct __sk_buff *skb, struct bmc_work *w,
+					      struct bmc_conn *conn)
+{
+	struct bmc_in_loop loop = { .skb = skb, .work = w, .conn = conn };
+
+	w->n_batch = 0;
+	w->keys_pos = 0;
+	w->req.version = bmc_version_of(conn->server, conn->life);
+	/* a lone command is one step: no loop */
+	if ((bmc_conn_step(skb, w, conn) == BMC_MORE || (w->more && !BMC_READ_ONCE(conn->lost))) &&
+	    bpf_loop(BMC_STEPS_MAX, bmc_in_next, &loop, 0) >= BMC_STEPS_MAX)
+		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
+	if (w->n_batch)
+		bmc_batch_seen(w, conn);
+}
+
 /*
  * Parses the bytes from w->off to w->tail, of the skb or where w->place says: the next ones of the stream, up to
  * sequence number `end`; if `more`, then what came ahead and is next now.
@@ -468,7 +542,6 @@ static long bmc_in_next(__u32 i, struct bmc_in_loop *loop)
 static __always_inline void bmc_conn_parse(struct __sk_buff *skb, struct bmc_work *w,
 					   struct bmc_conn *conn, __u32 end, __u32 more)
 {
-	struct bmc_in_loop loop = { .skb = skb, .work = w, .conn = conn };
 	struct bmc_stats *stats;
 
 	w->pos = 0;
@@ -478,15 +551,10 @@ static __always_inline void bmc_conn_parse(struct __sk_buff *skb, struct bmc_wor
 	w->n_commands = 0;
 	w->n_writes = 0;
 	w->n_invalidated = 0;
-	w->n_batch = 0;
-	w->keys_pos = 0;
-	w->req.version = bmc_version_of(conn->server, conn->life);
 	if (conn->in_len && bmc_source_begin(skb, w, conn))
 		return;
-	if (bpf_loop(BMC_STEPS_MAX, bmc_in_next, &loop, 0) >= BMC_STEPS_MAX)
-		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
-	if (w->n_batch)
-		bmc_batch_seen(w, conn);
+	if (more || !bmc_conn_get(skb, w, conn))
+		bmc_conn_commands(skb, w, conn);
 	if (!more)
 		conn->in_next = end;
 	stats = bmc_stats_get();

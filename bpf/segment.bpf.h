@@ -40,31 +40,44 @@ static __always_inline __u32 bmc_segment_stamp(const struct tcphdr *tcp, const v
 	return bpf_ntohl(option[1]);
 }
 
+/* Where the TCP header is, from the network header on. -1: this is no whole TCP segment. */
+static __always_inline int bmc_segment_header(struct __sk_buff *skb, void *data, void *end)
+{
+	struct bmc_pkt pkt = {};
+	struct iphdr *ip = data;
+
+	/* IPv4 without options: nearly all */
+	if (data + sizeof(*ip) <= end && *(__u8 *)data == 0x45 && ip->protocol == IPPROTO_TCP &&
+	    !(ip->frag_off & bpf_htons(IP_MF | IP_OFFSET)) && skb->protocol == bpf_htons(ETH_P_IP))
+		return sizeof(*ip);
+	if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt))
+		return -1;
+	return pkt.proto != IPPROTO_TCP || pkt.fragment ? -1 : (int)pkt.l4;
+}
+
 /* Offsets count from the network header. 0; -1: not a plain TCP segment. */
 static __always_inline int bmc_segment_read(struct __sk_buff *skb, struct bmc_segment *seg)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	struct bmc_pkt pkt = {};
+	int head = bmc_segment_header(skb, data, end);
 	struct tcphdr *tcp;
-	__u8 *bytes;
+	__u32 words;
 
-	if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt))
+	if (head < 0)
 		return -1;
-	if (pkt.proto != IPPROTO_TCP || pkt.fragment)
-		return -1;
-	tcp = data + pkt.l4;
+	tcp = data + head;
 	if ((void *)(tcp + 1) > end)
 		return -1;
-	bytes = (__u8 *)tcp;
+	words = ((__u8 *)tcp)[12] >> 4;
 	seg->seq = bpf_ntohl(tcp->seq);
 	seg->ack = bpf_ntohl(tcp->ack_seq);
-	seg->flags = bytes[13];
-	seg->head = pkt.l4;
-	seg->off = pkt.l4 + (bytes[12] >> 4) * 4;
-	if ((bytes[12] >> 4) < 5 || seg->off > skb->len)
+	seg->flags = ((__u8 *)tcp)[13];
+	seg->head = (__u32)head;
+	seg->off = (__u32)head + words * 4;
+	if (words < 5 || seg->off > skb->len)
 		return -1;
 	seg->len = skb->len - seg->off;
-	seg->stamp = (bytes[12] >> 4) < BMC_TCP_STAMP_WORDS ? 0 : bmc_segment_stamp(tcp, end);
+	seg->stamp = words < BMC_TCP_STAMP_WORDS ? 0 : bmc_segment_stamp(tcp, end);
 	return 0;
 }
 

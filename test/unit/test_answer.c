@@ -288,12 +288,54 @@ static void test_noise(void **state)
 	}
 }
 
+/* What mc_answer_value reads is what mc_answer_line reads. */
+static void test_values(void **state)
+{
+	static const char *const forms[] = {
+		"VALUE %s 0 32\r\n",  "VALUE %s 4294967295 1234567\r\n",
+		"VALUE %s 1 2 3\r\n", "VALUE %s 1 12345678\r\n",
+		"VALUE %s 1  2\r\n",  "VALUE %s  1\r\n",
+		"VALUE %s 1 2\n",     "VALUE %s 1 \r\n",
+		"VALUE %s 7\r\n",
+	};
+	const uint32_t n_forms = sizeof(forms) / sizeof(forms[0]);
+	static struct bmc_answer_window win;
+	int taken = 0;
+
+	(void)state;
+	s = 78;
+	for (int i = 0; i < ROUNDS; i++) {
+		struct mc_answer got = {}, want = {};
+		char key[251], line[400];
+		uint32_t key_len = roll(&s, 250), len;
+
+		for (uint32_t k = 0; k < key_len; k++)
+			key[k] = (char)('!' + roll(&s, 94));
+		key[key_len] = 0;
+		len = (uint32_t)snprintf(line, sizeof(line), forms[roll(&s, n_forms)], key);
+		if (!roll(&s, 4))
+			len = roll(&s, len);
+		else if (!roll(&s, 4))
+			line[6 + roll(&s, len - 6)] = (char)roll(&s, 256);
+		memset(win.bytes, "0 \n\rx"[roll(&s, 5)], sizeof(win.bytes));
+		memcpy(win.bytes, line, len);
+		memset(win.bytes + len, 0, 8);
+		if (len < 6 || mc_answer_value(&win, len, &got))
+			continue;
+		taken++;
+		mc_answer_line(&win, 0, len, &want);
+		expect(got.kind == want.kind && got.used == want.used && got.block == want.block,
+		       "%.*s: read otherwise", (int)len, line);
+	}
+	expect(taken > ROUNDS / 20, "%d lines were taken", taken);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each),	      cmocka_unit_test(test_random_cuts),
 		cmocka_unit_test(test_broken_values), cmocka_unit_test(test_long_line),
-		cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_noise),	      cmocka_unit_test(test_values),
 	};
 
 	return cmocka_run_group_tests_name("mc_answer.h", tests, NULL, NULL) ? 1 : 0;

@@ -205,6 +205,47 @@ static void test_very_many_spaces(void **state)
 	}
 }
 
+/* What mc_set.h reads is what mc_text_plain reads, and it reads only that. */
+static void test_set_lines(void **state)
+{
+	static const char *const parts[] = { "0",  "1",	  "9",	"42", "1234567", "12345678",
+					     "-1", "x",	  "+1", "",   "\t",	 "1\r",
+					     " 1", "0x1", "k",	A250 };
+	const uint32_t n_parts = sizeof(parts) / sizeof(parts[0]);
+	struct bmc_window *win = window_new();
+	uint64_t s = 11;
+	int taken = 0;
+
+	(void)state;
+	for (int i = 0; i < 200000; i++) {
+		struct mc_request got = {}, want = {};
+		char line[1200];
+		int len = snprintf(line, sizeof(line), "set %s %s %s %s%s",
+				   parts[n_parts - 1 - roll(&s, 2)],
+				   parts[roll(&s, roll(&s, 9) ? 5 : n_parts)],
+				   parts[roll(&s, roll(&s, 9) ? 5 : n_parts)],
+				   parts[roll(&s, roll(&s, 9) ? 5 : n_parts)],
+				   roll(&s, 9) ? "\r\n" : " noreply\r\n");
+		uint32_t pos = roll(&s, 64), end;
+
+		if (!roll(&s, 9)) /* cut off, or with an odd byte */
+			len = (int)roll(&s, (uint32_t)len);
+		else if (!roll(&s, 9))
+			line[roll(&s, (uint32_t)len)] = (char)roll(&s, 256);
+		end = window_put(win, pos, line, (size_t)len, "0 \n\rx"[roll(&s, 5)]);
+		if (mc_set_line(win, pos, end, &seed, &got) || memcmp(line, "set ", 4) != 0)
+			continue;
+		taken++;
+		expect(mc_text_plain(win, pos, end, &seed, &want) == 0, "%s: not plain", line);
+		expect(got.op == want.op && got.used == want.used && got.block == want.block &&
+			       got.exptime == want.exptime && got.plain == want.plain &&
+			       got.silent == want.silent && got.key.hash == want.key.hash &&
+			       got.key.pos == want.key.pos && got.key.len == want.key.len,
+		       "%s: read otherwise", line);
+	}
+	expect(taken > 50000, "%d lines were taken", taken);
+}
+
 static void test_numbers(void **state)
 {
 	struct bmc_window *win = window_new();
@@ -262,6 +303,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_very_many_spaces),
+		cmocka_unit_test(test_set_lines),
 		cmocka_unit_test(test_numbers),
 	};
 	int failed = run_table("mc_text.h: lines", test_row);
