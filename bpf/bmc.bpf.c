@@ -89,6 +89,12 @@ int bmc_sock_release(struct bpf_sock *sk)
 	return CGROUP_PASS;
 }
 
+/* Whether a socket may have a mark: only one at a --port has. What is not memcached's ends here. */
+static __always_inline int bmc_at_port(const struct bpf_sock *sk)
+{
+	return bmc_config_server(bpf_htons((__u16)sk->src_port)) >= 0;
+}
+
 /* ---- what memcached gets ---- */
 
 /* No conn: a datagram for one of its UDP sockets, a segment for its listener, or one of a child that is not known. */
@@ -160,7 +166,7 @@ int bmc_ingress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
 
-	if (!sk)
+	if (!sk || !bmc_at_port(sk))
 		return CGROUP_PASS;
 	return bmc_in(skb, sk) == BMC_DROP ? CGROUP_DROP : CGROUP_PASS;
 }
@@ -239,7 +245,7 @@ int bmc_egress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
 
-	if (sk)
+	if (sk && bmc_at_port(sk))
 		bmc_out(skb, sk);
 	return CGROUP_PASS;
 }

@@ -280,7 +280,7 @@ static __always_inline void bmc_write_touch(__u64 hash)
  * WRITE_SEEN: every entry of the key goes, and the write is in flight until its answer, or a later one, is seen.
  * Where there is no place for it: HOLD(ord), then the entries go once more. Returns BMC_SEEN_*.
  */
-static __always_inline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
+__noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 {
 	struct bmc_looked looked = {};
 	struct bmc_flight mine;
@@ -288,6 +288,8 @@ static __always_inline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u
 	__u32 gone = 0, placed = 0;
 	__u64 word;
 
+	if (!conn)
+		return 0;
 	b = bmc_bucket_get(bmc_bucket_of(hash));
 	if (!b)
 		return 0;

@@ -195,8 +195,7 @@ static __always_inline int bmc_conn_is_plain(const struct bmc_conn *conn,
 	const struct sock *s = &tcp->inet_conn.icsk_inet.sk;
 	__u64 queued;
 
-	if (seg->seq != conn->in_next || conn->n_kept || (seg->flags & BMC_TCP_URG) ||
-	    bmc_conn_is_late(conn, seg))
+	if (seg->seq != conn->in_next || conn->n_kept || (seg->flags & BMC_TCP_URG))
 		return 0;
 	if (bmc_after(tcp->rcv_nxt, seg->seq) > 0 || bmc_after(seg->ack, tcp->snd_nxt) > 0 ||
 	    bmc_after(tcp->snd_una, seg->ack) > 0)
@@ -295,6 +294,7 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 {
 	__u32 end = seg->seq + seg->len + !!(seg->flags & BMC_TCP_FIN);
 	__u32 off = seg->off, more = 0;
+	int late = bmc_conn_is_late(conn, seg);
 	struct bpf_sock *sk = skb->sk;
 	struct tcp_sock *tcp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
 
@@ -302,7 +302,8 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 		bmc_conn_lost(conn, BMC_LOST_URGENT);
 		return BMC_TO_STACK;
 	}
-	if (!bmc_conn_is_plain(conn, seg, tcp, end) && !bmc_mutant(BMC_MUT_NO_STREAM_ORDER)) {
+	if ((late || !bmc_conn_is_plain(conn, seg, tcp, end)) &&
+	    !bmc_mutant(BMC_MUT_NO_STREAM_ORDER)) {
 		int verdict;
 
 		w->seg = *seg;
@@ -312,7 +313,7 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 		more = 1;
 		off = w->seg.off;
 	}
-	if (!bmc_conn_is_late(conn, seg))
+	if (!late)
 		conn->in_stamp = seg->stamp;
 	w->place = 0;
 	w->off = off;
