@@ -51,7 +51,8 @@ static void follow(uint64_t *seed)
 	conn.fresh = 1;
 	while (at < stream.len && !conn.lost) {
 		uint32_t left = (uint32_t)stream.len - at;
-		uint32_t n = roll(seed, 3) ? 1 + roll(seed, 2000) : 1 + roll(seed, 12);
+		static const uint32_t sizes[] = { 12, 2000, 3 * BMC_WINDOW };
+		uint32_t n = 1 + roll(seed, sizes[roll(seed, 3)]);
 		struct __sk_buff skb = { stream.bytes + at, n > left ? left : n };
 
 		work.place = 0;
