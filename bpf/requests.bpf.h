@@ -506,7 +506,7 @@ static long bmc_in_next(__u32 i, struct bmc_in_loop *loop)
 static __always_inline int bmc_conn_get(struct __sk_buff *skb, struct bmc_work *w,
 					struct bmc_conn *conn)
 {
-	if (conn->in_len || conn->in_block || conn->in_skip || conn->fresh ||
+	if (w->end || conn->in_block || conn->in_skip || conn->fresh ||
 	    conn->protocol != BMC_PROTOCOL_TEXT || w->place || bmc_load_next(skb, w, 0))
 		return 0;
 	if ((__u32)bmc_window64(&w->win, 0) != MC_WORD4("get ") || w->off != w->tail ||
