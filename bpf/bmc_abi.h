@@ -152,6 +152,7 @@ enum bmc_lost {
 	BMC_LOST_ANSWERS, /* more answers than commands, or answers that cannot be read */
 	BMC_LOST_GAP, /* answers left out of order */
 	BMC_LOST_BUSY, /* its state was in use on two CPUs for too long */
+	BMC_LOST_PORT, /* steered to memcached's listener from another port (sk_lookup, TPROXY) */
 	BMC_LOST_KINDS
 };
 

@@ -430,6 +430,8 @@ static __always_inline void bmc_conn_born(struct bpf_sock_ops *ops, struct bpf_s
 	if (ops->skb_len > header &&
 	    bmc_early_keep(sk, conn, bmc_early_noted(ops, header, conn->in_next)))
 		bmc_conn_lost(conn, BMC_LOST_HANDSHAKE_DATA);
+	if (bmc_config_server(bpf_htons((__u16)ops->local_port)) < 0)
+		bmc_conn_lost(conn, BMC_LOST_PORT); /* the hooks of its bytes do not look at it */
 	bmc_wmb();
 	BMC_WRITE_ONCE(conn->ready, 1);
 	bmc_stats_count(BMC_STAT_CONNECTIONS);

@@ -28,6 +28,7 @@ const char *bmc_lost_text(enum bmc_lost why)
 		[BMC_LOST_ANSWERS] = "answers that do not fit its commands",
 		[BMC_LOST_GAP] = "answers out of order",
 		[BMC_LOST_BUSY] = "two CPUs at once",
+		[BMC_LOST_PORT] = "steered here from another port",
 	};
 
 	return why < BMC_LOST_KINDS ? texts[why] : "unknown";
