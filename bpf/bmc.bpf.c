@@ -183,7 +183,7 @@ static __always_inline void bmc_took(struct bpf_sock_addr *ctx)
 		return;
 	if (BMC_READ_ONCE(bmc_server_get(mark->server)->off) & BMC_OFF_STARTING)
 		__sync_fetch_and_add(&mark->taken, 1);
-	bmc_stamp_in(mark->cookie);
+	bmc_stamp_in(mark->cookie, mark->server);
 }
 
 SEC("cgroup/recvmsg4")

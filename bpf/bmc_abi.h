@@ -131,7 +131,7 @@ enum bmc_ready {
 /* The last recvmsg of a thread of memcached's: stamp.bpf.h. */
 struct bmc_stamp {
 	__u64 who;
-	__u64 time;
+	__u64 time; /* with its server: bmc_stamp.h */
 };
 #define BMC_STAMPS 4096 /* places; a power of two */
 

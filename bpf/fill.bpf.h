@@ -435,7 +435,9 @@ static __always_inline enum bmc_stat bmc_fill_reply(struct __sk_buff *skb, struc
 	if (bmc_config.test & BMC_TEST_STAMP)
 		stamp = bpf_ktime_get_ns();
 	else
-		stamp = bmc_stamp_read(mark, bpf_ktime_get_coarse_ns() + BMC_CLOCK_LATE_NS);
+		stamp = bmc_stamp_read(mark, bpf_ktime_get_ns());
+	if (stamp <= BMC_CLOCK_SKEW_NS)
+		return BMC_STAT_REFUSED_STAMP;
 	return bmc_fill_item(skb, w, (__u32)len, stamp);
 }
 

@@ -192,7 +192,7 @@ static __always_inline void bmc_plain_headers(struct xdp_md *ctx, const struct b
 	__u32 len = offsetof(struct bmc_plain_head, get) + p->text_len;
 	struct bmc_plain_head *head = data + p->l4;
 
-	if ((void *)(head + 1) > end)
+	if ((void *)&head->key[1 + BMC_PLAIN_CRLF] > end)
 		return; /* cannot be: it was there */
 	bmc_tx_ethernet(data);
 	if (family == 4)
@@ -276,7 +276,7 @@ static __always_inline enum bmc_verdict bmc_plain_of(struct xdp_md *ctx, int fam
 	struct bmc_plain_key key;
 	int server, is_udp;
 
-	if ((void *)(head + 1) > end)
+	if ((void *)&head->key[1 + BMC_PLAIN_CRLF] > end) /* not head + 1: it is padded */
 		return BMC_UNDECIDED;
 	server = bmc_config_server(head->udp.dest);
 	if (server < 0)

@@ -15,6 +15,8 @@
 #define BMC_PLAIN_GET 4 /* "get " */
 #define BMC_PLAIN_CRLF 2
 
+_Static_assert((BMC_PLAIN_WORDS & (BMC_PLAIN_WORDS - 1)) == 0, "a mask of its whole words' bytes");
+
 struct bmc_plain_key {
 	__u64 len; /* 1 to BMC_PLAIN_KEY_MAX */
 	__u64 sum; /* of its bytes */
@@ -91,7 +93,7 @@ static __always_inline int bmc_plain_is_key(const struct bmc_plain_key *key,
 		if (key->word[i] != bmc_load64(there + 8 * i))
 			return 0;
 	}
-	there += key->len & ~7ULL & (8 * BMC_PLAIN_WORDS + 7);
+	there += key->len & (8 * (2 * BMC_PLAIN_WORDS - 1)); /* its whole words */
 	return bmc_keep_bytes(bmc_load64(there), (__u32)key->len) == key->tail;
 }
 

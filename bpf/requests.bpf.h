@@ -282,7 +282,7 @@ __noinline int bmc_load_next(struct __sk_buff *skb, struct bmc_work *w, __u32 ke
 		return -1;
 	n = w->tail - w->off;
 	if (n > BMC_WINDOW - BMC_LINE_MAX)
-		n = w->end ? BMC_WINDOW - BMC_LINE_MAX : BMC_FIRST_LOAD;
+		n = w->end || kept ? BMC_WINDOW - BMC_LINE_MAX : BMC_FIRST_LOAD;
 	bmc_hide(to);
 	if (to > BMC_LINE_MAX || !bmc_len_within(&n, BMC_WINDOW - BMC_LINE_MAX))
 		return -1;
@@ -382,6 +382,11 @@ __noinline int bmc_conn_incomplete(struct __sk_buff *skb, struct bmc_work *w, st
 	if (!w || !conn)
 		return BMC_DONE;
 	left = w->end - w->pos;
+	if (left >= BMC_LINE_MAX && !w->place && w->end == BMC_FIRST_LOAD && w->off < w->tail) {
+		/* only the segment's first bytes were loaded: as many as there are, from the line on */
+		w->off -= left;
+		left = 0;
+	}
 	if (left >= BMC_LINE_MAX)
 		return bmc_long_line(w, conn);
 	if (w->off == w->tail) {

@@ -6,11 +6,9 @@
 #ifndef BMC_STAMP_BPF_H
 #define BMC_STAMP_BPF_H
 
+#include "bmc_stamp.h"
 #include "config.bpf.h"
 #include "stats.bpf.h"
-
-#define BMC_STAMP_SHIFT 12
-#define BMC_STAMP_MASK 0xffffffU
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -41,10 +39,11 @@ static __always_inline struct bmc_stamp *bmc_stamp_place(__u64 thread)
 	return bpf_map_lookup_elem(&bmc_stamps, &index);
 }
 
-/* RECVMSG: this thread took a request from this socket. */
-static __always_inline void bmc_stamp_in(__u64 cookie)
+/* RECVMSG: this thread took a request from this socket of a server's. */
+static __always_inline void bmc_stamp_in(__u64 cookie, __u32 server)
 {
-	__u64 thread = bmc_stamp_thread(), now = bpf_ktime_get_ns();
+	__u64 thread = bmc_stamp_thread();
+	__u64 now = bmc_stamp_of_server(bpf_ktime_get_ns(), server);
 	struct bmc_stamp *stamp = bmc_stamp_place(thread);
 
 	if (!stamp)
@@ -68,15 +67,6 @@ static __always_inline __u32 bmc_stamp_out(__u64 cookie)
 	if ((__s64)(bpf_ktime_get_coarse_ns() - time) > (__s64)BMC_STAMP_MAX_AGE_NS)
 		return 0;
 	return (__u32)bmc_config.tag << 24 | ((__u32)(time >> BMC_STAMP_SHIFT) & BMC_STAMP_MASK);
-}
-
-/* The time that a mark carries, rounded down; `now` is not before it, and not a minute later. */
-static __always_inline __u64 bmc_stamp_read(__u32 mark, __u64 now)
-{
-	__u64 units = now >> BMC_STAMP_SHIFT;
-	__u32 age = ((__u32)units - mark) & BMC_STAMP_MASK;
-
-	return (units - age) << BMC_STAMP_SHIFT;
 }
 
 static __always_inline int bmc_leaves_by_us(__u32 ifindex)

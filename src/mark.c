@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "mark.h"
 
+#include "bmc_stamp.h"
 #include "shared.h"
 #include "util.h"
 
@@ -105,16 +106,17 @@ static int still_full(struct bmc_adopt *a, int fd, const struct bmc_owner *owner
 }
 
 /*
- * Threads that took a request later than `since`: what they took before is carried out. Those that share a place count as
- * one.
+ * Threads of this server that took a request later than `since`: what they took before is carried out. Those that share a
+ * place count as one.
  */
-static __u32 count_takers(const struct bmc_adopt *a, __u64 since)
+static __u32 count_takers(const struct bmc_adopt *a, int server, __u64 since)
 {
 	struct bmc_stamp stamp;
 	__u32 n = 0;
 
 	for (__u32 i = 0; i < BMC_STAMPS; i++) {
-		if (!bpf_map_lookup_elem(a->stamps_fd, &i, &stamp) && stamp.time > since)
+		if (!bpf_map_lookup_elem(a->stamps_fd, &i, &stamp) && stamp.time > since &&
+		    stamp.time == bmc_stamp_of_server(stamp.time, (__u32)server))
 			n++;
 	}
 	return n;
@@ -137,7 +139,7 @@ int bmc_mark_drained(struct bmc_adopt *a, int server, pid_t pid, struct bmc_thre
 	while (!err && now < until) {
 		if (!bmc_threads_wait(threads, 0, ROUND_NS))
 			return 0;
-		if (a->threads[server] && count_takers(a, since) + 1 >= a->threads[server])
+		if (a->threads[server] && count_takers(a, server, since) + 1 >= a->threads[server])
 			return 0; /* all but the listener */
 		now = bmc_clock_ns(CLOCK_MONOTONIC);
 	}

@@ -46,7 +46,7 @@ int bmc_pins_locked(void)
 	fd = open(BMC_PINS_LOCK, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	locked = flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
+	locked = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
 	close(fd);
 	return locked;
 }

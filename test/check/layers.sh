@@ -8,7 +8,7 @@ failed=0
 
 layer_of() { # FILE
 	case $1 in
-	bmc_abi.h | bmc_bucket.h | bmc_mutants.h | compat.bpf.h | verdict.bpf.h) echo 0 ;; # the contract; the kernel; outcomes
+	bmc_abi.h | bmc_bucket.h | bmc_stamp.h | bmc_mutants.h | compat.bpf.h | verdict.bpf.h) echo 0 ;; # the contract; the kernel; outcomes
 	cursor.h) echo 1 ;; # bytes
 	mc_*.h | pkt.bpf.h | segment.bpf.h) echo 2 ;; # protocols
 	config.bpf.h | maps.bpf.h | stats.bpf.h | work.bpf.h | rx.bpf.h | tx.bpf.h) echo 3 ;; # state that has no rules
@@ -22,7 +22,7 @@ layer_of() { # FILE
 # Within a layer: who may include whom.
 may_include_beside() { # FILE INCLUDED
 	case $1:$2 in
-	bmc_abi.h:compat.bpf.h | bmc_bucket.h:bmc_abi.h) ;; # __u32 and friends
+	bmc_abi.h:compat.bpf.h | bmc_bucket.h:bmc_abi.h | bmc_stamp.h:bmc_abi.h) ;; # __u32 and friends
 	mc_*.h:mc_*.h) ;; # requests, then answers, over one set of tokens
 	work.bpf.h:stats.bpf.h | rx.bpf.h:work.bpf.h | tx.bpf.h:rx.bpf.h | segment.bpf.h:pkt.bpf.h) ;;
 	admit.bpf.h:cache.bpf.h | room.bpf.h:admit.bpf.h) ;; # the bucket layout, for readers and for fills

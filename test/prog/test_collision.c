@@ -85,6 +85,33 @@ static void test_prefix_key_with_equal_hash(void **state)
 	assert_int_equal(ask(keys[0]), 1);
 }
 
+/*
+ * The bug: what is behind a key's whole words was compared with its first bytes, so that "userdatauser" was answered with
+ * the item of any "userdata" and four more, of its bucket and tag.
+ */
+static void test_key_that_ends_as_it_begins(void **state)
+{
+	static const char asked[] = "userdatauser";
+	uint32_t tag = tag_of(asked);
+	char key[16];
+	int n = 0;
+
+	(void)state;
+	for (unsigned int i = 0; n < 3 && i < 1U << 24; i++) {
+		snprintf(key, sizeof(key), "userdata%c%c%c%c", (int)('0' + i % 64),
+			 (int)('0' + i / 64 % 64), (int)('0' + i / 4096 % 64),
+			 (int)('0' + i / 262144 % 64));
+		if (tag_of(key) != tag || !strcmp(key, asked))
+			continue;
+		forget();
+		fill(key);
+		assert_int_equal(ask(asked), 0);
+		assert_int_equal(ask(key), 1);
+		n++;
+	}
+	assert_int_equal(n, 3);
+}
+
 static void test_keys_of_one_length_with_equal_hash(void **state)
 {
 	(void)state;
@@ -153,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prefix_key_with_equal_hash),
+		cmocka_unit_test(test_key_that_ends_as_it_begins),
 		cmocka_unit_test(test_keys_of_one_length_with_equal_hash),
 		cmocka_unit_test(test_many_keys_with_equal_hash),
 		cmocka_unit_test(test_one_bucket),

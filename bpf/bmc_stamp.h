@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* The times of stamps: as they are noted, with their server, and as they travel in skb->mark. Nanoseconds. */
+#ifndef BMC_STAMP_H
+#define BMC_STAMP_H
+
+#include "bmc_abi.h"
+
+#define BMC_STAMP_SHIFT 12 /* units of 4,096 ns, rounded down */
+#define BMC_STAMP_MASK 0xffffffU
+/* More than this is no age of a stamp: it is checked to be younger, by a clock that may be a tick behind. */
+#define BMC_STAMP_AGE_UNITS ((BMC_STAMP_MAX_AGE_NS + BMC_SECOND_NS) >> BMC_STAMP_SHIFT)
+
+/* A time that tells its server: rounded down to its lowest bits. */
+static inline __attribute__((always_inline, unused)) __u64 bmc_stamp_of_server(__u64 time,
+									       __u32 server)
+{
+	return (time & ~(__u64)(BMC_PORTS_MAX - 1)) | (server & (BMC_PORTS_MAX - 1));
+}
+
+/*
+ * The time that a mark carries, rounded down; 0: it carries none, for it would be older than any stamp, or of before the
+ * clock began: of the future, by a clock that is behind.
+ */
+static inline __attribute__((always_inline, unused)) __u64 bmc_stamp_read(__u32 mark, __u64 now)
+{
+	__u64 units = now >> BMC_STAMP_SHIFT;
+	__u32 age = ((__u32)units - mark) & BMC_STAMP_MASK;
+
+	if (age > BMC_STAMP_AGE_UNITS || age > units)
+		return 0;
+	return (units - age) << BMC_STAMP_SHIFT;
+}
+
+#endif
