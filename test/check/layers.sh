@@ -91,13 +91,13 @@ for path in src/*.[ch]; do
 	while read -r included; do
 		name=${included##*/}
 		case $name in
-		bmc_abi.h | bmc_bucket.h) continue ;;
+		bmc_abi.h | bmc_bucket.h | bmc_stamp.h) continue ;;
 		bmc.skel.h)
 			[ "$file" = lifecycle.c ] || complain "src/$file includes the skeleton: only lifecycle.c may"
 			continue
 			;;
 		esac
-		grep -qxF -- "$name" <<<"$bpf_files" && complain "src/$file includes bpf/$name: only bmc_abi.h and bmc_bucket.h may be"
+		grep -qxF -- "$name" <<<"$bpf_files" && complain "src/$file includes bpf/$name: only bmc_abi.h, bmc_bucket.h and bmc_stamp.h may be"
 	done < <(includes_of "$path")
 done
 
