@@ -7,231 +7,12 @@
 #define BMC_REQUESTS_BPF_H
 
 #include "ahead.bpf.h"
-#include "batch.bpf.h"
-#include "early.bpf.h"
-#include "expiry.bpf.h"
 #include "mc_binary.h"
+#include "straight.bpf.h"
 
 #define BMC_STEPS_MAX (1U << 20) /* of one segment: a command, a block or a load each */
-#define BMC_FIRST_LOAD                                                                             \
-	1024 /* of a segment that the window does not hold: most such have a large block */
 #define BMC_MORE 0
 #define BMC_DONE 1
-
-/* ---- requests ---- */
-
-/*
- * Whether the block of the store in w->req, if it is whole, tells what the item's life is then: a set that is not so
- * large that it could fail half-way and leave the old item.
- */
-static __always_inline int bmc_store_teaches(const struct bmc_work *w)
-{
-	return w->req.plain && w->req.block <= BMC_TEXT_MAX;
-}
-
-/* Expiry: what the write in w->req tells. A plain set's block comes first. */
-static __always_inline enum bmc_tells bmc_conn_expiry(struct bmc_work *w, struct bmc_conn *conn,
-						      __u32 *ret_until)
-{
-	__u32 until;
-	__u64 here;
-
-	conn->in_taught = 0;
-	if (w->req.kept)
-		return BMC_TELLS_NOTHING;
-	until = bmc_life_time(w->req.exptime, conn->server, conn->life);
-	*ret_until = until;
-	if (w->place == BMC_FROM_EARLY) {
-		/* it may have been carried out as soon as it came, and others after it: from then on, a bound */
-		if (until != BMC_LIFE_NEVER)
-			*ret_until = until > w->late ? until - w->late : 0;
-		return BMC_TELLS_DOUBT;
-	}
-	if (w->req.op != MC_OP_STORE)
-		return w->req.touch ? BMC_TELLS_LIFE : BMC_TELLS_DOUBT;
-	if (bmc_store_teaches(w))
-		conn->in_taught = until << 1 | (w->req.silent ? BMC_TAUGHT_SILENT : 0);
-	here = (__u64)(w->end - w->pos) + (w->tail - w->off);
-	if (conn->in_taught && w->req.block <= here)
-		return BMC_TELLS_NOTHING;
-	/* the mode of a meta command may be any */
-	return w->req.meta && !w->req.plain ? BMC_TELLS_DOUBT : BMC_TELLS_EARLIER;
-}
-
-/* A write by the request in w->req. Silent ones have the ordinal of the next answering command. */
-static __always_inline void bmc_conn_write(struct bmc_work *w, struct bmc_conn *conn)
-{
-	__u32 ord = conn->cmd + (w->req.silent && bmc_mutant(BMC_MUT_SILENT_AT_ONCE) ? 0 : 1);
-	enum bmc_tells tells;
-	__u32 until = 0;
-
-	w->n_writes++;
-	if (w->req.any) {
-		bmc_unknown(conn, BMC_HOLD_ORD | ord);
-		return;
-	}
-	tells = bmc_conn_expiry(w, conn, &until);
-	if (bmc_batch_add(w, w->req.key.hash, ord, until, tells))
-		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
-}
-
-/*
- * One command is over: it answers, or it is silent and an error line could still be its own (of a binary one the
- * answer itself tells).
- */
-static __always_inline void bmc_conn_command(struct bmc_work *w, struct bmc_conn *conn)
-{
-	__u32 next = conn->cmd + 1;
-
-	w->n_commands++;
-	if (!w->req.silent) {
-		BMC_WRITE_ONCE(conn->cmd, next);
-	} else if (conn->protocol == BMC_PROTOCOL_TEXT) {
-		BMC_WRITE_ONCE(conn->doubt, next);
-		if (w->req.meta)
-			BMC_WRITE_ONCE(conn->doubt_meta, next);
-	}
-}
-
-/* `mn`: its ordinal is published after it was counted, and before memcached can answer it. */
-static __always_inline void bmc_conn_noop(struct bmc_conn *conn)
-{
-	__u64 count = (conn->mn >> BMC_MN_COUNT_SHIFT) + 1;
-
-	BMC_WRITE_ONCE(conn->mn, count << BMC_MN_COUNT_SHIFT | conn->cmd);
-}
-
-/* Expiry: the block of a set is over, whose command was counted already. One that is not stored leaves what was there. */
-__noinline int bmc_conn_taught(struct bmc_work *w, struct bmc_conn *conn, __u32 whole)
-{
-	__u32 ord, until;
-
-	if (!w || !conn)
-		return 0;
-	until = conn->in_taught >> 1;
-	ord = conn->cmd + (conn->in_taught & BMC_TAUGHT_SILENT);
-	conn->in_taught = 0;
-	if (bmc_mutant(BMC_MUT_TAUGHT_BY_ALL))
-		whole = 1;
-	bmc_batch_tells(w, conn, until, ord, whole ? BMC_TELLS_LIFE : BMC_TELLS_EARLIER);
-	return 0;
-}
-
-/*
- * The block of a store is over; `whole`: it ends as memcached wants it, in \r\n (a binary value just ends). Not called
- * for a block whose last bytes were not looked at.
- */
-static __always_inline void bmc_block_over(struct bmc_work *w, struct bmc_conn *conn, int whole)
-{
-	if (conn->in_hash && conn->in_taught)
-		bmc_conn_taught(w, conn, (__u32)whole);
-	conn->in_hash = 0;
-}
-
-/* The data block of the request in w->req begins. */
-static __always_inline void bmc_conn_block(struct bmc_work *w, struct bmc_conn *conn)
-{
-	conn->in_block = w->req.block;
-	conn->in_whole = w->req.block;
-	if (w->req.op != MC_OP_STORE)
-		return;
-	conn->in_hash = w->req.key.hash;
-	if (!w->req.block)
-		bmc_block_over(w, conn, 1);
-}
-
-/* A set whose block is in the window: what it writes and what it teaches is known at once. Whether it is such a one. */
-static __always_inline int bmc_conn_set(struct bmc_work *w, struct bmc_conn *conn)
-{
-	__u64 block = w->req.block, last;
-	enum bmc_tells tells;
-	__u32 ord, until;
-	int whole;
-
-	if (!bmc_store_teaches(w) || w->req.op != MC_OP_STORE || w->req.meta || w->req.silent ||
-	    conn->protocol != BMC_PROTOCOL_TEXT || w->place == BMC_FROM_EARLY ||
-	    block > w->end - w->pos)
-		return 0;
-	last = bmc_window64(&w->win, w->pos + block - 2) & 0xffff;
-	whole = last == MC_WORD2("\r\n") || bmc_mutant(BMC_MUT_TAUGHT_BY_ALL);
-	until = w->req.exptime ? bmc_life_time(w->req.exptime, conn->server, conn->life) :
-				 BMC_LIFE_NEVER;
-	tells = until && whole ? BMC_TELLS_LIFE : BMC_TELLS_EARLIER;
-	ord = conn->cmd + 1;
-	w->n_writes++;
-	w->n_commands++;
-	w->pos += (__u32)block;
-	conn->in_hash = 0;
-	conn->in_taught = 0;
-	if (bmc_batch_add(w, w->req.key.hash, ord, until, tells))
-		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
-	BMC_WRITE_ONCE(conn->cmd, ord);
-	return 1;
-}
-
-/* flush_all: UNKNOWN, and no fill until a delayed one has happened. */
-__noinline int bmc_conn_flush(struct bmc_work *w, struct bmc_conn *conn)
-{
-	if (!w || !conn)
-		return 0;
-	if (w->req.delay)
-		bmc_no_fill_until(conn->server,
-				  bmc_flush_time(w->req.delay, conn->server, conn->life));
-	return bmc_unknown(conn, BMC_HOLD_ORD | (conn->cmd + 1));
-}
-
-/* The request in w->req, all but gat. 0; 1: the connection is lost. */
-__noinline int bmc_conn_request(struct bmc_work *w, struct bmc_conn *conn)
-{
-	if (!w || !conn)
-		return 1;
-	switch (w->req.op) {
-	case MC_OP_STORE:
-	case MC_OP_CHANGE:
-		bmc_conn_write(w, conn);
-		break;
-	case MC_OP_FLUSH:
-		bmc_conn_flush(w, conn);
-		break;
-	case MC_OP_QUIT:
-		return 0;
-	case MC_OP_LOST:
-		bmc_conn_lost(conn, w->req.lost);
-		return 1;
-	default:
-		break;
-	}
-	bmc_conn_command(w, conn);
-	bmc_conn_block(w, conn);
-	if (w->req.op == MC_OP_MN)
-		bmc_conn_noop(conn);
-	return 0;
-}
-
-/* The next key of a gat's line; at its end the command is over. 1: the connection is lost. */
-__noinline int bmc_conn_touch(struct bmc_work *w, struct bmc_conn *conn)
-{
-	int at;
-
-	if (!w || !conn)
-		return 1;
-	at = mc_text_touch_key(&w->win, w->keys_pos, w->end,
-			       (const struct mc_seed *)bmc_shared.seed, &w->req);
-	if (at < 0) {
-		bmc_conn_lost(conn, BMC_LOST_REJECTED);
-		return 1;
-	}
-	if (at > 0) {
-		w->keys_pos = (__u32)at;
-		bmc_conn_write(w, conn);
-		return 0;
-	}
-	w->pos = w->req.used;
-	w->keys_pos = 0;
-	w->req.silent = 0;
-	bmc_conn_command(w, conn);
-	return 0;
-}
 
 /* ---- bytes of a segment, through the window ---- */
 
@@ -271,69 +52,6 @@ static __always_inline void bmc_skip_block(struct bmc_work *w, struct bmc_conn *
 		left -= n;
 	}
 	conn->in_block = left;
-}
-
-/* Loads what comes next behind `kept` bytes (at most BMC_LINE_MAX) at the window's start. */
-__noinline int bmc_load_next(struct __sk_buff *skb, struct bmc_work *w, __u32 kept)
-{
-	__u64 n, to = kept;
-
-	if (!w)
-		return -1;
-	n = w->tail - w->off;
-	if (n > BMC_WINDOW - BMC_LINE_MAX)
-		n = w->end || kept ? BMC_WINDOW - BMC_LINE_MAX : BMC_FIRST_LOAD;
-	bmc_hide(to);
-	if (to > BMC_LINE_MAX || !bmc_len_within(&n, BMC_WINDOW - BMC_LINE_MAX))
-		return -1;
-	if (w->place == BMC_FROM_EARLY) {
-		n = bmc_early_load(skb, w, to, BMC_WINDOW - BMC_LINE_MAX);
-		if (!n)
-			return -1;
-	} else if (w->place) {
-		n = bmc_place_load(w, to, BMC_WINDOW - BMC_LINE_MAX);
-		if (!n)
-			return -1;
-	} else if (bpf_skb_load_bytes(skb, w->off, w->win.bytes + to, n)) {
-		return -1;
-	}
-	w->off += (__u32)n;
-	w->pos = 0;
-	w->end = (__u32)(to + n);
-	bmc_window_end(&w->win, to + n);
-	return 0;
-}
-
-/* An incomplete line from the conn to the window's start, and back. Words: both have slack. */
-__noinline int bmc_line_take(struct bmc_work *w, struct bmc_conn *conn)
-{
-	if (!w || !conn)
-		return 0;
-	for (__u32 i = 0; i < BMC_LINE_MAX / 8; i++) {
-		if (i * 8 >= conn->in_len)
-			break;
-		*(__u64 *)(w->win.bytes + i * 8) = *(__u64 *)(conn->in_line + i * 8);
-	}
-	return 0;
-}
-
-__noinline int bmc_line_keep(struct bmc_work *w, struct bmc_conn *conn)
-{
-	__u64 at;
-
-	if (!w || !conn)
-		return 0;
-	at = w->pos;
-	conn->in_len = (__u16)(w->end - w->pos);
-	if (bmc_mutant(BMC_MUT_NO_PARTIAL_LINE))
-		conn->in_len = 0;
-	for (__u32 i = 0; i < BMC_LINE_MAX / 8; i++) {
-		if (i * 8 >= conn->in_len)
-			break;
-		*(__u64 *)(conn->in_line + i * 8) = bmc_window64(&w->win, at);
-		at += 8;
-	}
-	return 0;
 }
 
 /*
@@ -419,12 +137,6 @@ static __always_inline int bmc_conn_read(struct bmc_work *w, struct bmc_conn *co
 	return mc_text_request(&w->win, w->pos, w->end, seed, &w->req);
 }
 
-/* Whether there are bytes of the source that were not gone over. */
-static __always_inline int bmc_work_left(const struct bmc_work *w)
-{
-	return w->pos < w->end || w->off < w->tail;
-}
-
 /* One step of a segment: over a block, a load, a command. BMC_DONE at its end. */
 __noinline int bmc_conn_step(struct __sk_buff *skb, struct bmc_work *w, struct bmc_conn *conn)
 {
@@ -505,22 +217,6 @@ static long bmc_in_next(__u32 i, struct bmc_in_loop *loop)
 		return 0;
 	return bmc_loop_stop(!loop->work->more ||
 			     bmc_source_next(loop->skb, loop->work, loop->conn) != BMC_MORE);
-}
-
-/* The straight way: nothing waits, and the segment is one get's line. Whether it was; else, its bytes may be loaded. */
-static __always_inline int bmc_conn_get(struct __sk_buff *skb, struct bmc_work *w,
-					struct bmc_conn *conn)
-{
-	if (w->end || conn->in_block || conn->in_skip || conn->fresh ||
-	    conn->protocol != BMC_PROTOCOL_TEXT || w->place || bmc_load_next(skb, w, 0))
-		return 0;
-	if ((__u32)bmc_window64(&w->win, 0) != MC_WORD4("get ") || w->off != w->tail ||
-	    mc_newline(&w->win, 0, w->end) + 1 != w->end)
-		return 0;
-	w->pos = w->end;
-	w->n_commands = 1;
-	BMC_WRITE_ONCE(conn->cmd, conn->cmd + 1);
-	return 1;
 }
 
 /* Commands up to the end of the source, and of what is next behind it; their writes are seen. */

@@ -14,6 +14,7 @@
 #define BMC_COMPAT_BPF_H
 #define BMC_COHERENCE_BPF_H
 #define BMC_AHEAD_BPF_H
+#define BMC_PLACE_BPF_H
 #define BMC_EARLY_BPF_H
 #define BMC_EXPIRY_BPF_H
 
