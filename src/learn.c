@@ -12,13 +12,15 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
-#define TICK_NS 100000000 /* the clock is looked at, and a busy crawler asked again */
+#define TICK_NS 100000000 /* the clock is looked at, and at a busy crawler again */
 #define ALL_NS 30000000000ULL /* for one memcached */
 #define SILENCE_NS 2000000000ULL
-#define BUSY_NS 5000000000ULL
+#define BUSY_NS 3000000000ULL /* a table that is to grow does so within a second */
+#define FRESH_NS 200000000ULL /* what memcached said of its crawler still holds */
 #define ITEMS_MOST 20000000ULL
 #define BYTES_MOST (4ULL << 30)
 #define LINE_MOST 4096 /* the longest has 250 bytes of key, each as three */
@@ -26,6 +28,7 @@
 
 struct talk {
 	struct bmc_learning *l;
+	const struct bmc_socket *listener;
 	struct bmc_learnt_port *port;
 	struct event_base *base;
 	struct bufferevent *bev;
@@ -33,7 +36,7 @@ struct talk {
 	__u64 expected; /* items that memcached has */
 	__u64 begun, heard; /* when */
 	__u64 full; /* items in a row that found no place */
-	int busy; /* to be asked again */
+	enum bmc_learn_end not_yet; /* why it is not asked yet; BMC_LEARN_ALL: it is */
 };
 
 static void end(struct talk *talk, enum bmc_learn_end how)
@@ -102,7 +105,7 @@ static void take_line(struct talk *talk, const char *line, size_t len)
 		end(talk, BMC_LEARN_ALL);
 		break;
 	case BMC_DUMP_BUSY:
-		talk->busy = 1;
+		talk->not_yet = BMC_LEARN_BUSY;
 		break;
 	case BMC_DUMP_REFUSED:
 		end(talk, talk->port->items ? BMC_LEARN_UNREADABLE : BMC_LEARN_CRAWLER);
@@ -136,19 +139,55 @@ static void on_read(struct bufferevent *bev, void *arg)
 		end(talk, BMC_LEARN_MUCH);
 }
 
+/* ---- when it is asked ---- */
+
+/* Its table is doubled at the next second once it has more items than one and a half a bucket. */
+static int is_to_grow(const struct bmc_memcached *m)
+{
+	return m->hash_power && m->hash_power < 48 && m->items > 3ULL << m->hash_power >> 1;
+}
+
+/*
+ * memcached's crawler keeps its lock while the reader of a dump stands still, and a worker that is asked for another
+ * dump waits for that lock, with all its connections. If the hash table is to grow meanwhile, memcached stands still
+ * for ever: who lets it grow takes that lock, and then waits for every worker.
+ */
+static enum bmc_learn_end may_ask(struct talk *talk)
+{
+	__u64 before = bmc_clock_ns(CLOCK_MONOTONIC);
+	struct bmc_memcached m;
+
+	if (bmc_memcached_ask_at(talk->listener, &m))
+		return BMC_LEARN_SILENT;
+	bmc_fault_pause("dump next");
+	if (m.crawler < 0)
+		return BMC_LEARN_CRAWLER;
+	if (is_to_grow(&m))
+		return BMC_LEARN_GROWS;
+	if (m.crawler)
+		return BMC_LEARN_BUSY;
+	return bmc_clock_ns(CLOCK_MONOTONIC) - before > FRESH_NS ? BMC_LEARN_TIME : BMC_LEARN_ALL;
+}
+
 static void ask(struct talk *talk)
 {
 	static const char question[] = "lru_crawler metadump all\r\n";
 
-	talk->busy = 0;
-	if (bufferevent_write(talk->bev, question, sizeof(question) - 1))
+	talk->not_yet = may_ask(talk);
+	talk->heard = bmc_clock_ns(CLOCK_MONOTONIC);
+	if (talk->not_yet == BMC_LEARN_SILENT || talk->not_yet == BMC_LEARN_CRAWLER)
+		end(talk, talk->not_yet);
+	else if (talk->not_yet == BMC_LEARN_ALL &&
+		 bufferevent_write(talk->bev, question, sizeof(question) - 1))
 		end(talk, BMC_LEARN_FAILED);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	(void)bev;
-	if (!(what & BEV_EVENT_CONNECTED))
+	if (what & BEV_EVENT_CONNECTED)
+		ask(arg);
+	else
 		end(arg, BMC_LEARN_CLOSED);
 }
 
@@ -165,16 +204,16 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		end(talk, BMC_LEARN_STOPPED);
 	else if (now - talk->begun > ALL_NS)
 		end(talk, BMC_LEARN_TIME);
-	else if (talk->busy && now - talk->begun > BUSY_NS)
-		end(talk, BMC_LEARN_BUSY);
+	else if (talk->not_yet != BMC_LEARN_ALL && now - talk->begun > BUSY_NS)
+		end(talk, talk->not_yet);
 	else if (now - talk->heard > SILENCE_NS)
 		end(talk, BMC_LEARN_SILENT);
-	else if (talk->busy)
+	else if (talk->not_yet != BMC_LEARN_ALL)
 		ask(talk);
 }
 
 /* ---- one memcached ---- */
-static void converse(struct talk *talk, const struct bmc_socket *listener)
+static void converse(struct talk *talk)
 {
 	const struct timeval tick = { .tv_usec = TICK_NS / 1000 };
 	struct sockaddr_storage to;
@@ -185,9 +224,8 @@ static void converse(struct talk *talk, const struct bmc_socket *listener)
 	if (!timer)
 		return;
 	bufferevent_setcb(talk->bev, on_read, NULL, on_event, talk);
-	if (!bmc_memcached_address(listener, &to, &len) && !event_add(timer, &tick) &&
+	if (!bmc_memcached_address(talk->listener, &to, &len) && !event_add(timer, &tick) &&
 	    !bufferevent_enable(talk->bev, EV_READ | EV_WRITE)) {
-		ask(talk);
 		if (bufferevent_socket_connect(talk->bev, (struct sockaddr *)&to, len))
 			talk->port->end = BMC_LEARN_CLOSED;
 		else
@@ -196,14 +234,14 @@ static void converse(struct talk *talk, const struct bmc_socket *listener)
 	event_free(timer);
 }
 
-static void talk_to(struct talk *talk, const struct bmc_socket *listener)
+static void talk_to(struct talk *talk)
 {
 	talk->port->end = BMC_LEARN_FAILED;
 	talk->base = event_base_new();
 	talk->bev =
 		talk->base ? bufferevent_socket_new(talk->base, -1, BEV_OPT_CLOSE_ON_FREE) : NULL;
 	if (talk->bev) {
-		converse(talk, listener);
+		converse(talk);
 		bufferevent_free(talk->bev);
 	}
 	if (talk->base)
@@ -237,7 +275,7 @@ static int has_clock(const struct bmc_config *config, int server, const struct b
 
 static void learn_from(struct bmc_learning *l, int server, const struct bmc_socket *listener)
 {
-	struct talk talk = { .l = l, .port = &l->port[server] };
+	struct talk talk = { .l = l, .listener = listener, .port = &l->port[server] };
 	struct bmc_memcached m;
 
 	talk.port->end = may_begin(&l->shared->server[server]);
@@ -253,9 +291,8 @@ static void learn_from(struct bmc_learning *l, int server, const struct bmc_sock
 	}
 	talk.item.server = (__u32)server;
 	talk.expected = m.items;
-	bmc_fault_pause("dump next");
 	talk.begun = talk.heard = bmc_clock_ns(CLOCK_MONOTONIC);
-	talk_to(&talk, listener);
+	talk_to(&talk);
 }
 
 static void learn_port(struct bmc_learning *l, int server)
@@ -275,10 +312,18 @@ static void learn_port(struct bmc_learning *l, int server)
 	free(sockets.list);
 }
 
+/* ^Z and a terminal that is another's have to wait: while we stand still, so does memcached's crawler. */
 void bmc_learn_run(struct bmc_learning *l)
 {
+	sigset_t stops, before;
+
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGTSTP);
+	sigaddset(&stops, SIGTTOU);
+	sigprocmask(SIG_BLOCK, &stops, &before);
 	for (int i = 0; i < (int)l->config->n_ports && !bmc_interrupted(); i++)
 		learn_port(l, i);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 const char *bmc_learn_text(enum bmc_learn_end end)
@@ -299,6 +344,8 @@ const char *bmc_learn_text(enum bmc_learn_end end)
 		       "switched off?";
 	case BMC_LEARN_BUSY:
 		return "its LRU crawler is busy";
+	case BMC_LEARN_GROWS:
+		return "its hash table is about to grow";
 	case BMC_LEARN_SILENT:
 		return "it does not go on";
 	case BMC_LEARN_CLOSED:

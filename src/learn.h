@@ -21,6 +21,7 @@ enum bmc_learn_end {
 	BMC_LEARN_CLOCK, /* its clock is another one than it was: it is another memcached */
 	BMC_LEARN_CRAWLER, /* it does not dump: switched off, or too old */
 	BMC_LEARN_BUSY, /* its crawler was busy all the time */
+	BMC_LEARN_GROWS, /* its hash table was about to grow all the time */
 	BMC_LEARN_SILENT, /* it does not go on */
 	BMC_LEARN_CLOSED, /* it closed the connection, or did not take it */
 	BMC_LEARN_TIME, /* it took too long */

@@ -12,6 +12,8 @@ struct bmc_memcached {
 	__s64 time; /* its wall clock, seconds; 0: not told */
 	__u64 udp_port; /* 0: off */
 	__u32 threads; /* that wait for events: its workers and the listener; 0: not told */
+	__u32 hash_power; /* its hash table has 2^this buckets; 0: not told */
+	int crawler; /* its LRU crawler is at work; -1: it has none */
 	int ssl;
 	int proxy;
 	int text_only; /* -B ascii: a first byte of 0x80 is text too */

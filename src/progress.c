@@ -3,6 +3,7 @@
 
 #include "util.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +15,14 @@
 static __u64 next; /* when there is something to show again; 0: not begun */
 static int begun; /* a line of a terminal that is not ended */
 
+/* Whether somebody reads it now: who does not must not make us wait. */
+static int is_read(void)
+{
+	struct pollfd to = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&to, 1, 0) == 1;
+}
+
 void bmc_progress_show(const char *what, size_t n, size_t total)
 {
 	__u64 now = bmc_clock_ns(CLOCK_MONOTONIC);
@@ -21,7 +30,7 @@ void bmc_progress_show(const char *what, size_t n, size_t total)
 
 	if (!next)
 		next = now + FIRST_NS;
-	if (now < next)
+	if (now < next || !is_read())
 		return;
 	next = now + (terminal ? TERMINAL_NS : LINES_NS);
 	fprintf(stderr, terminal ? "\r\033[Kbmcctl: %s: %zu of %zu" : "bmcctl: %s: %zu of %zu\n",

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +16,12 @@
 #define AGE "--max-age 200ms"
 #define AGE_S 0.6 /* is over for certain */
 #define WATCH_S 5.5 /* times of up to 3 s are over, and memcached's clock has noticed */
-#define MANY 100000 /* a dump that no buffer takes */
+/* Of the table of hashpower=13, which is to grow at one and a half a bucket. Of their dump, 9 MB, no buffer takes all. */
+#define MANY 12000
+#define TOO_MANY 12400
+#define SLASHES "////////////////////////////////////////////////////////////////////////"
+#define GROWS_S 1.2 /* memcached lets its table grow once a second */
+#define WORKERS 4
 #define NOT_WAITED_S 15
 #define SILENCE_S 1.5 /* is waited for more of a dump, and more */
 
@@ -56,12 +62,13 @@ static void store_before(struct world *w)
 	tcp_close(&w->tcp);
 }
 
-static void store_many(struct world *w)
+/* Items number `from` to `to`: a dump writes each slash as three bytes. */
+static void store_many(struct world *w, int from, int to)
 {
 	struct text out = {};
 
-	for (int i = 0; i < MANY; i++)
-		text_add(&out, "set many%d 0 0 1 noreply\r\na\r\n", i);
+	for (int i = from; i < to; i++)
+		text_add(&out, "set many" SLASHES SLASHES SLASHES "%d 0 0 1 noreply\r\na\r\n", i);
 	text_add(&out, "mn\r\n");
 	tcp_open(&w->tcp, &w->client, WORLD_IP4, WORLD_PORT);
 	tcp_send(&w->tcp, out.data, out.len);
@@ -166,7 +173,7 @@ static void a_memcached_that_stops_is_not_waited_for(void **state)
 	double began;
 	pid_t pid;
 
-	store_many(w);
+	store_many(w, 0, MANY);
 	pid = start_paused(w, "dump read");
 	memcached_freeze(&w->memcached);
 	began = test_now();
@@ -214,23 +221,107 @@ static void a_memcached_that_does_not_dump(void **state)
 	assert_int_equal(world_stat(w, "learnt"), 0);
 }
 
-/* Somebody does not read their dump, and memcached lets all wait who ask for one: 1.6.18 answers BUSY only later. */
-static void somebody_elses_dump_is_not_waited_for(void **state)
+/* ---- what an `lru_crawler metadump` can do to memcached ---- */
+
+/* Whoever reads it does not: until no more of it comes. */
+static void open_unread_dump(struct world *w, struct tcp *t)
+{
+	int before = -1, now = 0;
+
+	tcp_open(t, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_send(t, "lru_crawler metadump all\r\n", 26);
+	while (now == 0 || now != before) {
+		before = now;
+		test_sleep(0.2);
+		assert_int_equal(ioctl(t->fd, FIONREAD, &now), 0);
+	}
+}
+
+/* New connections go to one after the other. */
+static void assert_all_workers_answer(struct world *w)
+{
+	struct tcp t[2 * WORKERS];
+
+	for (size_t i = 0; i < TEST_COUNT(t); i++) {
+		tcp_open(&t[i], &w->client, WORLD_IP4, WORLD_PORT);
+		tcp_expect(&t[i], "mn\r\n", "MN");
+	}
+	for (size_t i = 0; i < TEST_COUNT(t); i++)
+		tcp_close(&t[i]);
+}
+
+/* ^Z stops it when it has left memcached's crawler alone: it is waited for here until it says that it was silent. */
+static void a_stop_key_waits_for_the_end_of_it(void **state)
+{
+	struct world *w = *state;
+	pid_t pid;
+	double began;
+	int status;
+
+	store_many(w, 0, MANY);
+	pid = start_paused(w, "dump read");
+	memcached_freeze(&w->memcached);
+	began = test_now();
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	test_sleep(0.2);
+	assert_int_equal(kill(pid, SIGTSTP), 0);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(test_now() - began > SILENCE_S);
+	memcached_thaw(&w->memcached);
+	assert_int_equal(WIFSTOPPED(status) ? bmcctl_go_on(pid) : WEXITSTATUS(status), 0);
+}
+
+/*
+ * memcached 1.6.18: a worker that is asked for a dump waits while the reader of another one stands still; and once the
+ * table was to grow meanwhile, no worker answered ever again.
+ */
+static void memcached_hangs_between_two_dumps(void **state)
 {
 	struct world *w = *state;
 	struct tcp other;
 	pid_t pid;
 
-	store_many(w);
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, "-o hashpower=13");
+	store_many(w, 0, MANY);
 	pid = start_paused(w, "dump next");
-	tcp_open(&other, &w->client, WORLD_IP4, WORLD_PORT);
-	tcp_send(&other, "lru_crawler metadump all\r\n", 26);
-	tcp_wait_sent(&other);
-	test_sleep(0.2); /* its buffers are full */
+	open_unread_dump(w, &other);
+	store_many(w, MANY, TOO_MANY);
+	test_sleep(GROWS_S);
 	assert_int_equal(bmcctl_go_on(pid), 0);
-	/* memcached itself may stand still from here on, items locked: nothing is asked of it */
-	assert_int_equal(world_stat(w, "lost"), 0);
+	assert_all_workers_answer(w);
 	tcp_close(&other);
+	assert_all_workers_answer(w);
+	assert_int_equal(world_stat(w, "learnt"), 0);
+	assert_int_equal(world_stat(w, "lost"), 0);
+	world_open_clients(w);
+	world_cache(w, "k", "v");
+}
+
+/* 12288 items are one and a half a bucket; the table would grow with the next one. */
+static void not_while_its_table_is_to_grow(void **state)
+{
+	struct world *w = *state;
+
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, "-o hashpower=13,no_hashexpand");
+	store_many(w, 0, 12288);
+	world_start_bmc(w, AGE " --learn");
+	assert_true(world_stat(w, "learnt") > 0);
+	world_stop_bmc(w);
+	store_many(w, 12288, 12289);
+	world_start_bmc(w, AGE " --learn");
+	assert_non_null(strstr(bmcctl_result.err, "its hash table is about to grow"));
+	assert_int_equal(world_stat(w, "learnt"), 0);
+}
+
+/* One that grows in the meantime is asked then. */
+static void when_its_table_has_grown(void **state)
+{
+	struct world *w = *state;
+
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, "-o hashpower=13");
+	store_many(w, 0, TOO_MANY);
+	world_start_bmc(w, AGE " --learn --memory 64M");
+	assert_true(world_stat(w, "learnt") > 0);
 }
 
 /* What they write is not seen. */
@@ -250,6 +341,7 @@ static void nothing_while_a_connection_cannot_be_followed(void **state)
 }
 
 #define LEARN_TEST(name) cmocka_unit_test_setup_teardown(name, learn_setup, world_teardown)
+#define EMPTY_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, world_teardown)
 
 static const struct CMUnitTest tests[] = {
 	LEARN_TEST(items_from_before_are_served_until_their_time),
@@ -258,9 +350,11 @@ static const struct CMUnitTest tests[] = {
 	LEARN_TEST(a_restart_in_between_voids_it),
 	LEARN_TEST(a_memcached_that_stops_is_not_waited_for),
 	LEARN_TEST(an_interrupt_leaves_nothing),
-	cmocka_unit_test_setup_teardown(a_memcached_that_does_not_dump, world_setup_empty,
-					world_teardown),
-	LEARN_TEST(somebody_elses_dump_is_not_waited_for),
+	EMPTY_TEST(a_memcached_that_does_not_dump),
+	LEARN_TEST(a_stop_key_waits_for_the_end_of_it),
+	EMPTY_TEST(memcached_hangs_between_two_dumps),
+	EMPTY_TEST(not_while_its_table_is_to_grow),
+	EMPTY_TEST(when_its_table_has_grown),
 	LEARN_TEST(nothing_while_a_connection_cannot_be_followed),
 };
 
