@@ -5,7 +5,8 @@
  * A bucket is one map value: a line that every look-up reads, the writes in flight, the slots, then the entries, packed one
  * behind the other in units of 8 bytes. The bucket and a group of 16 of its slots are chosen by the key alone, so that a
  * write finds every entry of its key, whatever address it was filled from. A look-up reads the line, the group's
- * line (tags and places), then the entry.
+ * line (tags and places), then the entry; a fill that renews an entry needs the writes in flight besides. What is needed
+ * to make room is behind the entries, in another page most of the time.
  */
 #ifndef BMC_BUCKET_H
 #define BMC_BUCKET_H
@@ -48,28 +49,28 @@ struct bmc_slots {
 };
 
 struct bmc_bucket {
-	/* the line of every look-up, and of every write */
+	/* the line of every look-up, every write and every fill */
 	struct bpf_spin_lock lock;
 	__u32 seq; /* odd: a fill has the bucket, its bytes and places change */
 	__u64 valid; /* a bit for each slot; under the lock */
-	/* history: any fill ends a period, and what two do at once may be lost */
-	__u64 recent; /* hit since the last period ended */
-	__u64 past[BMC_PAST]; /* hit in the period before that, and so on, newest first */
+	__u64 recent; /* hit since the last period ended; what two do at once may be lost */
 	__u64 t_change; /* under the lock; only grows */
+	__u16 used; /* of the fill that has the bucket: units of `data` up to the end of the last entry, holes counted */
+	__u8 n_order; /* the same */
+	/* of any fill: what two do at once may be lost */
+	__u8 fills; /* since the last period ended */
+	__u8 ghost_next;
+	__u8 pad[11];
+	__u8 ghost_seen[BMC_GHOSTS]; /* how often it was asked for */
 	struct bmc_flight flight[BMC_FLIGHTS]; /* under the lock */
 	struct bmc_slots group[BMC_GROUPS];
 	__u8 data[BMC_DATA];
 	/* of the fill that has the bucket; others may look at it, and be wrong */
 	__u8 size[BMC_SLOTS]; /* units that a slot has in `data`; 0: none */
 	__u8 order[BMC_SLOTS]; /* the slots that have units, by place */
-	__u16 used; /* units of `data` up to the end of the last entry, holes counted */
-	__u8 n_order;
-	/* as the history: keys that are not here, but were asked for */
-	__u8 fills; /* since the last period ended */
-	__u8 ghost_next;
-	__u8 pad[11];
-	__u8 ghost_seen[BMC_GHOSTS]; /* how often it was asked for */
-	__u16 ghost_tag[BMC_GHOSTS]; /* 0: none */
+	/* of any fill */
+	__u64 past[BMC_PAST]; /* hit in the period before `recent`, and so on, newest first */
+	__u16 ghost_tag[BMC_GHOSTS]; /* keys that are not here, but were asked for; 0: none */
 	__u8 slack[BMC_SLACK]; /* see BMC_REACH_KEY */
 };
 

@@ -336,11 +336,8 @@ __noinline int bmc_life_teach(struct bmc_conn *conn, __u64 hash, __u32 until, __
 
 /* ---- fills ---- */
 
-/*
- * Until when the item in w may be served, nanoseconds; `unknown` is the answer for one of which nothing is known.
- * Called when no write of the bucket was seen in flight, before the fill is published.
- */
-__noinline __u64 bmc_life_until(struct bmc_work *w, __u64 unknown)
+/* The same as bmc_life_until, of an item of which something is known. */
+__noinline __u64 bmc_life_known_until(struct bmc_work *w, __u64 unknown)
 {
 	struct bmc_lives *lives;
 	struct bmc_life *life, copy;
@@ -380,6 +377,20 @@ __noinline __u64 bmc_life_until(struct bmc_work *w, __u64 unknown)
 			until = next;
 	}
 	return copy.state == BMC_LIFE_KNOWN || until < unknown ? until : unknown;
+}
+
+/*
+ * Until when the item in w may be served, nanoseconds; `unknown` is the answer for one of which nothing is known.
+ * Called when no write of the bucket was seen in flight, before the fill is published.
+ */
+static __always_inline __u64 bmc_life_until(struct bmc_work *w, __u64 unknown)
+{
+	const struct bmc_lives *lives = bmc_lives_get(w->key.hash);
+	__u64 id = bmc_life_id(w->key.hash, w->server, w->epoch);
+
+	if (!lives || bmc_life_find(lives, id) == BMC_LIVES)
+		return unknown;
+	return bmc_life_known_until(w, unknown);
 }
 
 #endif

@@ -4,68 +4,11 @@
 #define BMC_FILL_BPF_H
 
 #include "expiry.bpf.h"
-#include "mc_answer.h"
-#include "pkt.bpf.h"
+#include "fill_form.bpf.h"
 #include "room.bpf.h"
 #include "stamp.bpf.h"
 
-#define BMC_CR_LF ('\r' | '\n' << 8)
 #define BMC_SLOW_STEPS 20000 /* of BMC_TEST_SLOW_FILL: some hundred microseconds */
-
-/* The number at `at`, and where it ends; MC_NO_NUMBER: there is none of 1 to 10 digits. */
-static __always_inline __u64 bmc_fill_number(const struct bmc_window *win, __u64 at, __u64 *ret_end)
-{
-	__u64 word = bmc_window64(win, at), marks = bmc_low_bytes(word);
-	__u32 n;
-
-	if (!marks) {
-		*ret_end = mc_token_end(win, (__u32)at);
-		return mc_number(win, (__u32)at, (__u32)(*ret_end - at));
-	}
-	n = bmc_first_byte(marks);
-	*ret_end = at + n;
-	return n ? mc_digits8(word, n) : MC_NO_NUMBER;
-}
-
-static __always_inline __u32 bmc_fill_two(const struct bmc_window *win, __u64 at)
-{
-	return (__u32)bmc_window64(win, at) & 0xffff;
-}
-
-/*
- * Whether the window holds the text of one plain item, whole: "VALUE key flags bytes\r\n", the block, then the end or
- * "END\r\n", exactly as memcached prints it. Returns the length of the text without END\r\n, w->key filled; 0: it is not.
- */
-__noinline int bmc_fill_form(struct bmc_work *w)
-{
-	__u64 at, bytes, text;
-
-	if (!w || bmc_keep_bytes(bmc_window64(&w->win, 0), 6) != MC_WORD6("VALUE "))
-		return 0;
-	if (mc_key_scan(&w->win, BMC_TEXT_KEY, (const struct mc_seed *)bmc_shared.seed, &w->key) ||
-	    !w->key.len)
-		return 0;
-	at = BMC_TEXT_KEY + w->key.len;
-	if (bmc_window8(&w->win, at) != ' ' ||
-	    bmc_fill_number(&w->win, at + 1, &at) == MC_NO_NUMBER ||
-	    bmc_window8(&w->win, at) != ' ')
-		return 0;
-	bytes = bmc_fill_number(&w->win, at + 1, &at);
-	if (bytes > BMC_TEXT_MAX)
-		return 0;
-	if (bmc_mutant(BMC_MUT_NO_FORM))
-		at = mc_newline(&w->win, (__u32)at, w->end) - 1;
-	text = at + 2 + bytes + 2;
-	if (bmc_fill_two(&w->win, at) != BMC_CR_LF || text > w->end ||
-	    bmc_fill_two(&w->win, text - 2) != BMC_CR_LF)
-		return 0;
-	if (text == w->end)
-		return (int)text;
-	if (text + BMC_TEXT_TAIL != w->end ||
-	    bmc_keep_bytes(bmc_window64(&w->win, text), 5) != MC_WORD5("END\r\n"))
-		return 0;
-	return (int)text;
-}
 
 /* The index of a local address, which it gets now if it has none; -1: there are too many. */
 static __always_inline int bmc_where_of(struct bmc_work *w)
@@ -109,7 +52,7 @@ static __always_inline __u64 bmc_entry_until(__u64 until)
 }
 
 /* The bytes of the entry in w->slot, and all that a reader compares, but for the tag. */
-__noinline int bmc_entry_write(struct __sk_buff *skb, struct bmc_work *w, __u32 len, __u64 until)
+__noinline int bmc_entry_write(struct __sk_buff *skb, struct bmc_work *w, __u32 len)
 {
 	struct bmc_bucket *b;
 	struct bmc_entry *e;
@@ -132,7 +75,7 @@ __noinline int bmc_entry_write(struct __sk_buff *skb, struct bmc_work *w, __u32 
 	e->server = (__u8)w->server;
 	e->csum = (__u16)bmc_work_sum(w, len);
 	e->epoch = w->epoch;
-	e->until = bmc_entry_until(until);
+	e->until = w->until;
 	if (len <= BMC_TEXT_WITHIN(BMC_REACH_KEY))
 		return bmc_entry_load(skb, w->off, b, at, len, BMC_REACH_KEY);
 	if (len <= BMC_TEXT_WITHIN(BMC_REACH_MIDDLE))
@@ -140,11 +83,11 @@ __noinline int bmc_entry_write(struct __sk_buff *skb, struct bmc_work *w, __u32 
 	return bmc_entry_load(skb, w->off, b, at, len, BMC_REACH_ALL);
 }
 
-/* FILL, its first step: copies the writes in flight and looks at each one's writer. 1: one is not over. */
-__noinline int bmc_fill_look(struct bmc_work *w)
+/* The writes in flight, of which there are some: each one's writer is looked at. 1: one is not over. */
+__noinline int bmc_fill_look_at(struct bmc_work *w)
 {
 	struct bmc_bucket *b;
-	int busy = 0, any = 0;
+	int busy = 0;
 
 	if (!w)
 		return 1;
@@ -160,11 +103,22 @@ __noinline int bmc_fill_look(struct bmc_work *w)
 		w->ended[i] = what ? bmc_flight_look(who, what) : BMC_OVER;
 		if (w->ended[i] == BMC_IN_FLIGHT)
 			busy = 1;
-		any |= what != 0;
 	}
-	if (any)
-		w->now = bpf_ktime_get_ns();
+	w->now = bpf_ktime_get_ns();
 	return busy;
+}
+
+/* FILL, its first step: copies the writes in flight and looks at each one's writer. 1: one is not over. */
+static __always_inline int bmc_fill_look(struct bmc_work *w, const struct bmc_bucket *b)
+{
+	__u64 any = 0;
+
+#pragma unroll
+	for (__u32 i = 0; i < BMC_FLIGHTS; i++) {
+		w->seen_what[i] = BMC_READ_ONCE(b->flight[i].what);
+		any |= w->seen_what[i];
+	}
+	return any ? bmc_fill_look_at(w) : 0;
 }
 
 static __always_inline int bmc_fills_held(const struct bmc_server *s)
@@ -219,37 +173,26 @@ static __always_inline enum bmc_stat bmc_fill_judge(struct bmc_work *w, struct b
 	return why;
 }
 
-/* FILL, its last step: the entry becomes valid. The bucket is given back. Returns the counter of what happened. */
-__noinline int bmc_fill_publish(struct bmc_work *w, __u64 stamp, __u32 written)
+/*
+ * Under the lock, of an entry that has these bytes: it is of this epoch now, and has another end; refused, it stays what it
+ * was. Whether it was.
+ */
+static __always_inline int bmc_fill_renew(struct bmc_work *w, struct bmc_bucket *b,
+					  struct bmc_entry *e)
 {
-	struct bmc_bucket *b;
-	struct bmc_server *s;
-	enum bmc_stat why;
-
-	if (!w)
-		return BMC_STAT_REFUSED_BUSY;
-	s = bmc_server_get(w->server);
-	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
-	if (!b)
-		return BMC_STAT_REFUSED_BUSY;
-	stamp -= BMC_CLOCK_SKEW_NS;
-	bpf_spin_lock(&b->lock);
-	why = bmc_fill_judge(w, s, b, stamp);
-	if (why == BMC_STAT_FILLS && !written)
-		why = BMC_STAT_REFUSED_PLACE;
-	bmc_wmb(); /* the bytes are there before seq is even */
-	if (why == BMC_STAT_FILLS)
-		bmc_room_done(w, b);
-	b->seq += !bmc_mutant(BMC_MUT_NO_ODD);
-	bpf_spin_unlock(&b->lock);
-	return why;
+	if (b->seq != w->seq || (w->seq & 1))
+		return 0;
+	BMC_WRITE_ONCE(b->seq, w->seq + 1);
+	bmc_wmb();
+	e->epoch = w->epoch;
+	e->until = w->until;
+	bmc_wmb();
+	BMC_WRITE_ONCE(b->seq, w->seq + 2);
+	return 1;
 }
 
-/*
- * FILL, all of it from the decision on, of an entry that has these bytes: it is of this epoch now, and has another end;
- * refused, it stays what it was. Returns the counter of what happened.
- */
-__noinline int bmc_fill_renew(struct bmc_work *w, __u64 stamp, __u64 until)
+/* FILL, its last step: the entry becomes valid, and the bucket is given back. Returns the counter of what happened. */
+__noinline int bmc_fill_end(struct bmc_work *w, __u64 stamp)
 {
 	struct bmc_bucket *b;
 	struct bmc_server *s;
@@ -263,23 +206,20 @@ __noinline int bmc_fill_renew(struct bmc_work *w, __u64 stamp, __u64 until)
 	if (!b)
 		return BMC_STAT_REFUSED_BUSY;
 	e = bmc_entry_get(b, bmc_slot_at(b, w->slot), BMC_REACH_KEY);
-	if (!e)
-		return BMC_STAT_REFUSED_PLACE;
 	stamp -= BMC_CLOCK_SKEW_NS;
-	until = bmc_entry_until(until);
 	bpf_spin_lock(&b->lock);
 	why = bmc_fill_judge(w, s, b, stamp);
-	if (why == BMC_STAT_FILLS && (b->seq != w->seq || (w->seq & 1)))
-		why = BMC_STAT_REFUSED_BUSY;
-	if (why == BMC_STAT_FILLS) {
-		BMC_WRITE_ONCE(b->seq, w->seq + 1);
-		bmc_wmb();
-		e->epoch = w->epoch;
-		e->until = until;
-		bmc_wmb();
-		BMC_WRITE_ONCE(b->seq, w->seq + 2);
-		bmc_room_done(w, b);
+	if (w->is_same) {
+		if (why == BMC_STAT_FILLS && (!e || !bmc_fill_renew(w, b, e)))
+			why = BMC_STAT_REFUSED_BUSY;
+	} else {
+		if (why == BMC_STAT_FILLS && !w->is_written)
+			why = BMC_STAT_REFUSED_PLACE;
+		bmc_wmb(); /* the bytes are there before seq is even */
+		b->seq += !bmc_mutant(BMC_MUT_NO_ODD);
 	}
+	if (why == BMC_STAT_FILLS)
+		bmc_room_done(w, b);
 	bpf_spin_unlock(&b->lock);
 	return why;
 }
@@ -313,6 +253,18 @@ static long bmc_slow_step(__u32 i, void *ctx)
 	return 0;
 }
 
+/* Asks for the lines that are needed before the first of them is waited for. */
+static __always_inline void bmc_fill_touch(const struct bmc_work *w, const struct bmc_bucket *b)
+{
+	__u64 group = bmc_group_of(w->key.hash);
+
+	bmc_hide(group);
+	(void)BMC_READ_ONCE(b->seq);
+	(void)BMC_READ_ONCE(b->flight[0].what);
+	(void)BMC_READ_ONCE(b->group[group % BMC_GROUPS].tag[0]);
+	bmc_life_touch(w->key.hash);
+}
+
 /*
  * FILL of the item in the window: text of `len` bytes, stamp S. The epoch is read first. Returns the counter of what
  * happened.
@@ -323,119 +275,42 @@ static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct
 	struct bmc_server *s = bmc_server_get(w->server);
 	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
 	enum bmc_stat why;
-	__u64 until;
-	__u32 written;
 
-	w->epoch = BMC_READ_ONCE(s->epoch);
-	bmc_rmb();
 	if (!b)
 		return BMC_STAT_REFUSED_PLACE;
+	bmc_fill_touch(w, b);
+	w->epoch = BMC_READ_ONCE(s->epoch);
+	bmc_rmb();
 	if (BMC_READ_ONCE(s->off))
 		return BMC_STAT_REFUSED_OFF;
 	if (bmc_fills_held(s))
 		return BMC_STAT_REFUSED_HELD;
-	if (bmc_fill_look(w))
+	if (bmc_fill_look(w, b))
 		return BMC_STAT_REFUSED_FLIGHT;
 	why = bmc_fill_room(w, b, len);
 	if (why != BMC_STAT_FILLS)
 		return why;
 	if (bmc_config.test & BMC_TEST_SLOW_FILL)
 		bpf_loop(BMC_SLOW_STEPS, bmc_slow_step, NULL, 0);
-	until = bmc_life_until(w, stamp + bmc_config.max_age_ns);
-	if (w->is_same)
-		return (enum bmc_stat)bmc_fill_renew(w, stamp, until);
-	written = !bmc_room_settle(w) && !bmc_entry_write(skb, w, len, until);
-	return bmc_fill_publish(w, stamp, written);
-}
-
-/* Loads the text of a reply into the window. 0, or -1: not a whole datagram of ours. */
-static __always_inline int bmc_fill_load(struct __sk_buff *skb, struct bmc_work *w,
-					 const struct bmc_pkt *pkt)
-{
-	struct {
-		struct udphdr udp;
-		struct mc_udp_frame frame;
-	} head;
-	__u64 len;
-
-	if (pkt->proto != IPPROTO_UDP || pkt->fragment ||
-	    bpf_skb_load_bytes(skb, pkt->l4, &head, sizeof(head)))
-		return -1;
-	if (bpf_ntohs(head.udp.len) != pkt->l4_len || head.frame.seq ||
-	    head.frame.total != bpf_htons(1))
-		return -1;
-	if (pkt->l4_len <= sizeof(head) || pkt->l4_len > sizeof(head) + BMC_TEXT_MAX)
-		return -1;
-	len = pkt->l4_len - sizeof(head);
-	w->off = pkt->l4 + sizeof(head);
-	w->end = (__u32)len;
-	if (!bmc_len_within(&len, BMC_TEXT_MAX))
-		return -1;
-	if (bpf_skb_load_bytes(skb, w->off, w->win.bytes, len))
-		return -1;
-	bmc_window_end(&w->win, len);
-	return 0;
-}
-
-/* The local address of a reply: its source. */
-static __always_inline int bmc_fill_addr(struct __sk_buff *skb, struct bmc_work *w,
-					 const struct bmc_pkt *pkt)
-{
-	if (pkt->family == 6)
-		return (int)bpf_skb_load_bytes(skb, pkt->l3 + offsetof(struct ipv6hdr, saddr),
-					       w->addr, 16);
-	w->addr[0] = 0;
-	w->addr[1] = 0xffff0000;
-	return (int)bpf_skb_load_bytes(skb, pkt->l3 + offsetof(struct iphdr, saddr),
-				       (__u8 *)w->addr + 12, 4);
-}
-
-/* The server that this reply comes from: by its socket's mark, its port checked. -1: none of ours. */
-static __always_inline int bmc_fill_server(struct __sk_buff *skb, const struct bmc_pkt *pkt)
-{
-	struct bpf_sock *sk = skb->sk;
-	struct bmc_mark *mark;
-	__u16 port;
-	int server;
-
-	if (bpf_skb_load_bytes(skb, pkt->l4, &port, sizeof(port)))
-		return -1;
-	server = bmc_config_server(port);
-	if (bmc_config.test & BMC_TEST_STAMP)
-		return server;
-	if (!sk)
-		return -1;
-	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
-	if (!mark || !mark->ready || mark->server != server)
-		return -1;
-	return server;
+	w->until = bmc_entry_until(bmc_life_until(w, stamp + bmc_config.max_age_ns));
+	if (!w->is_same)
+		w->is_written = !bmc_room_settle(w) && !bmc_entry_write(skb, w, len);
+	return (enum bmc_stat)bmc_fill_end(w, stamp);
 }
 
 /* A reply that carries a stamp, at TC egress. */
 static __always_inline enum bmc_stat bmc_fill_reply(struct __sk_buff *skb, struct bmc_work *w,
-						    __u32 mark)
+						    struct bmc_stats *stats, __u32 mark)
 {
-	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	struct bmc_pkt pkt = {};
+	int len = bmc_fill_read(skb, w);
 	__u64 stamp;
-	__u16 proto;
-	__u32 l3 = 0;
-	int server, len;
 
-	proto = bmc_pkt_ethernet(data, end, &l3);
-	if (bmc_pkt_ip(data, end, proto, l3, 0, &pkt))
-		return BMC_STAT_REFUSED_FORM;
-	server = bmc_fill_server(skb, &pkt);
-	if (server < 0 || bmc_fill_load(skb, w, &pkt) || bmc_fill_addr(skb, w, &pkt))
-		return BMC_STAT_REFUSED_FORM;
-	w->server = (__u32)server;
-	len = bmc_fill_form(w);
 	if (len <= 0)
 		return BMC_STAT_REFUSED_FORM;
 	if (bmc_config.test & BMC_TEST_STAMP)
 		stamp = bpf_ktime_get_ns();
-	else
-		stamp = bmc_stamp_read(mark, bpf_ktime_get_ns());
+	else /* a clock that is not behind: what it is ahead makes no other time of the mark */
+		stamp = bmc_stamp_read(mark, bmc_stats_clock(stats) + BMC_CLOCK_LATE_NS);
 	if (stamp <= BMC_CLOCK_SKEW_NS)
 		return BMC_STAT_REFUSED_STAMP;
 	return bmc_fill_item(skb, w, (__u32)len, stamp);
@@ -444,18 +319,20 @@ static __always_inline enum bmc_stat bmc_fill_reply(struct __sk_buff *skb, struc
 /* FILL. The mark is ours: it goes, whatever becomes of the reply. */
 static __always_inline void bmc_fill(struct __sk_buff *skb)
 {
+	struct bmc_stats *stats;
 	__u32 mark = skb->mark;
 	struct bmc_work *w;
 
 	if (mark >> 24 != bmc_config.tag)
 		return;
 	skb->mark = 0;
+	stats = bmc_stats_get();
 	w = bmc_work_enter(BMC_WORK_FILL);
 	if (!w) {
 		bmc_stats_count(BMC_STAT_REFUSED_BUSY);
 		return;
 	}
-	bmc_stats_count(bmc_fill_reply(skb, w, mark));
+	bmc_stats_count(bmc_fill_reply(skb, w, stats, mark));
 	bmc_work_leave(w);
 }
 

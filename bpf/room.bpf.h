@@ -41,37 +41,18 @@ static __always_inline __u32 bmc_room_sum(const struct bmc_bucket *b, __u64 slot
 
 /* ---- decide ---- */
 
-/* Whether a slot of w->key's tag was filled from w->server and w->addr. */
-__noinline int bmc_slot_is_here(struct bmc_work *w, __u32 slot)
-{
-	struct bmc_bucket *b;
-	struct bmc_entry *e;
-
-	if (!w)
-		return 0;
-	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
-	if (!b)
-		return 0;
-	e = bmc_entry_get(b, bmc_slot_at(b, slot), BMC_REACH_KEY);
-	return e && bmc_entry_is_here(e, w->server, w->addr);
-}
-
 /* The slots that have this key's entry now; it is replaced. */
-__noinline __u64 bmc_room_own(struct bmc_work *w)
+static __always_inline __u64 bmc_room_own(const struct bmc_work *w, struct bmc_bucket *b)
 {
-	struct bmc_bucket *b;
-	__u64 bits, own = 0;
+	__u64 bits = w->tagged & BMC_READ_ONCE(b->valid), own = 0;
 
-	if (!w)
-		return 0;
-	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
-	if (!b)
-		return 0;
-	bits = w->tagged & BMC_READ_ONCE(b->valid);
 	for (__u32 n = 0; n < BMC_TAGS_TRIED; n++) {
+		struct bmc_entry *e;
+
 		if (!bits)
 			break;
-		if (bmc_slot_is_here(w, bmc_lowest(bits)))
+		e = bmc_entry_get(b, bmc_slot_at(b, bmc_lowest(bits)), BMC_REACH_KEY);
+		if (e && bmc_entry_is_here(e, w->server, w->addr))
 			own |= bits & -bits;
 		bits &= bits - 1;
 	}
@@ -109,22 +90,18 @@ static __always_inline int bmc_room_reuse(struct bmc_work *w, struct bmc_bucket 
 	if (!bmc_room_has(w, bmc_slot_at(b, slot))) /* its bound was a smaller entry's */
 		return 0;
 	w->slot = slot;
-	w->is_reused = 1;
 	return 1;
 }
 
-/* Whether the entry in w->slot, which is this key's alone, has the text of the window, `len` bytes. */
-__noinline int bmc_room_same(struct bmc_work *w, __u32 len)
+/* Whether this key has one entry, and that has the text of the window, `len` bytes: it stays in its slot. */
+static __always_inline int bmc_room_same(struct bmc_work *w, struct bmc_bucket *b, __u32 len)
 {
-	struct bmc_bucket *b;
 	struct bmc_entry *e;
 	__u64 diff = 0;
 
-	if (!w || len > BMC_TEXT_WITHIN(BMC_REACH_KEY))
+	if (!w->gone || (w->gone & (w->gone - 1)) || len > BMC_TEXT_WITHIN(BMC_REACH_KEY))
 		return 0;
-	b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
-	if (!b)
-		return 0;
+	w->slot = bmc_lowest(w->gone);
 	e = bmc_entry_get(b, bmc_slot_at(b, w->slot), BMC_REACH_KEY);
 	if (!e || e->text_len != len)
 		return 0;
@@ -201,17 +178,16 @@ __noinline int bmc_room_plan(struct bmc_work *w, __u32 len)
 		return BMC_ROOM_NONE;
 	w->seq = BMC_READ_ONCE(b->seq);
 	bmc_rmb();
-	w->is_reused = 0;
-	w->is_same = 0;
 	w->is_queue = bmc_duel_miss(bmc_bucket_of(w->key.hash));
 	w->tagged = bmc_slots_tagged(b, w->key.hash);
-	w->gone = bmc_room_own(w);
+	w->gone = bmc_room_own(w, b);
 	bmc_room_tick(b);
-	if (bmc_room_reuse(w, b)) {
-		w->is_same =
-			w->gone == 1ULL << (w->slot & (BMC_SLOTS - 1)) && bmc_room_same(w, len);
-		return w->is_same ? BMC_ROOM_SAME : BMC_ROOM_FOUND;
-	}
+	w->is_same = bmc_room_same(w, b, len);
+	w->is_reused = w->is_same || bmc_room_reuse(w, b);
+	if (w->is_same)
+		return BMC_ROOM_SAME;
+	if (w->is_reused)
+		return BMC_ROOM_FOUND;
 	group = BMC_GROUP_BITS << (bmc_group_of(w->key.hash) * BMC_GROUP_SLOTS);
 	if (bmc_room_suffices(w, b, group))
 		return BMC_ROOM_FOUND;

@@ -113,6 +113,9 @@ struct bmc_work {
 	__u32 is_reused; /* the slot has units of its own */
 	__u32 is_same; /* and the text */
 	__u32 is_queue; /* the oldest go: admit.bpf.h */
+	__u32 is_written; /* the bytes are in their place */
+	__u32 pad3;
+	__u64 until; /* the entry's */
 	struct bmc_window win;
 };
 
