@@ -33,7 +33,8 @@
  *             a take sets answers = {gen, conn's rep} before any flight (TAKE_KEEPS_REP), CLOSE does gen++ before the index is back (PUSH_FIRST);
  *             {life, sockets, count} is one word; MARK's exchange gives the mark its life and a conn has its mark's; every release of a marked socket does t_quiet=now,
  *             epoch++, then the exchange, which at 0 sockets is {life+1, 0, 0} (SOCKETS_APART, LIFE_AT_BORN); FILL reads the life after flight[] (LIFE_EARLY);
- *             FILL has the way for itself: seq made odd under the lock, found odd: no fill (WAY_SHARED); of UDP only an answer that no get can have counts (UDP_ID_ONLY).
+ *             FILL has the way for itself: seq made odd under the lock, found odd: no fill (WAY_SHARED); it renews an entry with its reply's bytes only if seq is
+ *             still that of its look at them (RENEW_NO_SEQ), and is judged as others are (RENEW_NO_JUDGE); of UDP only an answer that no get can have counts (UDP_ID_ONLY).
  * NOT HERE    the stream (order, retransmission, busy, rep > cmd), what is parsed, what one answer is, MN, expiry, no_fill_until, clock differences, wrapping of
  *             counters, several buckets and servers, eviction, connections older than `start`, two servers in one bucket. Assumed: no thread of memcached
  *             carries anything out once a marked socket of it is released. */
@@ -180,10 +181,14 @@ bit gk[NGET];
 #ifdef HIT
 bit odd, seqcur, hecur;                   /* seq is odd; the hit's copies of seq and of the server's epoch are as they were */
 byte half[2], filln;                      /* the entry's bytes, two halves: which fill wrote it */
+bit gseq[NGET];                           /* seq is that of the fill's decision */
 bit eh, gh[NGET];                         /* the entry's, FILL's epoch is the hit's */
 bit ewas, gwas[NGET];                     /* (ghost) the entry's, a get's value was memcached's at some moment since the hit began */
 #endif
 
+#ifdef HIT
+inline seq_up(o) { odd = o; seqcur = 0; q = 0; do :: q < NGET -> gseq[q] = 0; q++ :: else -> q = 0; break od; skip }
+#endif
 #define CHECK(k) assert(!(valid[k] && ecur[k] && !efresh[k]))
 inline stale(k) {                         /* a write of key k is carried out: every copy of its value is old now */
 	efresh[k] = 0; q = 0;
@@ -512,7 +517,7 @@ inline over(r) {                          /* the get is over: its stamp, and its
 		q = 0; do :: q < NP -> fin[q] = 0; cl[q] = 0; q++ :: else -> q = 0; break od;
 		stamps = stamps & (255 - (1 << r)); gfresh[r] = 0; gecur[r] = 0; gk[r] = 0; sg = 0; ok = 0; i = 0; lf = 0;
 #ifdef HIT
-		gwas[r] = 0; gh[r] = 0; f = 0;
+		gwas[r] = 0; gh[r] = 0; f = 0; gseq[r] = 0; rn = 0;
 #endif
 		skip
 	}
@@ -530,7 +535,7 @@ inline read_epoch(r) {
 #define LIFE_SEEN life
 #endif
 proctype get(byte r) {
-	byte q, i, fin[NP], z, f, lf; bit sg, cl[NP], ok;
+	byte q, i, fin[NP], z, f, lf; bit sg, cl[NP], ok, rn;
 again:
 	COARSE
 	atomic {
@@ -587,6 +592,10 @@ again:
 	z = LATER(r, T_QUIET);
 #endif
 #ifdef HIT
+	if                                                     /* an entry that may have these bytes: its value is as current as the reply's */
+	:: atomic { !odd && valid[gk[r]] && efresh[gk[r]] == gfresh[r] -> rn = 1; gseq[r] = 1; goto locked }
+	:: true
+	fi;
 	atomic { lk == 0 ->                                    /* 4 the bytes */
 		if
 #ifndef WAY_SHARED
@@ -595,12 +604,13 @@ again:
 		:: else ->
 			valid[gk[r]] = 0;                              /* (takes the way that the hit may be reading) */
 #ifndef NO_ODD
-			odd = 1; seqcur = 0;
+			d_step { seq_up(1) };
 #endif
 			f = filln; filln = (filln + 1) % 3
 		fi };
 	half[0] = f;
-	half[1] = f;
+	d_step { half[1] = f; efresh[gk[r]] = gfresh[r] };
+locked:
 #endif
 	COARSE atomic {                                        /* 5 the locked section */
 		lk == 0 ->
@@ -646,11 +656,28 @@ again:
 #else
 			if :: !LATER(r, T_QUIET) -> ok = 0 :: else fi;
 #endif
+#ifdef RENEW_NO_JUDGE
+			if :: rn -> ok = 1 :: else fi;
+#endif
+#if defined(HIT) && !defined(RENEW_NO_SEQ)
+			if :: rn && (odd || !gseq[r]) -> R(22); ok = 0 :: else fi;
+#endif
 			lk = ok
 		}
 	};
 	if
+#ifdef HIT
+	:: ok && rn ->                                         /* renewed: the bytes stay */
+		d_step { seq_up(1) };
+		d_step { ecur[gk[r]] = gecur[r]; eh = gh[r]; CHECK(gk[r]) };
+		d_step { seq_up(0) };
+		d_step { valid[gk[r]] = 1; CHECK(gk[r]); R(21) };
+		lk = 0
+	:: !ok && rn                                           /* it stays what it was */
+	:: ok && !rn ->
+#else
 	:: ok ->
+#endif
 #ifdef EPOCH_LATE
 		gecur[r] = 1;
 #endif
@@ -660,12 +687,13 @@ again:
 #endif
 			CHECK(gk[r]); R(12) };
 #ifdef HIT
-		d_step { odd = 0; seqcur = 0 };
+		d_step { seq_up(0) };
 #endif
 		lk = 0
-	:: else ->
 #ifdef HIT
-		d_step { odd = 0; seqcur = 0 }
+	:: !ok && !rn -> d_step { seq_up(0) }
+#else
+	:: else
 #endif
 	fi;
 	over(r); goto again };

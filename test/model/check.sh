@@ -87,6 +87,7 @@ if full; then
 	ok udp-and-tcp -DNC=1 -DNU=1 -DUDP=2 -DN0=2
 	ok hit-2-writes $hit -DN0=2
 	ok hit-ways $ways
+	ok hit-2-gets -DHIT -DFINE -DNC=1
 	# guards that the model does not need (kept for care): NO_T_CHANGE WRITE_SEEN without t_change=now, EXCHANGE_FIRST a release: t_quiet and epoch++ last,
 	# ODD_READ a hit does not refuse an odd seq. All of them out, and it still holds
 	lean="-DMUT -DNO_T_CHANGE -DEXCHANGE_FIRST"
@@ -117,6 +118,7 @@ no CLOSE_EARLY $recycle            # CLOSE at TCP's close
 no NO_DOUBT $silent -DNGET=1       # a silent command's error line counts as an answer
 no NO_SECOND_SEQ $hit
 no WAY_SHARED $ways                # two FILLs write one way at once
+no RENEW_NO_SEQ $ways              # an entry is renewed though another FILL has its place, or had it since
 no OWN_BY_INDEX $recycle           # the writer's own place known by the index only
 no UDP_TAKES $udp_gone             # a late write of the old life takes the place of one of the new life
 no UDP_OUT_LATE $udp               # out++ after the flight is placed
@@ -155,6 +157,7 @@ if full; then
 	no STAMP_LATE -DFINE -DNC=1 -DNGET=1          # RECVMSG after memcached's read
 	no NO_ODD $hit                 # a fill does not make seq odd
 	no NO_HIT_EPOCH $hit           # a hit does not compare the entry's epoch
+	no RENEW_NO_JUDGE $hit         # an entry that has the reply's bytes is renewed whatever is in flight or held
 fi
 # What writes teach of an item's life. K_* there: 1 set or touch, 2 set with a bad block, 4 add and the like, 8 unknown write, 16 LOST
 life two-writers
