@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* The times of stamps: as they are noted, with their server, and as they travel in skb->mark. Nanoseconds. */
+/* Stamps: where a thread's is, and its time as it is noted, with its server, and as it travels in skb->mark. Nanoseconds. */
 #ifndef BMC_STAMP_H
 #define BMC_STAMP_H
 
@@ -9,6 +9,17 @@
 #define BMC_STAMP_MASK 0xffffffU
 /* More than this is no age of a stamp: it is checked to be younger, by a clock that may be a tick behind. */
 #define BMC_STAMP_AGE_UNITS ((BMC_STAMP_MAX_AGE_NS + BMC_SECOND_NS) >> BMC_STAMP_SHIFT)
+
+#define BMC_STAMP_STRIDE 2531 /* odd; BMC_STAMPS divided by the golden ratio */
+
+/*
+ * A thread's place, by its number. Threads that are started one after the other, as a server's are, have places of their own
+ * in lines of their own.
+ */
+static inline __attribute__((always_inline, unused)) __u32 bmc_stamp_place_of(__u32 thread)
+{
+	return thread * BMC_STAMP_STRIDE & (BMC_STAMPS - 1);
+}
 
 /* A time that tells its server: rounded down to its lowest bits. */
 static inline __attribute__((always_inline, unused)) __u64 bmc_stamp_of_server(__u64 time,

@@ -18,23 +18,23 @@ struct {
 } bmc_stamps SEC(".maps");
 
 /*
- * A thread's place is its own or shared with others, of whom the last one has it. `who` is of one thread, one socket and
- * one time: words of two writers, or of another thread, are none (Hyatt and Mann, "A lock-less transposition table
- * implementation for parallel search", ICGA Journal 25 (1), 2002).
+ * A thread's place is its own or, among thousands of threads, shared with others, of whom the last one has it. `who` is of
+ * one thread, one socket and one time: words of two writers, or of another thread, are none (Hyatt and Mann, "A lock-less
+ * transposition table implementation for parallel search", ICGA Journal 25 (1), 2002).
  */
-static __always_inline __u64 bmc_stamp_thread(void)
+static __always_inline __u32 bmc_stamp_thread(void)
 {
-	return bpf_get_current_task() * 0x9e3779b97f4a7c15ULL;
+	return (__u32)bpf_get_current_task_btf()->pid;
 }
 
-static __always_inline __u64 bmc_stamp_who(__u64 thread, __u64 cookie, __u64 time)
+static __always_inline __u64 bmc_stamp_who(__u32 thread, __u64 cookie, __u64 time)
 {
-	return thread ^ cookie * 0xbf58476d1ce4e5b9ULL ^ time;
+	return thread * 0x9e3779b97f4a7c15ULL ^ cookie * 0xbf58476d1ce4e5b9ULL ^ time;
 }
 
-static __always_inline struct bmc_stamp *bmc_stamp_place(__u64 thread)
+static __always_inline struct bmc_stamp *bmc_stamp_place(__u32 thread)
 {
-	__u32 index = (__u32)(thread >> 32) / (0xffffffffU / BMC_STAMPS + 1);
+	__u32 index = bmc_stamp_place_of(thread);
 
 	return bpf_map_lookup_elem(&bmc_stamps, &index);
 }
@@ -42,7 +42,7 @@ static __always_inline struct bmc_stamp *bmc_stamp_place(__u64 thread)
 /* RECVMSG: this thread took a request from this socket of a server's. */
 static __always_inline void bmc_stamp_in(__u64 cookie, __u32 server)
 {
-	__u64 thread = bmc_stamp_thread();
+	__u32 thread = bmc_stamp_thread();
 	__u64 now = bmc_stamp_of_server(bpf_ktime_get_ns(), server);
 	struct bmc_stamp *stamp = bmc_stamp_place(thread);
 
@@ -55,16 +55,17 @@ static __always_inline void bmc_stamp_in(__u64 cookie, __u32 server)
 /* STAMP OUT: the mark for a UDP reply of this thread's from this socket; 0: none. */
 static __always_inline __u32 bmc_stamp_out(__u64 cookie)
 {
-	__u64 thread = bmc_stamp_thread(), time;
+	__u32 thread = bmc_stamp_thread();
 	const struct bmc_stamp *stamp = bmc_stamp_place(thread);
+	__u64 time;
 
 	if (!stamp)
 		return 0;
 	time = BMC_READ_ONCE(stamp->time);
 	if (BMC_READ_ONCE(stamp->who) != bmc_stamp_who(thread, cookie, time))
 		return 0;
-	/* a tick more or less of so many seconds; the coarse clock may be behind `time` */
-	if ((__s64)(bpf_ktime_get_coarse_ns() - time) > (__s64)BMC_STAMP_MAX_AGE_NS)
+	/* a tick more or less of so many seconds; the clock may be behind `time` */
+	if ((__s64)(bmc_stats_clock_look(bmc_stats_get()) - time) > (__s64)BMC_STAMP_MAX_AGE_NS)
 		return 0;
 	return (__u32)bmc_config.tag << 24 | ((__u32)(time >> BMC_STAMP_SHIFT) & BMC_STAMP_MASK);
 }

@@ -63,4 +63,12 @@ static __always_inline __u64 bmc_stats_clock(struct bmc_stats *stats)
 	return stats->now;
 }
 
+/* The same where softirqs may interrupt: what they keep is used, and nothing kept. */
+static __always_inline __u64 bmc_stats_clock_look(const struct bmc_stats *stats)
+{
+	if (stats && BMC_READ_ONCE(stats->tick) == bpf_jiffies64())
+		return BMC_READ_ONCE(stats->now); /* or a later one */
+	return bpf_ktime_get_coarse_ns();
+}
+
 #endif

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #define UNIT (1ULL << BMC_STAMP_SHIFT)
+#define THREADS 64
 
 static uint32_t mark_of(uint64_t time)
 {
@@ -56,6 +57,38 @@ static void test_a_time_tells_its_server(void **state)
 	}
 }
 
+/* Threads that were started one after the other. */
+static void test_threads_share_no_place(void **state)
+{
+	const uint32_t firsts[] = { 1, 4000, 32700, 4194303 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(firsts) / sizeof(firsts[0]); i++) {
+		uint8_t taken[BMC_STAMPS] = {};
+
+		for (uint32_t thread = firsts[i]; thread < firsts[i] + BMC_STAMPS; thread++) {
+			uint32_t place = bmc_stamp_place_of(thread);
+
+			assert_true(place < BMC_STAMPS);
+			assert_true(!taken[place]);
+			taken[place] = 1;
+		}
+	}
+}
+
+/* Nor a cache line, while they are as many as a server may have. */
+static void test_threads_share_no_line(void **state)
+{
+	(void)state;
+	for (uint32_t apart = 1; apart < THREADS; apart++) {
+		uint32_t between = bmc_stamp_place_of(apart);
+
+		if (between > BMC_STAMPS / 2)
+			between = BMC_STAMPS - between;
+		assert_true(between * sizeof(struct bmc_stamp) >= 64);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -63,6 +96,8 @@ int main(void)
 		cmocka_unit_test(test_a_mark_of_the_future_is_none),
 		cmocka_unit_test(test_an_age_that_is_none),
 		cmocka_unit_test(test_a_time_tells_its_server),
+		cmocka_unit_test(test_threads_share_no_place),
+		cmocka_unit_test(test_threads_share_no_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
