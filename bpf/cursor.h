@@ -35,13 +35,28 @@ struct bmc_answer_window {
 	__u8 bytes[BMC_ANSWER_WINDOW + 16];
 };
 
-/* 8 bytes at `at`, the first one lowest: little-endian machines only (BPF targets of ours are). */
+/*
+ * 8 bytes at `at`, the first one lowest: little-endian machines only (BPF targets of ours are). In a function: a cast of a
+ * member's address makes clang read in pieces that are aligned as the member is.
+ */
 BMC_INLINE __u64 bmc_load64(const __u8 *at)
 {
 #ifdef __bpf__
 	return *(const __u64 *)at;
 #else
 	__u64 word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+#endif
+}
+
+BMC_INLINE __u32 bmc_load32(const __u8 *at)
+{
+#ifdef __bpf__
+	return *(const __u32 *)at;
+#else
+	__u32 word;
 
 	memcpy(&word, at, sizeof(word));
 	return word;

@@ -27,6 +27,29 @@ struct mc_sip {
 	__u64 v[4];
 };
 
+/* 64-bit SipRound; `v0` to `v3` are variables. */
+#ifdef __bpf__
+/*
+ * By hand: BPF has no rotation, and clang keeps more of it in hand at once than there are registers. What is put on the
+ * stack and taken back is in the way of all that needs the hash.
+ */
+/* clang-format off */
+#define MC_ROTL_ASM(x, left, right) \
+	"%[t] = %[" x "]; %[t] >>= " right "; %[" x "] <<= " left "; %[" x "] |= %[t];"
+#define MC_SIP_ROUND(v0, v1, v2, v3)                                                            \
+	do {                                                                                    \
+		__u64 mc_t;                                                                     \
+                                                                                                \
+		asm("%[a] += %[b];" MC_ROTL_ASM("b", "13", "51") "%[b] ^= %[a];"                \
+		    MC_ROTL_ASM("a", "32", "32")                                                \
+		    "%[c] += %[d];" MC_ROTL_ASM("d", "16", "48") "%[d] ^= %[c];"                \
+		    "%[a] += %[d];" MC_ROTL_ASM("d", "21", "43") "%[d] ^= %[a];"                \
+		    "%[c] += %[b];" MC_ROTL_ASM("b", "17", "47") "%[b] ^= %[c];"                \
+		    MC_ROTL_ASM("c", "32", "32")                                                \
+		    : [a] "+r"(v0), [b] "+r"(v1), [c] "+r"(v2), [d] "+r"(v3), [t] "=&r"(mc_t)); \
+	} while (0)
+/* clang-format on */
+#else
 #define MC_ROTL(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
 #define MC_SIP_ROUND(v0, v1, v2, v3)                                                               \
 	do {                                                                                       \
@@ -41,6 +64,7 @@ struct mc_sip {
 		v1 = MC_ROTL(v1, 17) ^ v2;                                                         \
 		v2 = MC_ROTL(v2, 32);                                                              \
 	} while (0)
+#endif
 
 /* The last word, which has the length in its high byte, and the finish; the hash is all four xored. */
 #define MC_SIP_END(v0, v1, v2, v3, last)                                                           \

@@ -29,7 +29,8 @@ static __always_inline __u32 bmc_fold(__u64 sum)
 /* Whether what has its own checksum in it, and is not all zero bytes, is right: it folds to 0xffff. */
 static __always_inline int bmc_is_summed(__u64 sum)
 {
-	return sum % 0xffff == 0; /* of the compiler, a multiplication and a comparison */
+	/* sum % 0xffff == 0: 0xffff * 0x0001000100010001 is -1, so that -0x0001000100010001 divides by it; clang divides */
+	return sum * -0x0001000100010001ULL <= 0x0001000100010001ULL;
 }
 
 /* A sum of bytes that begin at an odd offset. */
@@ -85,7 +86,7 @@ static __always_inline int bmc_rx_ipv4_is_hosts(const struct iphdr *ip)
 {
 	__u32 first = ip->saddr & 0xff;
 
-	return first != 0 && first != 127 && first < 224 && ip->saddr != ip->daddr;
+	return first - 1 < 223 && first != 127 && ip->saddr != ip->daddr;
 }
 
 static __always_inline int bmc_rx_ipv6_is_hosts(const __u64 src[2], const __u64 dst[2])
