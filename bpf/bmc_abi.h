@@ -400,6 +400,11 @@ struct bmc_stats {
 		__u64 hit_bytes;
 		__u64 misses;
 	} plain; /* gets of one key, each of which counts as several in `count`: bmc_stats_read adds them */
+	struct {
+		__u64 tick; /* when it was asked for (jiffies) */
+		__u32 ifindex;
+		__u32 frame_max; /* bytes, Ethernet's header included */
+	} mtu;
 	__u64 count[BMC_STAT_COUNT];
 };
 

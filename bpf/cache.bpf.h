@@ -181,9 +181,8 @@ static __always_inline int bmc_entry_is_here(const struct bmc_entry *e, __u32 se
 {
 	const __u64 *there = (const __u64 *)bmc_shared.where[e->where].addr;
 
-	if (bmc_mutant(BMC_MUT_NO_ADDRESS))
-		return e->server == server;
-	return e->server == server && there[0] == addr[0] && there[1] == addr[1];
+	return e->server == server &&
+	       ((there[0] == addr[0] && there[1] == addr[1]) || bmc_mutant(BMC_MUT_NO_ADDRESS));
 }
 
 /* An entry's key_len, where and server in one look. */

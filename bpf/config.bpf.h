@@ -20,8 +20,8 @@ static __always_inline int bmc_config_server(__u16 port)
 {
 #pragma unroll
 	for (__u32 i = 0; i < BMC_PORTS_MAX; i++) {
-		if (i >= bmc_config.n_ports)
-			break; /* the verifier knows it, and leaves the rest out */
+		if (i && i >= bmc_config.n_ports)
+			break; /* the verifier knows it, and leaves the rest out; there is one port at the least */
 		if (bmc_config.port[i] == port)
 			return (int)i;
 	}

@@ -12,13 +12,11 @@
 #define BMC_PLAIN_BPF_H
 
 #include "coherence.bpf.h"
+#include "plain_grow.bpf.h"
 #include "plain_key.bpf.h"
+#include "plain_text.bpf.h"
 #include "tx.bpf.h"
 #include "verdict.bpf.h"
-
-/* Bytes of text that are copied by two words at a time; above, a helper is faster. */
-#define BMC_PLAIN_COPY_MAX 128
-#define BMC_PLAIN_STEP 16
 
 /* What is behind the IP header; the key is as long as the lengths say. */
 struct bmc_plain_head {
@@ -37,37 +35,37 @@ struct bmc_plain {
 	__u64 addr[2]; /* the local one, as in struct bmc_where */
 	__u64 pseudo; /* sum of the pseudo-header, but for the length */
 	__u64 text_sum;
-	__u32 seq; /* of the bucket, when the entry was found */
+	__u32 bucket; /* its index */
+	__u32 seq; /* the bucket's, when the entry was found */
 };
 
 #define BMC_PLAIN_L3 sizeof(struct ethhdr)
 
 /* ---- is it such a one? ---- */
 
-/* Whether the packet is a whole UDP datagram and no more, of `l4_len` bytes; and its local address. */
-static __always_inline int bmc_plain_ipv4(void *data, struct bmc_plain *p, __u64 *ret_l4_len)
+/* Whether the packet, of `whole` bytes, is a whole UDP datagram and no more; and its local address. */
+static __always_inline int bmc_plain_ipv4(void *data, __u64 whole, struct bmc_plain *p)
 {
 	struct iphdr *ip = data + BMC_PLAIN_L3;
 
-	*ret_l4_len = (__u64)bpf_ntohs(ip->tot_len) - sizeof(*ip);
 	bmc_rx_ipv4_addr(ip, p->addr);
-	return ip->protocol == IPPROTO_UDP && !(ip->frag_off & bpf_htons(IP_MF | IP_OFFSET));
+	return ip->tot_len == bpf_htons(whole - BMC_PLAIN_L3) && ip->protocol == IPPROTO_UDP &&
+	       !(ip->frag_off & bpf_htons(IP_MF | IP_OFFSET));
 }
 
-static __always_inline int bmc_plain_ipv6(void *data, struct bmc_plain *p, __u64 *ret_l4_len)
+static __always_inline int bmc_plain_ipv6(void *data, __u64 whole, struct bmc_plain *p)
 {
 	struct ipv6hdr *ip = data + BMC_PLAIN_L3;
 
-	*ret_l4_len = bpf_ntohs(ip->payload_len);
 	__builtin_memcpy(p->addr, &ip->daddr, sizeof(p->addr));
-	return ip->nexthdr == IPPROTO_UDP;
+	return ip->payload_len == bpf_htons(whole - p->l4) && ip->nexthdr == IPPROTO_UDP;
 }
 
 /* The datagram's form, up to the key: total 1, "get ". */
 static __always_inline int bmc_plain_form(const struct bmc_plain_head *head)
 {
 	return head->frame.total == bpf_htons(1) &&
-	       *(__u32 *)head->get == (__u32)MC_WORD4("get ") && head->udp.source;
+	       bmc_load32(head->get) == (__u32)MC_WORD4("get ") && head->udp.source;
 }
 
 /* ---- look it up ---- */
@@ -90,9 +88,10 @@ static __always_inline int bmc_plain_is_summed(const struct bmc_plain *p,
 					       const struct bmc_plain_key *key,
 					       const struct bmc_plain_head *head, int family)
 {
-	__u64 sum = p->pseudo + key->sum + *(__u32 *)head->get + head->udp.len;
+	__u64 sum = p->pseudo + key->sum + bmc_load32(head->get) + head->udp.len;
 
-	sum += bmc_halves(*(__u64 *)&head->udp) + bmc_halves(*(__u64 *)&head->frame);
+	sum += bmc_halves(bmc_load64((const __u8 *)&head->udp));
+	sum += bmc_halves(bmc_load64((const __u8 *)&head->frame));
 	sum += bmc_sum_at('\r' | '\n' << 8, (__u32)key->len);
 	if (head->udp.check && bmc_is_summed(sum))
 		return 1;
@@ -123,77 +122,40 @@ static __always_inline int bmc_plain_is_right(void *data, struct bmc_plain *p,
 	return bmc_plain_is_summed(p, key, head, family);
 }
 
-/* `len` bytes of an entry's text, BMC_PLAIN_STEP at the least, to `to`; the last ones may be copied twice. 0 or -1. */
-static __always_inline int bmc_plain_copy(void *to, const void *end, const struct bmc_entry *e,
-					  __u64 len)
+/* Puts the request back as it was. */
+static __always_inline void bmc_plain_undo(struct xdp_md *ctx, const struct bmc_plain *p,
+					   const struct bmc_plain_key *key,
+					   const struct bmc_plain_grown *grown)
 {
-	const __u8 *from = e->text;
-	__u64 last = len - BMC_PLAIN_STEP;
+	__u32 off = (__u32)p->text;
+	__u32 get = (__u32)MC_WORD4("get ");
 
-	bmc_hide(last);
-	if (last > BMC_PLAIN_COPY_MAX - BMC_PLAIN_STEP)
-		return -1;
-#pragma unroll
-	for (__u32 at = 0; at < BMC_PLAIN_COPY_MAX; at += BMC_PLAIN_STEP) {
-		if (last <= at || to + at + BMC_PLAIN_STEP > end)
-			break;
-		*(__u64 *)(to + at) = *(__u64 *)(from + at);
-		*(__u64 *)(to + at + 8) = *(__u64 *)(from + at + 8);
-	}
-	to += last;
-	if (to + BMC_PLAIN_STEP > end)
-		return -1;
-	*(__u64 *)to = *(__u64 *)(from + last);
-	*(__u64 *)(to + 8) = *(__u64 *)(from + last + 8);
-	return 0;
+	bmc_plain_shrink(ctx, grown, p->text);
+	bpf_xdp_store_bytes(ctx, off, &get, sizeof(get));
+	bmc_plain_key_put(ctx, off + sizeof(get), key);
 }
 
-/* A short text. */
-static __always_inline int bmc_plain_copy_short(struct xdp_md *ctx, const struct bmc_plain *p,
-						struct bmc_bucket *b, __u32 at)
-{
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-
-	return bmc_plain_copy(data + p->text, end, bmc_entry_look(b, at, BMC_REACH_KEY),
-			      p->text_len);
-}
-
-/* The text behind the frame. 0: it is the entry's; -1: it may not be. */
+/* The text at `to`. 0: it is the entry's; -1: it may not be. */
 static __always_inline int bmc_plain_text(struct xdp_md *ctx, const struct bmc_plain *p,
-					  struct bmc_bucket *b, __u32 at)
+					  struct bmc_bucket *b, __u32 at, void *to, void *end)
 {
 	int err;
 
-	if (p->text_len <= BMC_PLAIN_COPY_MAX)
-		err = bmc_plain_copy_short(ctx, p, b, at);
+	if (p->text_len <= BMC_PLAIN_SHORT)
+		err = bmc_plain_copy(to, end, bmc_entry_look(b, at, BMC_REACH_KEY), p->text_len);
 	else
-		err = bmc_entry_send(ctx, (__u32)p->text, b, at, p->text_len);
+		err = bmc_plain_text_long(ctx, p->bucket, at, p->text_len, (__u32)p->text);
 	if (err || !bmc_cache_same(b, p->seq))
 		return -1;
 	return bmc_config.test & BMC_TEST_LOSE_RACE ? -1 : 0;
 }
 
-/* Puts the request back as it was. */
-static __always_inline void bmc_plain_undo(struct xdp_md *ctx, const struct bmc_plain *p,
-					   const struct bmc_plain_key *key, int grown)
-{
-	__u32 off = (__u32)p->text;
-	__u32 get = (__u32)MC_WORD4("get ");
-
-	bpf_xdp_adjust_tail(ctx, -grown);
-	bpf_xdp_store_bytes(ctx, off, &get, sizeof(get));
-	bmc_plain_key_put(ctx, off + sizeof(get), key);
-}
-
-static __always_inline void bmc_plain_headers(struct xdp_md *ctx, const struct bmc_plain *p,
+static __always_inline void bmc_plain_headers(void *data, void *end, const struct bmc_plain *p,
 					      int family)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	__u32 len = offsetof(struct bmc_plain_head, get) + p->text_len;
 	struct bmc_plain_head *head = data + p->l4;
 
-	if ((void *)&head->key[1 + BMC_PLAIN_CRLF] > end)
-		return; /* cannot be: it was there */
 	bmc_tx_ethernet(data);
 	if (family == 4)
 		bmc_tx_ipv4(data + BMC_PLAIN_L3, end, sizeof(struct iphdr),
@@ -203,23 +165,42 @@ static __always_inline void bmc_plain_headers(struct xdp_md *ctx, const struct b
 	bmc_tx_udp(&head->udp, len, p->pseudo + p->text_sum);
 }
 
+/* The packet has grown: the answer. 0; -1: it is none, and must be put back. */
+static __always_inline int bmc_plain_fill_in(struct xdp_md *ctx, const struct bmc_plain *p,
+					     const struct bmc_plain_grown *grown,
+					     struct bmc_bucket *b, __u32 at, int family)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	void *behind = bmc_plain_behind(data, grown);
+
+	if (data + p->text > end || behind + p->text > end)
+		return -1; /* cannot be: it is longer */
+	/* header by header: what is then read of one must not lie across two words that were just written */
+	bmc_plain_move_down(data, behind, BMC_PLAIN_L3);
+	bmc_plain_move_down(data + BMC_PLAIN_L3, behind + BMC_PLAIN_L3, p->text - BMC_PLAIN_L3);
+	if (bmc_plain_text(ctx, p, b, at, data + p->text, end))
+		return -1;
+	bmc_plain_headers(data, end, p, family);
+	return 0;
+}
+
 /* The entry is there: the answer. */
 static __always_inline enum bmc_verdict bmc_plain_write(struct xdp_md *ctx, struct bmc_plain *p,
 							const struct bmc_plain_key *key,
-							struct bmc_bucket *b, __u32 at, int family)
+							struct bmc_bucket *b, __u32 at,
+							struct bmc_stats *stats, int family)
 {
-	int grown = (int)p->text_len - (int)(BMC_PLAIN_GET + key->len + BMC_PLAIN_CRLF);
+	int more = (int)p->text_len - (int)(BMC_PLAIN_GET + key->len + BMC_PLAIN_CRLF);
 	__u32 l3_len = (__u32)(p->text - BMC_PLAIN_L3) + p->text_len;
+	struct bmc_plain_grown grown;
 
-	if (grown <= 0 || p->text_len > BMC_TEXT_MAX || !bmc_tx_fits(ctx, l3_len, grown) ||
-	    bpf_xdp_adjust_tail(ctx, grown))
+	if (more <= 0 || p->text_len > BMC_TEXT_MAX || !bmc_tx_fits(ctx, stats, l3_len, more) ||
+	    bmc_plain_grow(ctx, &grown, more))
 		return BMC_UNDECIDED;
-	if (bmc_plain_text(ctx, p, b, at)) {
-		bmc_plain_undo(ctx, p, key, grown);
-		return BMC_UNDECIDED;
-	}
-	bmc_plain_headers(ctx, p, family);
-	return BMC_REPLIED;
+	if (!bmc_plain_fill_in(ctx, p, &grown, b, at, family))
+		return BMC_REPLIED;
+	bmc_plain_undo(ctx, p, key, &grown);
+	return BMC_UNDECIDED;
 }
 
 /* HIT of the key: COHERENCE.md. TO_STACK: it is not there. */
@@ -237,7 +218,8 @@ static __always_inline enum bmc_verdict bmc_plain_find(struct xdp_md *ctx, void 
 	__u32 slot, at;
 
 	bmc_rmb();
-	b = bmc_bucket_get(bmc_bucket_of(hash));
+	p->bucket = bmc_bucket_of(hash);
+	b = bmc_bucket_get(p->bucket);
 	if (!b || !stats)
 		return BMC_UNDECIDED;
 	p->seq = BMC_READ_ONCE(b->seq);
@@ -257,7 +239,7 @@ static __always_inline enum bmc_verdict bmc_plain_find(struct xdp_md *ctx, void 
 		return BMC_UNDECIDED;
 	p->text_len = e->text_len + BMC_TEXT_TAIL;
 	p->text_sum = e->csum + bmc_sum_at(BMC_TEXT_TAIL_SUM, e->text_len);
-	verdict = bmc_plain_write(ctx, p, key, b, at, family);
+	verdict = bmc_plain_write(ctx, p, key, b, at, stats, family);
 	if (verdict != BMC_REPLIED)
 		return verdict;
 	bmc_slot_hit(b, slot);
@@ -272,7 +254,7 @@ static __always_inline enum bmc_verdict bmc_plain_of(struct xdp_md *ctx, int fam
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct bmc_plain p = { .l4 = BMC_PLAIN_L3 + header };
 	struct bmc_plain_head *head = data + p.l4;
-	__u64 whole = (__u64)(end - data), l4_len = 0;
+	__u64 whole = (__u64)(end - data);
 	struct bmc_plain_key key;
 	int server, is_udp;
 
@@ -281,15 +263,14 @@ static __always_inline enum bmc_verdict bmc_plain_of(struct xdp_md *ctx, int fam
 	server = bmc_config_server(head->udp.dest);
 	if (server < 0)
 		return BMC_TO_STACK; /* without options or extensions, that is where a port is */
-	is_udp =
-		family == 4 ? bmc_plain_ipv4(data, &p, &l4_len) : bmc_plain_ipv6(data, &p, &l4_len);
 	bmc_hide(whole);
-	if (!is_udp || bpf_ntohs(head->udp.len) != l4_len || p.l4 + l4_len != whole ||
-	    !bmc_plain_form(head))
+	is_udp = family == 4 ? bmc_plain_ipv4(data, whole, &p) : bmc_plain_ipv6(data, whole, &p);
+	if (!is_udp || head->udp.len != bpf_htons(whole - p.l4) || !bmc_plain_form(head))
 		return BMC_UNDECIDED;
 	p.text = p.l4 + offsetof(struct bmc_plain_head, get);
 	p.server = (__u32)server;
-	if (bmc_plain_key_read(&key, head->key, l4_len - offsetof(struct bmc_plain_head, key), end))
+	if (bmc_plain_key_read(&key, head->key, whole - p.l4 - offsetof(struct bmc_plain_head, key),
+			       end))
 		return BMC_UNDECIDED;
 	return bmc_plain_find(ctx, data, &p, &key, head, bmc_stats_get(), family);
 }

@@ -193,7 +193,7 @@ static __always_inline enum bmc_verdict bmc_reply_write(struct xdp_md *ctx, stru
 	w->text_len = len + BMC_TEXT_TAIL;
 	whole = bmc_rx_head(rx) + w->text_len;
 	delta = (int)(sizeof(struct mc_udp_frame) + w->text_len) - (int)rx->rest;
-	if (w->text_len > BMC_TEXT_MAX || !bmc_tx_fits(ctx, whole - rx->pkt.l3, delta) ||
+	if (w->text_len > BMC_TEXT_MAX || !bmc_tx_fits(ctx, stats, whole - rx->pkt.l3, delta) ||
 	    bmc_reply_grow(ctx, w, rx, delta))
 		return bmc_pass(stats, BMC_STAT_PASS_LARGE);
 	bmc_text_end(w, len);

@@ -59,32 +59,52 @@ static __always_inline void bmc_tx_ipv6(struct ipv6hdr *ip, __u32 len)
 	ip->daddr = src;
 }
 
+static __always_inline void bmc_store32(__u8 *at, __u32 word)
+{
+	*(__u32 *)at = word;
+}
+
 /* `len` bytes, UDP header included; `sum` of addresses, protocol and text. */
 static __always_inline void bmc_tx_udp(struct udphdr *udp, __u32 len, __u64 sum)
 {
 	struct mc_udp_frame *frame = (struct mc_udp_frame *)(udp + 1);
-	__u16 port = udp->source, check;
+	__u32 ports = bmc_load32((const __u8 *)udp), rest = bpf_htons(1); /* total, reserved */
+	__u16 check;
 
-	udp->source = udp->dest;
-	udp->dest = port;
-	udp->len = bpf_htons(len);
+	bmc_store32((__u8 *)udp, ports << 16 | ports >> 16);
 	frame->seq = 0;
-	frame->total = bpf_htons(1);
-	frame->reserved = 0;
-	sum += (__u64)udp->source + udp->dest + udp->len + udp->len;
-	sum += frame->id + frame->total;
+	bmc_store32((__u8 *)&frame->total, rest);
+	sum += (__u64)ports + frame->id + rest;
+	sum += 2 * (__u64)bpf_htons(len);
+	udp->len = bpf_htons(len);
 	check = (__u16)~bmc_fold(sum);
 	udp->check = check ? check : 0xffff;
 }
 
-/* Whether a packet of `l3_len` bytes may leave by the interface it came from. */
-static __always_inline int bmc_tx_fits(struct xdp_md *ctx, __u32 l3_len, int delta)
+/*
+ * Whether the packet may leave by the interface it came from when it has `delta` more bytes, `l3_len` without Ethernet.
+ * The interface's MTU is asked for once a jiffy, which costs a call.
+ */
+static __always_inline int bmc_tx_fits(struct xdp_md *ctx, struct bmc_stats *stats, __u32 l3_len,
+				       int delta)
 {
-	__u32 mtu = 0;
+	__u32 mtu = 0, ifindex;
+	__u64 tick;
 
 	if (l3_len <= BMC_MTU_SAFE)
 		return 1;
-	return bpf_check_mtu(ctx, 0, &mtu, delta, 0) == 0;
+	if (!stats)
+		return bpf_check_mtu(ctx, 0, &mtu, delta, 0) == 0;
+	tick = bpf_jiffies64();
+	ifindex = ctx->ingress_ifindex;
+	if (stats->mtu.tick != tick || stats->mtu.ifindex != ifindex) {
+		if (bpf_check_mtu(ctx, 0, &mtu, 0, 0) < 0)
+			return 0;
+		stats->mtu.tick = tick;
+		stats->mtu.ifindex = ifindex;
+		stats->mtu.frame_max = mtu + sizeof(struct ethhdr);
+	}
+	return (__u64)(ctx->data_end - ctx->data) + delta <= stats->mtu.frame_max;
 }
 
 #endif

@@ -3,12 +3,19 @@
  * bmc_xdp: the plain request, one get of one key with nothing behind it, which is answered the straight way. Bytes
  * behind it, or a second space in front of the key, make it one that is read in full: both must say the same.
  */
+#define _GNU_SOURCE
 #include "fixture.h"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
+#include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define KEY_LONG 80 /* a little longer than what is answered the straight way */
 #define KEY_PLAIN 71
@@ -57,6 +64,18 @@ static void make_key(size_t len, char *ret)
 	for (size_t i = 0; i < len; i++)
 		ret[i] = (char)('!' + (i * 7 + len + other_keys) % 94);
 	ret[len] = '\0';
+}
+
+#define KEY_TEXTS "key-of-all-the-texts"
+
+static void set_lo_mtu(int mtu)
+{
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_mtu = mtu };
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(s >= 0);
+	assert_int_equal(ioctl(s, SIOCSIFMTU, &ifr), 0);
+	close(s);
 }
 
 static const struct item *make_item(size_t key_len, size_t len)
@@ -126,6 +145,58 @@ static void test_lengths(void **state)
 			expect_answers(make_item(20 + i % 9, sizes[i]), families[f]);
 	}
 	other_keys = 0;
+}
+
+/* Every length of a text: it is copied by words, its last ones twice; the packet grows to the front, or to the back. */
+static void test_every_text(void **state)
+{
+	static char data[BMC_TEXT_MAX], text[BMC_TEXT_MAX + 8];
+	char key[] = KEY_TEXTS "4", request[64];
+	const struct item probe = { key, "9", data, 1000 };
+	const size_t most = 1000 + BMC_TEXT_MAX - 5 - item_text(&probe, text, sizeof(text) - 5);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (char)(i * 7 + i / 256 + 3);
+	for (size_t len = 0; len <= most; len++) {
+		struct pkt get = { .family = families[len & 1], .pad_to = 1, .text = request };
+		struct item item = { key, "9", data, len };
+		uint64_t hits = plain_hits();
+		size_t text_len;
+
+		/* the straight way looks at one entry: not the other family's */
+		snprintf(key, sizeof(key), KEY_TEXTS "%d", get.family);
+		snprintf(request, sizeof(request), "get %s\r\n", key);
+		text_len = item_text(&item, text, sizeof(text) - 5);
+		memcpy(text + text_len, "END\r\n", 5);
+		harness_fill(&h, &item, &(struct pkt){ .family = get.family });
+		harness_expect_hit(&h, "every text", &get, text, text_len + 5);
+		expect(plain_hits() == hits + 1, "%zu bytes: not straight", len);
+	}
+}
+
+/* An answer is no larger than the interface's MTU, which is looked at again and again. */
+static void test_mtu(void **state)
+{
+	static const char data[800];
+	const struct item item = { KEY_TEXTS, "9", data, sizeof(data) };
+	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(own >= 0);
+	assert_int_equal(unshare(CLONE_NEWNET),
+			 0); /* BPF_PROG_RUN's interface is this namespace's lo */
+	for (int i = 0; i < 3; i++) {
+		uint64_t large = count(BMC_STAT_PASS_LARGE);
+
+		set_lo_mtu(i == 1 ? 850 : 1500);
+		harness_fill(&h, &item, &(struct pkt){});
+		usleep(20000); /* two jiffies of the slowest clock */
+		assert_int_equal(harness_is_cached(&h, KEY_TEXTS, &(struct pkt){}), i != 1);
+		assert_int_equal(count(BMC_STAT_PASS_LARGE) - large, i == 1);
+	}
+	assert_int_equal(setns(own, CLONE_NEWNET), 0);
+	close(own);
 }
 
 /* What was written over is put back, byte for byte. */
@@ -278,6 +349,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_lengths, open_plain, close_plain),
+		cmocka_unit_test_setup_teardown(test_every_text, open_plain, close_plain),
+		cmocka_unit_test_setup_teardown(test_mtu, open_plain, close_plain),
 		cmocka_unit_test_setup_teardown(test_every_sum, open_plain, close_plain),
 		cmocka_unit_test_setup_teardown(test_lost_race, open_lost, close_plain),
 		cmocka_unit_test_setup_teardown(test_void, open_plain, close_plain),
