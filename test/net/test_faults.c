@@ -48,6 +48,18 @@ static void assert_right(struct world *w, int point)
 	udp_close(&w->udp6);
 }
 
+static void start_is_killed_at(struct world *w, int point)
+{
+	char fault[16];
+	int code;
+
+	snprintf(fault, sizeof(fault), "%d", point);
+	code = bmcctl_fault(&w->server, fault, start_line, w->instance);
+	if (code != KILLED)
+		fail_msg("start, to be killed at point %d: exit %d: %s", point, code,
+			 bmcctl_result.err);
+}
+
 static void kill_of_start_at_every_step(void **state)
 {
 	struct world *w = *state;
@@ -58,10 +70,7 @@ static void kill_of_start_at_every_step(void **state)
 	assert_in_range(points, 5, POINTS_MAX);
 	assert_cleared(w, 0);
 	for (int point = 1; point <= points; point++) {
-		char fault[16];
-
-		snprintf(fault, sizeof(fault), "%d", point);
-		assert_int_equal(bmcctl_fault(&w->server, fault, start_line, w->instance), KILLED);
+		start_is_killed_at(w, point);
 		assert_right(w, point);
 		if (point % 2) { /* a second start works at once, or says what to do */
 			int code = bmcctl(&w->server, start_line, w->instance);
@@ -108,10 +117,7 @@ static void kill_of_start_keeps_what_is_not_ours(void **state)
 	points = points_of(bmcctl_result.err);
 	world_stop_bmc(w);
 	for (int point = 1; point <= points; point++) {
-		char fault[16];
-
-		snprintf(fault, sizeof(fault), "%d", point);
-		assert_int_equal(bmcctl_fault(&w->server, fault, start_line, w->instance), KILLED);
+		start_is_killed_at(w, point);
 		assert_int_equal(bmcctl(&w->server, "stop --name %s", w->instance), 0);
 		child_sh(&w->server, "tc filter show dev " WORLD_IF " egress | grep -q 'pref 7'");
 		child_sh(&w->server, "! tc filter show dev " WORLD_IF " egress | grep bmc");
