@@ -20,16 +20,17 @@ int tcp_try(struct tcp *t, const struct ns *ns, const char *address, int port)
 	struct sockaddr_storage addr;
 	socklen_t len = net_address(address, port, &addr);
 	struct timeval limit = { .tv_sec = (time_t)test_patience(TEST_ANSWER_S) };
-	int one = 1, err = 0;
+	int one = 1, err;
 
 	memset(t, 0, sizeof(*t));
 	t->fd = ns_socket(ns, addr.ss_family, SOCK_STREAM);
 	setsockopt(t->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(t->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	if (connect(t->fd, (struct sockaddr *)&addr, len)) {
-		err = -errno;
+	do
+		err = connect(t->fd, (struct sockaddr *)&addr, len) ? -errno : 0;
+	while (err == -EINTR); /* stopped and back: it waits for the same connection */
+	if (err)
 		tcp_close(t);
-	}
 	return err;
 }
 
