@@ -188,6 +188,7 @@ static __always_inline int bmc_fill_renew(struct bmc_work *w, struct bmc_bucket 
 	e->until = w->until;
 	bmc_wmb();
 	BMC_WRITE_ONCE(b->seq, w->seq + 2);
+	b->valid |= 1ULL << (w->slot & (BMC_SLOTS - 1));
 	return 1;
 }
 
@@ -216,10 +217,10 @@ __noinline int bmc_fill_end(struct bmc_work *w, __u64 stamp)
 		if (why == BMC_STAT_FILLS && !w->is_written)
 			why = BMC_STAT_REFUSED_PLACE;
 		bmc_wmb(); /* the bytes are there before seq is even */
+		if (why == BMC_STAT_FILLS)
+			bmc_room_done(w, b);
 		b->seq += !bmc_mutant(BMC_MUT_NO_ODD);
 	}
-	if (why == BMC_STAT_FILLS)
-		bmc_room_done(w, b);
 	bpf_spin_unlock(&b->lock);
 	return why;
 }
@@ -329,10 +330,10 @@ static __always_inline void bmc_fill(struct __sk_buff *skb)
 	stats = bmc_stats_get();
 	w = bmc_work_enter(BMC_WORK_FILL);
 	if (!w) {
-		bmc_stats_count(BMC_STAT_REFUSED_BUSY);
+		bmc_stats_plus(stats, BMC_STAT_REFUSED_BUSY, 1);
 		return;
 	}
-	bmc_stats_count(bmc_fill_reply(skb, w, stats, mark));
+	bmc_stats_plus_any(stats, bmc_fill_reply(skb, w, stats, mark));
 	bmc_work_leave(w);
 }
 

@@ -176,12 +176,12 @@ __noinline int bmc_room_plan(struct bmc_work *w, __u32 len)
 	w->units = bmc_room_units(len);
 	if (!b || w->units > BMC_REACH_ALL / BMC_UNIT)
 		return BMC_ROOM_NONE;
+	bmc_room_tick(b); /* a store: the line is this CPU's when it is locked */
 	w->seq = BMC_READ_ONCE(b->seq);
 	bmc_rmb();
 	w->is_queue = bmc_duel_miss(bmc_bucket_of(w->key.hash));
 	w->tagged = bmc_slots_tagged(b, w->key.hash);
 	w->gone = bmc_room_own(w, b);
-	bmc_room_tick(b);
 	w->is_same = bmc_room_same(w, b, len);
 	w->is_reused = w->is_same || bmc_room_reuse(w, b);
 	if (w->is_same)

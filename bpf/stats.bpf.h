@@ -44,6 +44,16 @@ static __always_inline void bmc_stats_plus(struct bmc_stats *stats, enum bmc_sta
 		stats->count[stat] += n;
 }
 
+/* The same, of a counter that is not known beforehand. */
+static __always_inline void bmc_stats_plus_any(struct bmc_stats *stats, enum bmc_stat stat)
+{
+	__u64 index = stat;
+
+	bmc_hide(index);
+	if (stats && index < BMC_STAT_COUNT)
+		stats->count[index]++;
+}
+
 /*
  * The coarse clock costs a call, and goes on with the tick: what was read of it is kept for as long. It is up to a tick
  * behind, and up to another one when it is read between the tick's count and its own step. CONFIG_HZ is 100 at the least.
