@@ -59,9 +59,10 @@ static __always_inline __u32 bmc_bucket_of(__u64 hash)
 	return (__u32)(((hash >> 32) * bmc_config.n_buckets) >> 32);
 }
 
+/* 15 bits: the highest one of a lane is for bmc_group_tagged's arithmetic. */
 static __always_inline __u16 bmc_tag_of(__u64 hash)
 {
-	return (__u16)hash;
+	return (__u16)hash & 0x7fff;
 }
 
 static __always_inline __u32 bmc_group_of(__u64 hash)
@@ -107,27 +108,30 @@ static __always_inline __u16 bmc_slot_at(const struct bmc_bucket *b, __u64 slot)
 }
 
 /*
- * A bit for each slot that has this key's tag, of all the bucket's: four tags at a time. The lowest one of every four
- * slots is exact; above a slot that has it, another whose tag differs in the lowest bit alone may be said to have it too.
+ * A bit for each slot of a group that has this key's tag: four tags at a time. The lowest one of every four slots is
+ * exact; above a slot that has it, another whose tag differs in the lowest bit alone may be said to have it too.
  */
-static __always_inline __u64 bmc_slots_tagged(const struct bmc_bucket *b, __u64 hash)
+static __always_inline __u64 bmc_group_tagged(const struct bmc_slots *slots, __u64 hash)
 {
 	const __u64 one = 0x0001000100010001ULL, high = 0x8000800080008000ULL;
-	__u64 group = bmc_group_of(hash), wanted = one * bmc_tag_of(hash), marks = 0;
-	const __u64 *words;
+	const __u64 *words = (const __u64 *)slots->tag;
+	__u64 wanted = one * bmc_tag_of(hash), marks = 0;
+
+#pragma unroll
+	for (__u32 i = 0; i < BMC_TAG_WORDS; i++) /* no tag has the bit, so that only 0 - 1 does */
+		marks |= (((words[i] ^ wanted) - one) & high) >> (BMC_TAG_WORDS - 1 - i);
+	/* of each lane its four highest bits, one lane's beside the other's */
+	return (marks * 0x0000001001001001ULL) >> 48;
+}
+
+/* The same of all the bucket's slots. */
+static __always_inline __u64 bmc_slots_tagged(const struct bmc_bucket *b, __u64 hash)
+{
+	__u64 group = bmc_group_of(hash);
 
 	bmc_hide(group);
 	group %= BMC_GROUPS;
-	words = (const __u64 *)b->group[group].tag;
-#pragma unroll
-	for (__u32 i = 0; i < BMC_TAG_WORDS; i++) {
-		__u64 x = words[i] ^ wanted;
-
-		marks |= ((x - one) & ~x & high) >> (BMC_TAG_WORDS - 1 - i);
-	}
-	/* of each lane its four highest bits, one lane's beside the other's */
-	marks = (marks * 0x0000001001001001ULL) >> 48;
-	return marks << (group * BMC_GROUP_SLOTS);
+	return bmc_group_tagged(&b->group[group], hash) << (group * BMC_GROUP_SLOTS);
 }
 
 /* Index of the lowest bit of what is not 0: a multiplication and a table, no branch for the verifier to follow. */

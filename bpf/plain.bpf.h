@@ -184,11 +184,10 @@ static __always_inline int bmc_plain_fill_in(struct xdp_md *ctx, const struct bm
 	return 0;
 }
 
-/* The entry is there: the answer. */
-static __always_inline enum bmc_verdict bmc_plain_write(struct xdp_md *ctx, struct bmc_plain *p,
-							const struct bmc_plain_key *key,
-							struct bmc_bucket *b, __u32 at,
-							struct bmc_stats *stats, int family)
+/* The entry is there: the answer. 0; -1: there is none, the packet is as it was. */
+static __always_inline int bmc_plain_write(struct xdp_md *ctx, struct bmc_plain *p,
+					   const struct bmc_plain_key *key, struct bmc_bucket *b,
+					   __u32 at, struct bmc_stats *stats, int family)
 {
 	int more = (int)p->text_len - (int)(BMC_PLAIN_GET + key->len + BMC_PLAIN_CRLF);
 	__u32 l3_len = (__u32)(p->text - BMC_PLAIN_L3) + p->text_len;
@@ -196,11 +195,11 @@ static __always_inline enum bmc_verdict bmc_plain_write(struct xdp_md *ctx, stru
 
 	if (more <= 0 || p->text_len > BMC_TEXT_MAX || !bmc_tx_fits(ctx, stats, l3_len, more) ||
 	    bmc_plain_grow(ctx, &grown, more))
-		return BMC_UNDECIDED;
+		return -1;
 	if (!bmc_plain_fill_in(ctx, p, &grown, b, at, family))
-		return BMC_REPLIED;
+		return 0;
 	bmc_plain_undo(ctx, p, key, &grown);
-	return BMC_UNDECIDED;
+	return -1;
 }
 
 /* HIT of the key: COHERENCE.md. TO_STACK: it is not there. */
@@ -210,12 +209,11 @@ static __always_inline enum bmc_verdict bmc_plain_find(struct xdp_md *ctx, void 
 						       const struct bmc_plain_head *head,
 						       struct bmc_stats *stats, int family)
 {
-	__u64 epoch = BMC_READ_ONCE(bmc_server_get(p->server)->epoch), bits;
+	__u64 epoch = BMC_READ_ONCE(bmc_server_get(p->server)->epoch), bits, group, at;
 	__u64 hash = bmc_plain_hash(key);
-	enum bmc_verdict verdict;
-	struct bmc_bucket *b;
 	const struct bmc_entry *e;
-	__u32 slot, at;
+	struct bmc_bucket *b;
+	__u32 index;
 
 	bmc_rmb();
 	p->bucket = bmc_bucket_of(hash);
@@ -224,25 +222,30 @@ static __always_inline enum bmc_verdict bmc_plain_find(struct xdp_md *ctx, void 
 		return BMC_UNDECIDED;
 	p->seq = BMC_READ_ONCE(b->seq);
 	bmc_rmb();
-	bits = bmc_slots_tagged(b, hash) & BMC_READ_ONCE(b->valid);
+	group = bmc_group_of(hash);
+	bmc_hide(group);
+	group %= BMC_GROUPS;
+	bits = bmc_group_tagged(&b->group[group], hash) &
+	       BMC_READ_ONCE(b->valid) >> (group * BMC_GROUP_SLOTS);
 	if (p->seq & 1)
 		return BMC_UNDECIDED;
 	if (!bits) {
 		stats->plain.misses++;
 		return BMC_TO_STACK;
 	}
-	slot = bmc_lowest(bits);
-	at = bmc_slot_at(b, slot);
+	index = bmc_lowest(bits);
+	bmc_hide(index);
+	index %= BMC_GROUP_SLOTS;
+	at = BMC_READ_ONCE(b->group[group].at[index]);
 	e = bmc_entry_look(b, at, BMC_REACH_KEY);
 	if (!bmc_plain_is_valid(p, key, e, bmc_stats_clock(stats), epoch) ||
 	    !bmc_plain_is_right(data, p, key, head, family))
 		return BMC_UNDECIDED;
 	p->text_len = e->text_len + BMC_TEXT_TAIL;
 	p->text_sum = e->csum + bmc_sum_at(BMC_TEXT_TAIL_SUM, e->text_len);
-	verdict = bmc_plain_write(ctx, p, key, b, at, stats, family);
-	if (verdict != BMC_REPLIED)
-		return verdict;
-	bmc_slot_hit(b, slot);
+	if (bmc_plain_write(ctx, p, key, b, (__u32)at, stats, family))
+		return BMC_UNDECIDED;
+	bmc_slot_hit(b, (__u32)group * BMC_GROUP_SLOTS + index);
 	stats->plain.hits++;
 	stats->plain.hit_bytes += p->text_len;
 	return BMC_REPLIED;
