@@ -283,8 +283,12 @@ __noinline int bmc_life_note(__u64 hash, __u32 server, __u64 epoch, __u32 until,
 	return 0;
 }
 
-/* A write like the one before it: known never to expire, and it stays so. Then nothing has to be noted. */
-static __always_inline int bmc_life_is_never(struct bmc_lives *lives, __u64 id)
+/*
+ * A write of `who` like the one before it: its item never expires, and it is known, or `until` is what `who` itself taught
+ * last. So it stays, and nothing has to be noted. Looked at behind its place in the bucket: who notes another time from
+ * now on sees that it has company.
+ */
+static __always_inline int bmc_life_stays(struct bmc_lives *lives, __u64 id, __u64 who, __u32 until)
 {
 	struct bmc_life *life = bmc_life_at(lives, bmc_life_find(lives, id));
 	__u64 word;
@@ -293,30 +297,33 @@ static __always_inline int bmc_life_is_never(struct bmc_lives *lives, __u64 id)
 		return 0;
 	word = BMC_READ_ONCE(*(__u64 *)&life->until);
 	bmc_rmb();
-	return word == ((__u64)BMC_LIFE_KNOWN << 32 | BMC_LIFE_NEVER) &&
+	if (word >> 32 & BMC_LIFE_TAUGHT) {
+		if (BMC_READ_ONCE(life->who) != who)
+			return 0;
+		bmc_rmb();
+		return BMC_READ_ONCE(life->next) == until;
+	}
+	return until == BMC_LIFE_NEVER && word == ((__u64)BMC_LIFE_KNOWN << 32 | BMC_LIFE_NEVER) &&
 	       bmc_life_find(lives, id) < BMC_LIVES;
 }
 
-/*
- * A write that sets the life to `until` (units), whatever it was, and that only the end of its connection can stop now:
- * `ord` of the conn's writer. Placed in the bucket before.
- */
-__noinline int bmc_life_teach(struct bmc_conn *conn, __u64 hash, __u32 until, __u32 ord)
+/* The conn's writer, as a flight has it. */
+static __always_inline __u64 bmc_conn_who(const struct bmc_conn *conn)
+{
+	return BMC_READ_ONCE(conn->writer) - 2; /* as WRITE_SEEN has it */
+}
+
+/* Notes what `ord` of the conn's writer taught of the life `id`. */
+__noinline int bmc_life_note_taught(struct bmc_conn *conn, __u64 hash, __u64 id, __u32 until,
+				    __u32 ord)
 {
 	struct bmc_lives *lives = bmc_lives_get(hash);
 	struct bmc_life *life;
-	__u64 epoch, id, who;
-	__u32 server;
+	__u64 who;
 
 	if (!conn || !lives)
 		return 0;
-	server = conn->server;
-	who = BMC_READ_ONCE(conn->writer) - 2; /* as WRITE_SEEN has it */
-	epoch = BMC_READ_ONCE(bmc_server_get(server)->epoch);
-	bmc_rmb();
-	id = bmc_life_id(hash, server, epoch);
-	if (until == BMC_LIFE_NEVER && bmc_life_is_never(lives, id))
-		return 0;
+	who = bmc_conn_who(conn);
 	bpf_spin_lock(&lives->lock);
 	life = bmc_life_at(lives, bmc_life_find(lives, id));
 	if (!life)
@@ -329,9 +336,34 @@ __noinline int bmc_life_teach(struct bmc_conn *conn, __u64 hash, __u32 until, __
 		life->state |= BMC_LIFE_TAUGHT;
 	}
 	bpf_spin_unlock(&lives->lock);
-	if (!bmc_mutant(BMC_MUT_NO_COMPANY) && !bmc_write_is_alone(hash, server, who))
-		bmc_life_note(hash, server, epoch, until, BMC_NOTE_EARLIER);
 	return 0;
+}
+
+/* A write that taught has company: then it only makes the time earlier. */
+__noinline int bmc_life_company(struct bmc_conn *conn, __u64 hash, __u64 epoch, __u32 until)
+{
+	if (!conn || bmc_mutant(BMC_MUT_NO_COMPANY) ||
+	    bmc_write_is_alone(hash, conn->server, bmc_conn_who(conn)))
+		return 0;
+	return bmc_life_note(hash, conn->server, epoch, until, BMC_NOTE_EARLIER);
+}
+
+/*
+ * A write that sets the life to `until` (units), whatever it was, and that only the end of its connection can stop now:
+ * `ord` of the conn's writer. Placed in the bucket before.
+ */
+static __always_inline void bmc_life_teach(struct bmc_conn *conn, __u64 hash, __u32 until,
+					   __u32 ord)
+{
+	__u64 epoch = BMC_READ_ONCE(bmc_server_get(conn->server)->epoch), id;
+	struct bmc_lives *lives = bmc_lives_get(hash);
+
+	bmc_rmb();
+	id = bmc_life_id(hash, conn->server, epoch);
+	if (!lives || bmc_life_stays(lives, id, bmc_conn_who(conn), until))
+		return;
+	bmc_life_note_taught(conn, hash, id, until, ord);
+	bmc_life_company(conn, hash, epoch, until);
 }
 
 /* ---- fills ---- */

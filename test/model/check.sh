@@ -163,6 +163,7 @@ fi
 life two-writers
 life kinds -DK0=7 -DN0=2 -DN1=0
 life unknown -DK1=9
+life two-and-one -DN0=2
 life learn -DLEARN -DK0=31 -DN1=0
 life learn-evict -DLEARN -DEVICT=1 -DK0=5 -DN1=0
 life learn-old -DLEARN -DOLDLOST -DN0=0
@@ -174,6 +175,7 @@ no_life SETTLE_FORGETS             # what is not known to be carried out leaves 
 no_life TAUGHT_BY_ALL -DK0=2       # a set with a bad block teaches
 no_life NOTE_KEEPS -DK0=4          # what may be carried out leaves no bound
 no_life NO_LIFE_EPOCH -DK1=8       # a life outlives its epoch
+no_life NOT_NEXT -DN0=2            # a write teaches nothing if the connection's last one taught, whatever it did
 no_life NO_SAME                    # the fate that was looked at is another write's
 no_life LEARN_ANYWAY -DLEARN -DN1=0      # the dump goes before what is known
 no_life LEARN_MAKES_ROOM -DLEARN -DEVICT=1 -DN1=0

@@ -107,7 +107,7 @@ inline note(c, i, e, t) {
 
 proctype ingress(byte c)
 {
-	byte i, e, t, pw, po; bit pf, alone;
+	byte i, e, t, pw, po; bit pf, alone, same;
 	do
 	:: i < NCMD(c) && !lost[c] && !closed[c] ->
 		atomic {
@@ -142,12 +142,17 @@ proctype ingress(byte c)
 				:: t == LONG && IS_THERE(e) && known && !taught && until == LONG ->     /* as it is */
 					d_step { noted[IX(c,i)] = e; noted_at[IX(c,i)] = evicted }
 				:: else ->
+					same = IS_THERE(e); same = same && taught; same = same && who == c;     /* as this connection taught last: one word after the other */
+#ifndef NOT_NEXT
+					same = same && next == t;
+#endif
 					d_step {
-						if :: IS_NEWER(e) -> skip
+						if :: same || IS_NEWER(e) -> skip
 						   :: else -> make(e); settle(0); who = c; ord = i+1; next = t; taught = 1
 						fi;
 						noted[IX(c,i)] = e; noted_at[IX(c,i)] = evicted
 					}
+					if :: same -> goto told :: else fi;
 #ifdef PLACE_LATE
 					d_step { ford[c] = i+1; ok = 0 }
 #endif
@@ -160,11 +165,12 @@ proctype ingress(byte c)
 				fi
 			:: else -> note(c, i, e, t)
 			fi;
+told:
 #ifdef PLACE_LATE
 			if :: ford[c] <= i -> d_step { ford[c] = i+1; ok = 0 } :: else fi
 #endif
 		fi;
-		d_step { avail[c] = i+1; i++; e = 0; t = 0; pw = 0; po = 0; pf = 0; alone = 0 }
+		d_step { avail[c] = i+1; i++; e = 0; t = 0; pw = 0; po = 0; pf = 0; alone = 0; same = 0 }
 	:: else -> break
 	od
 }
