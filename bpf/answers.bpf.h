@@ -215,7 +215,7 @@ static __always_inline int bmc_answers_left(const struct bmc_conn *conn)
 	return conn->out_pos < conn->out_end || conn->out_off < conn->out_tail;
 }
 
-/* ---- the straight way: most segments are the answer to a get, or those to sets ---- */
+/* ---- the straight ways: most segments are one answer, or those to sets ---- */
 #define BMC_STORED_MAX ((BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP) / 8)
 #define BMC_END_LEN 5 /* "END\r\n" */
 
@@ -239,57 +239,70 @@ __noinline int bmc_answers_stored(struct bmc_conn *conn)
 	return 0;
 }
 
-/* The segment, from `off` on, begins with an item. If it is that and its END, and nothing else, it is counted. */
-static __always_inline void bmc_answers_value(struct __sk_buff *skb, struct bmc_conn *conn,
+/* The segment's first bytes, behind none that wait. 0 or -1 */
+static __always_inline int bmc_answers_first(struct __sk_buff *skb, struct bmc_conn *conn,
+					     __u32 off)
+{
+	__u64 n = conn->out_tail - off;
+
+	if (n > BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP)
+		n = BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP;
+	if (!bmc_len_within(&n, BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP) ||
+	    bpf_skb_load_bytes(skb, off, conn->out_line, n))
+		return -1;
+	conn->out_off = off + (__u32)n;
+	conn->out_end = (__u16)n;
+	*(__u64 *)(conn->out_line + n) = 0;
+	return 0;
+}
+
+/* Whether the segment is one answer from its beginning to its end: STORED, or an item and its END. It may be loaded. */
+static __always_inline int bmc_answers_is_one(struct __sk_buff *skb, struct bmc_conn *conn,
 					      __u32 off)
 {
 	const struct bmc_answer_window *win = (const struct bmc_answer_window *)conn->out_line;
 	struct mc_answer a = {};
 	__u64 word = 0, at;
 
-	if (mc_answer_value(win, conn->out_end, &a))
-		return;
+	if (conn->out_len || conn->out_block || conn->out_long ||
+	    conn->protocol != BMC_PROTOCOL_TEXT)
+		return 0;
+	if (conn->out_tail - off == sizeof(word))
+		return !bpf_skb_load_bytes(skb, off, &word, sizeof(word)) &&
+		       word == MC_WORD8("STORED\r\n");
+	if (bmc_answers_first(skb, conn, off) ||
+	    bmc_keep_bytes(mc_answer64(win, 0), 6) != MC_WORD6("VALUE ") ||
+	    mc_answer_value(win, conn->out_end, &a))
+		return 0;
 	at = a.used + a.block;
-	conn->out_pos = (__u16)a.used;
-	conn->out_block = a.block;
 	if (off + at + BMC_END_LEN != conn->out_tail)
-		return;
-	if (conn->out_off == conn->out_tail)
+		return 0;
+	if (at + BMC_END_LEN <= conn->out_end)
 		word = bmc_keep_bytes(mc_answer64(win, at), BMC_END_LEN);
 	else if (bpf_skb_load_bytes(skb, off + (__u32)at, &word, BMC_END_LEN))
-		return;
-	if (word != MC_WORD5("END\r\n"))
-		return;
-	conn->out_rep++;
-	conn->out_block = 0;
-	conn->out_off = conn->out_tail;
-	conn->out_pos = conn->out_end;
+		return 0;
+	return word == MC_WORD5("END\r\n");
 }
 
-/* A segment's first answers, if they are such ones. -1: it cannot be read. */
-static __always_inline int bmc_answers_straight(struct __sk_buff *skb, struct bmc_conn *conn,
-						__u32 off)
+/* Any answers: out_rep counts them. -1: they cannot be read. */
+__noinline int bmc_answers_read(struct __sk_buff *skb, struct bmc_conn *conn)
 {
-	const struct bmc_answer_window *win = (const struct bmc_answer_window *)conn->out_line;
-	__u64 word = 0;
+	struct bmc_out_loop loop = { .skb = skb, .conn = conn };
 
-	if (conn->out_len)
-		return bmc_answers_load(skb, conn);
-	if (conn->out_block || conn->out_long || conn->protocol != BMC_PROTOCOL_TEXT)
-		return 0;
-	if (conn->out_tail - off == sizeof(word) &&
-	    !bpf_skb_load_bytes(skb, off, &word, sizeof(word)) && word == MC_WORD8("STORED\r\n")) {
-		conn->out_off = conn->out_tail;
-		conn->out_rep++;
-		return 0;
-	}
-	if (bmc_answers_load(skb, conn))
+	if (!conn)
 		return -1;
-	word = mc_answer64(win, 0);
-	if (word == MC_WORD8("STORED\r\n"))
+	if (conn->out_len) {
+		if (bmc_answers_load(skb, conn))
+			return -1;
+	} else if (conn->out_end && mc_answer64((const struct bmc_answer_window *)conn->out_line,
+						0) == MC_WORD8("STORED\r\n")) {
 		bmc_answers_stored(conn);
-	else if (bmc_keep_bytes(word, 6) == MC_WORD6("VALUE "))
-		bmc_answers_value(skb, conn, off);
+	}
+	/* a lone answer is one step: no loop */
+	if (bmc_answers_left(conn) && bmc_answers_step(skb, conn) == BMC_ANSWERS_MORE &&
+	    bmc_answers_left(conn) &&
+	    bpf_loop(BMC_ANSWER_STEPS_MAX, bmc_out_next, &loop, 0) >= BMC_ANSWER_STEPS_MAX)
+		return -1;
 	return 0;
 }
 
@@ -297,31 +310,28 @@ static __always_inline int bmc_answers_straight(struct __sk_buff *skb, struct bm
 static __always_inline void bmc_answers_parse(struct __sk_buff *skb, struct bmc_conn *conn,
 					      __u32 off)
 {
-	struct bmc_out_loop loop = { .skb = skb, .conn = conn };
-	__u32 before = conn->rep, cmd;
+	__u32 before = conn->rep, early, cmd;
 	__u64 now;
 
-	conn->out_early = BMC_READ_ONCE(conn->early) != 0;
+	early = BMC_READ_ONCE(conn->early) != 0;
 	bmc_rmb();
 	/* has what is answered here; its line is another CPU's, and comes while the answers are read */
 	cmd = BMC_READ_ONCE(conn->cmd);
+	conn->out_early = (__u8)early;
 	conn->out_rep = before;
 	conn->out_off = off;
 	conn->out_tail = skb->len;
 	conn->out_pos = 0;
 	conn->out_end = 0;
-	if (bmc_answers_straight(skb, conn, off)) {
+	if (bmc_answers_is_one(skb, conn, off)) {
+		conn->out_rep = before + 1;
+	} else if (bmc_answers_read(skb, conn)) {
 		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
 		return;
 	}
-	/* a lone answer is one step: no loop */
-	if (bmc_answers_left(conn) && bmc_answers_step(skb, conn) == BMC_ANSWERS_MORE &&
-	    bmc_answers_left(conn) &&
-	    bpf_loop(BMC_ANSWER_STEPS_MAX, bmc_out_next, &loop, 0) >= BMC_ANSWER_STEPS_MAX)
-		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
 	if (BMC_READ_ONCE(conn->lost) || conn->out_rep == before)
 		return;
-	if (!conn->out_early && bmc_after(conn->out_rep, cmd) > 0) {
+	if (!early && bmc_after(conn->out_rep, cmd) > 0) {
 		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
 		return;
 	}

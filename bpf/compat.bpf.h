@@ -49,14 +49,14 @@ static __always_inline long bmc_loop_stop(int stop)
  */
 static __always_inline int bmc_len_within(__u64 *len, __u64 max)
 {
-	__u64 n = *len;
+	__u64 n = *len, mask = max & (max - 1) ? 4095 : max - 1;
 
 	if (n - 1 >= max)
 		return 0;
 	bmc_hide(n);
-	n = ((n - 1) & 4095) + 1;
+	n = ((n - 1) & mask) + 1;
 	bmc_hide(n);
-	if (n > max)
+	if (mask >= max && n > max)
 		return 0;
 	*len = n;
 	return 1;

@@ -177,6 +177,8 @@ BMC_STEP int mc_answer_line(const struct bmc_answer_window *win, __u32 pos, __u3
 	return 0;
 }
 
+#define MC_VALUE_KEY 6 /* where a key is: behind "VALUE " */
+
 /*
  * The answer of a get whose one key was found, at the start of a window that is filled up to `end`:
  *
@@ -184,21 +186,22 @@ BMC_STEP int mc_answer_line(const struct bmc_answer_window *win, __u32 pos, __u3
  *
  * 0: its line begins so, `out` says how long it and the block are; -1: it is mc_answer_line's to read.
  */
-BMC_STEP int mc_answer_value(const struct bmc_answer_window *win, __u32 end, struct mc_answer *out)
+BMC_INLINE int mc_answer_value(const struct bmc_answer_window *win, __u32 end,
+			       struct mc_answer *out)
 {
-	__u64 at = 6, marks = 0, bytes;
+	const __u8 *start = win->bytes, *key = start + MC_VALUE_KEY;
+	__u64 at, marks = 0, bytes;
 	__u32 len = 0;
 
-	if (!win || !out)
-		return -1;
-	for (__u32 i = 0; i < MC_KEY_WORDS; i++) {
-		marks = bmc_low_bytes(mc_answer64(win, at));
+	for (__u32 i = 0; i < MC_KEY_WORDS; i++, key += 8) {
+		marks = bmc_low_bytes(bmc_load64(key));
 		if (marks)
 			break;
-		at += 8;
 	}
 	if (!marks)
 		return -1;
+	bmc_hide(key); /* the verifier knows no difference of pointers: one way for all lengths */
+	at = (__u64)(key - start);
 	at += bmc_first_byte(marks);
 	marks = bmc_low_bytes(mc_answer64(win, at + 1));
 	if ((__u8)mc_answer64(win, at) != ' ' || !marks)
