@@ -68,8 +68,7 @@ __noinline int bmc_batch_seen(struct bmc_work *w, struct bmc_conn *conn)
 {
 	if (!w || !conn)
 		return 0;
-	if (w->n_batch > 1) /* a lone one's come soon enough */
-		bmc_batch_touch(w);
+	bmc_batch_touch(w);
 	for (__u32 i = 0; i < BMC_BATCH; i++) {
 		if (i >= w->n_batch)
 			break;
@@ -77,6 +76,15 @@ __noinline int bmc_batch_seen(struct bmc_work *w, struct bmc_conn *conn)
 	}
 	w->n_batch = 0;
 	return 0;
+}
+
+/* The source is parsed. */
+static __always_inline void bmc_batch_end(struct bmc_work *w, struct bmc_conn *conn)
+{
+	if (w->n_batch == 1)
+		bmc_batch_write(w, conn, 0);
+	else if (w->n_batch)
+		bmc_batch_seen(w, conn);
 }
 
 /* A write is parsed. -1: there is no room, which bmc_in_next makes before each command. */

@@ -198,70 +198,50 @@ static __always_inline __u32 bmc_bucket_forget(struct bmc_bucket *b, __u64 hash)
 	return gone;
 }
 
-/* A bucket's writes in flight, as they were looked at before its lock is taken. */
-struct bmc_looked {
-	struct bmc_flight seen[BMC_FLIGHT_UDP];
-	__u32 finished; /* a bit for each that is over */
-	__u32 pad;
-};
-
-/* Whether a place is this writer's own, or free. */
-static __always_inline int bmc_flight_is_open(const struct bmc_flight *f, __u64 who)
+/* The first flight of a bucket that is over, as it was looked at; what 0: none is. Each look is a line of memory more. */
+static __always_inline void bmc_flights_look(struct bmc_bucket *b, struct bmc_flight *ret)
 {
-	return !f->what || f->who == who;
+	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
+		ret->what = BMC_READ_ONCE(b->flight[i].what);
+		ret->who = BMC_READ_ONCE(b->flight[i].who);
+		if (bmc_flight_look(ret->who, ret->what) != BMC_IN_FLIGHT)
+			return;
+	}
+	ret->what = 0;
 }
 
-/*
- * Looks at the flights for writer `who`. Whether others are over is only asked where there is no place otherwise, and up
- * to the first one that is: a look at a writer is a line of memory more.
- */
-static __always_inline void bmc_flights_look(struct bmc_bucket *b, __u64 who,
-					     struct bmc_looked *ret)
+/* Under the lock: puts a flight at this writer's own place, or at a free one. Whether there is one. */
+static __always_inline int bmc_flight_place(struct bmc_bucket *b, const struct bmc_flight *mine)
 {
-	int found = 0;
-
-	ret->finished = 0;
-	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
-		ret->seen[i].what = BMC_READ_ONCE(b->flight[i].what);
-		ret->seen[i].who = BMC_READ_ONCE(b->flight[i].who);
-		found |= bmc_flight_is_open(&ret->seen[i], who);
-	}
-	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
-		if (found)
-			break;
-		if (bmc_flight_look(ret->seen[i].who, ret->seen[i].what) == BMC_IN_FLIGHT)
-			continue;
-		ret->finished |= 1U << i;
-		found = 1;
-	}
-}
-
-/* Puts a flight at its place: this writer's own, a free one, or one that was over and is as it was. Whether there is one. */
-static __always_inline __u32 bmc_flight_place(struct bmc_bucket *b, const struct bmc_flight *mine,
-					      const struct bmc_looked *l)
-{
-	__u32 own = BMC_FLIGHTS, empty = BMC_FLIGHTS, placed = 0;
-
 #pragma unroll
 	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
-		__u64 who = b->flight[i].who, what = b->flight[i].what;
-
-		if (what && who == mine->who)
-			own = i;
-		else if (!what || ((l->finished & 1U << i) && who == l->seen[i].who &&
-				   what == l->seen[i].what))
-			empty = i;
-	}
-	if (own == BMC_FLIGHTS)
-		own = empty;
-#pragma unroll
-	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
-		if (own == i) {
-			b->flight[i] = *mine;
-			placed = 1;
+		if (b->flight[i].who == mine->who && b->flight[i].what) {
+			b->flight[i].what = mine->what;
+			return 1;
 		}
 	}
-	return placed;
+#pragma unroll
+	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
+		if (!b->flight[i].what) {
+			b->flight[i] = *mine;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* The same, at the place of one that was over and is as it was. */
+static __always_inline int bmc_flight_replace(struct bmc_bucket *b, const struct bmc_flight *mine,
+					      const struct bmc_flight *over)
+{
+#pragma unroll
+	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
+		if (b->flight[i].who == over->who && b->flight[i].what == over->what) {
+			b->flight[i] = *mine;
+			return 1;
+		}
+	}
+	return 0;
 }
 
 /* The three lines of WRITE_SEEN are asked for; its lock is an exchange, which nothing overtakes. */
@@ -276,21 +256,48 @@ static __always_inline void bmc_write_touch(__u64 hash)
 	(void)BMC_READ_ONCE(b->group[bmc_group_of(hash)].tag[0]);
 }
 
-/*
- * WRITE_SEEN: every entry of the key goes, and the write is in flight until its answer, or a later one, is seen.
- * Where there is no place for it: HOLD(ord), then the entries go once more. Returns BMC_SEEN_*.
- */
-__noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
+/* Where no place is this writer's or free: one whose flight is over will do. Returns BMC_SEEN_*. */
+__noinline int bmc_write_crowded(__u64 hash, __u64 who, __u64 what)
 {
-	struct bmc_looked looked = {};
-	struct bmc_flight mine;
-	struct bmc_bucket *b;
+	struct bmc_flight mine = { .who = who, .what = what }, over = {};
+	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
 	__u32 gone = 0, placed = 0;
+
+	if (!b)
+		return 0;
+	/* again, if another writer took the place that was looked at */
+	for (__u32 i = 0; i < BMC_PLACE_TRIES && !placed; i++) {
+		bmc_flights_look(b, &over);
+		bpf_spin_lock(&b->lock);
+		gone |= bmc_cache_forget(b, hash);
+		placed = bmc_flight_place(b, &mine) || bmc_flight_replace(b, &mine, &over);
+		bpf_spin_unlock(&b->lock);
+	}
+	return (gone ? BMC_SEEN_ITEM : 0) | (placed ? 0 : BMC_SEEN_HELD);
+}
+
+/* No place, or no writer is left: HOLD(ord), then the entries go once more. Returns BMC_SEEN_*. */
+__noinline int bmc_write_held(struct bmc_conn *conn, __u64 hash, __u32 ord)
+{
+	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
+
+	if (!conn || !b || bmc_mutant(BMC_MUT_NO_OVERFLOW_HOLD))
+		return BMC_SEEN_HELD;
+	bmc_hold(conn, BMC_HOLD_ORD | ord);
+	return BMC_SEEN_HELD | (bmc_bucket_forget(b, hash) ? BMC_SEEN_ITEM : 0);
+}
+
+/*
+ * WRITE_SEEN: every entry of the key goes, and the write is in flight until its answer, or a later one, is seen. Returns
+ * BMC_SEEN_*.
+ */
+static __always_inline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
+{
+	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
+	struct bmc_flight mine;
+	int gone, placed = 0, seen;
 	__u64 word;
 
-	if (!conn)
-		return 0;
-	b = bmc_bucket_get(bmc_bucket_of(hash));
 	if (!b)
 		return 0;
 	if (bmc_mutant(BMC_MUT_NO_FLIGHT))
@@ -300,20 +307,19 @@ __noinline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 		word = bmc_writer_of(conn);
 	mine.who = word - 2; /* the index is in the low half: no borrow for a writer's word */
 	mine.what = bmc_flight_what(BMC_FLIGHT_ORD, conn->server, conn->life, ord);
-	/* again, if another writer took the place that was looked at */
-	for (__u32 i = 0; i < BMC_PLACE_TRIES && !placed; i++) {
-		bmc_flights_look(b, mine.who, &looked);
-		bpf_spin_lock(&b->lock);
-		gone |= bmc_cache_forget(b, hash);
-		if (word != BMC_WRITER_NONE && word != BMC_WRITER_CLOSED)
-			placed = bmc_flight_place(b, &mine, &looked);
-		bpf_spin_unlock(&b->lock);
-	}
-	if (!placed && word != BMC_WRITER_CLOSED && !bmc_mutant(BMC_MUT_NO_OVERFLOW_HOLD)) {
-		bmc_hold(conn, BMC_HOLD_ORD | ord);
-		gone |= bmc_bucket_forget(b, hash);
-	}
-	return (gone ? BMC_SEEN_ITEM : 0) | (placed ? 0 : BMC_SEEN_HELD);
+	bpf_spin_lock(&b->lock);
+	gone = bmc_cache_forget(b, hash);
+	if (word != BMC_WRITER_NONE && word != BMC_WRITER_CLOSED)
+		placed = bmc_flight_place(b, &mine);
+	bpf_spin_unlock(&b->lock);
+	seen = gone ? BMC_SEEN_ITEM : 0;
+	if (placed || word == BMC_WRITER_CLOSED)
+		return seen;
+	if (word != BMC_WRITER_NONE)
+		seen |= bmc_write_crowded(hash, mine.who, mine.what);
+	if (word == BMC_WRITER_NONE || (seen & BMC_SEEN_HELD))
+		seen |= bmc_write_held(conn, hash, ord);
+	return seen;
 }
 
 /* ANSWER, for the answers of one segment: the conn's rep is now `rep`; `now` not before any of them was written. */

@@ -160,6 +160,8 @@ __noinline int bmc_conn_step(struct __sk_buff *skb, struct bmc_work *w, struct b
 		bmc_skip_line(w, conn);
 		return BMC_MORE;
 	}
+	if (w->place != BMC_FROM_EARLY && bmc_conn_is_between(conn) && bmc_conn_sets(w, conn))
+		return bmc_work_left(w) ? BMC_MORE : BMC_DONE;
 	if (bmc_conn_read(w, conn))
 		return bmc_conn_incomplete(skb, w, conn);
 	if (w->req.op == MC_OP_TOUCH_GET) {
@@ -167,8 +169,6 @@ __noinline int bmc_conn_step(struct __sk_buff *skb, struct bmc_work *w, struct b
 		return BMC_MORE;
 	}
 	w->pos += w->req.used;
-	if (bmc_conn_set(w, conn))
-		return bmc_work_left(w) ? BMC_MORE : BMC_DONE;
 	if (bmc_conn_request(w, conn))
 		return BMC_DONE;
 	return bmc_work_left(w) ? BMC_MORE : BMC_DONE;
@@ -225,15 +225,14 @@ static __always_inline void bmc_conn_commands(struct __sk_buff *skb, struct bmc_
 {
 	struct bmc_in_loop loop = { .skb = skb, .work = w, .conn = conn };
 
-	w->n_batch = 0;
 	w->keys_pos = 0;
 	w->req.version = bmc_version_of(conn->server, conn->life);
+	if (w->n_batch >= BMC_BATCH)
+		bmc_batch_seen(w, conn);
 	/* a lone command is one step: no loop */
 	if ((bmc_conn_step(skb, w, conn) == BMC_MORE || (w->more && !BMC_READ_ONCE(conn->lost))) &&
 	    bpf_loop(BMC_STEPS_MAX, bmc_in_next, &loop, 0) >= BMC_STEPS_MAX)
 		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
-	if (w->n_batch)
-		bmc_batch_seen(w, conn);
 }
 
 /*
@@ -252,10 +251,12 @@ static __always_inline void bmc_conn_parse(struct __sk_buff *skb, struct bmc_wor
 	w->n_commands = 0;
 	w->n_writes = 0;
 	w->n_invalidated = 0;
+	w->n_batch = 0;
 	if (conn->in_len && bmc_source_begin(skb, w, conn))
 		return;
-	if (more || !bmc_conn_get(skb, w, conn))
+	if (more || w->place || w->end || !bmc_conn_straight(skb, w, conn))
 		bmc_conn_commands(skb, w, conn);
+	bmc_batch_end(w, conn);
 	if (!more)
 		conn->in_next = end;
 	stats = bmc_stats_get();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The straight ways: a segment that is one get's line, a set whose block is in the window. All else is for requests.bpf.h,
- * which reads these as well, and in the same way.
+ * The straight ways: a segment that is one get's line, and sets whose blocks are in the window. All else is for
+ * requests.bpf.h, which reads these as well, and in the same way.
  */
 #ifndef BMC_STRAIGHT_BPF_H
 #define BMC_STRAIGHT_BPF_H
@@ -9,49 +9,114 @@
 #include "commands.bpf.h"
 #include "window.bpf.h"
 
-/* A set whose block is in the window: what it writes and what it teaches is known at once. Whether it is such a one. */
-static __always_inline int bmc_conn_set(struct bmc_work *w, struct bmc_conn *conn)
-{
-	__u64 block = w->req.block, last;
-	enum bmc_tells tells;
-	__u32 ord, until;
-	int whole;
+#define BMC_LINE_WORDS 8 /* of a get that is looked at here */
 
-	if (!bmc_store_teaches(w) || w->req.op != MC_OP_STORE || w->req.meta || w->req.silent ||
-	    conn->protocol != BMC_PROTOCOL_TEXT || w->place == BMC_FROM_EARLY ||
-	    block > w->end - w->pos)
+/* Whether nothing of the connection waits: its next byte begins a command of the text protocol. */
+static __always_inline int bmc_conn_is_between(const struct bmc_conn *conn)
+{
+	return !conn->in_block && !conn->in_len && !conn->in_skip && !conn->fresh &&
+	       conn->protocol == BMC_PROTOCOL_TEXT;
+}
+
+/* Whether the window's first newline is its last byte. */
+static __always_inline int bmc_window_is_line(const struct bmc_work *w)
+{
+	__u64 end = w->end;
+
+	for (__u64 at = 0; at < 8 * BMC_LINE_WORDS; at += 8) {
+		__u64 marks = bmc_equal_bytes(bmc_window64(&w->win, at), '\n');
+
+		if (marks)
+			return at + bmc_first_byte(marks) + 1 == end;
+	}
+	return 0;
+}
+
+/* What a set with this time and block, whole in the window at `pos`, tells of its item's life. */
+static __always_inline enum bmc_tells bmc_set_tells(const struct bmc_work *w,
+						    const struct bmc_conn *conn,
+						    const struct mc_set *set, __u64 pos,
+						    __u32 *ret_until)
+{
+	__u64 last = bmc_window64(&w->win, pos + set->block - 2) & 0xffff;
+
+	*ret_until = BMC_LIFE_NEVER;
+	if (set->exptime)
+		*ret_until = bmc_life_time((__s64)set->exptime, conn->server, conn->life);
+	if (last != MC_WORD2("\r\n") && !bmc_mutant(BMC_MUT_TAUGHT_BY_ALL))
+		return BMC_TELLS_EARLIER;
+	return *ret_until ? BMC_TELLS_LIFE : BMC_TELLS_EARLIER;
+}
+
+/*
+ * The set at w->pos, if its block is in the window and it could not fail half-way (bmc_store_teaches): what it writes and
+ * teaches is known at once. The batch has room. Whether it was such a one.
+ */
+__noinline int bmc_set_next(struct bmc_work *w, struct bmc_conn *conn)
+{
+	enum bmc_tells tells;
+	struct mc_sip begin;
+	struct mc_set set;
+	__u32 until, ord;
+	__u64 pos;
+
+	if (!w || !conn)
 		return 0;
-	last = bmc_window64(&w->win, w->pos + block - 2) & 0xffff;
-	whole = last == MC_WORD2("\r\n") || bmc_mutant(BMC_MUT_TAUGHT_BY_ALL);
-	until = w->req.exptime ? bmc_life_time(w->req.exptime, conn->server, conn->life) :
-				 BMC_LIFE_NEVER;
-	tells = until && whole ? BMC_TELLS_LIFE : BMC_TELLS_EARLIER;
+	pos = w->pos;
+	if ((__u32)bmc_window64(&w->win, pos) != MC_WORD4("set "))
+		return 0;
+	mc_sip_begin(&begin, (const struct mc_seed *)bmc_shared.seed);
+	if (mc_set_read(&w->win, pos, w->end, &begin, &set) || set.block > BMC_TEXT_MAX)
+		return 0;
+	pos += set.used;
+	if (pos + set.block > w->end)
+		return 0;
+	tells = bmc_set_tells(w, conn, &set, pos, &until);
 	ord = conn->cmd + 1;
-	w->n_writes++;
-	w->n_commands++;
-	w->pos += (__u32)block;
-	conn->in_hash = 0;
-	conn->in_taught = 0;
-	if (bmc_batch_add(w, w->req.key.hash, ord, until, tells))
+	w->pos = (__u32)(pos + set.block);
+	if (bmc_batch_add(w, set.key.hash, ord, until, tells))
 		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
 	BMC_WRITE_ONCE(conn->cmd, ord);
 	return 1;
 }
 
-/* The straight way: nothing waits, and the segment is one get's line. Whether it was; else, its bytes may be loaded. */
-static __always_inline int bmc_conn_get(struct __sk_buff *skb, struct bmc_work *w,
-					struct bmc_conn *conn)
+/* Such sets from w->pos on, as many as the batch has room for. Whether there was one. */
+static __always_inline int bmc_conn_sets(struct bmc_work *w, struct bmc_conn *conn)
 {
-	if (w->end || conn->in_block || conn->in_skip || conn->fresh ||
-	    conn->protocol != BMC_PROTOCOL_TEXT || w->place || bmc_load_next(skb, w, 0))
+	__u32 before = w->n_batch, n;
+
+	for (__u32 i = 0; i < BMC_BATCH; i++) {
+		if (w->n_batch >= BMC_BATCH || w->pos >= w->end || !bmc_set_next(w, conn))
+			break;
+	}
+	n = w->n_batch - before;
+	if (!n)
 		return 0;
-	if ((__u32)bmc_window64(&w->win, 0) != MC_WORD4("get ") || w->off != w->tail ||
-	    mc_newline(&w->win, 0, w->end) + 1 != w->end)
-		return 0;
-	w->pos = w->end;
-	w->n_commands = 1;
-	BMC_WRITE_ONCE(conn->cmd, conn->cmd + 1);
+	w->n_writes += n;
+	w->n_commands += n;
+	conn->in_hash = 0;
+	conn->in_taught = 0;
 	return 1;
+}
+
+/*
+ * Nothing waits, and the window has the whole segment: it is one get's line, or sets. Whether it was gone over; else, some of
+ * it may have been, and its bytes may be loaded.
+ */
+static __always_inline int bmc_conn_straight(struct __sk_buff *skb, struct bmc_work *w,
+					     struct bmc_conn *conn)
+{
+	__u32 verb;
+
+	if (!bmc_conn_is_between(conn) || bmc_load_whole(skb, w))
+		return 0;
+	verb = (__u32)bmc_window64(&w->win, 0);
+	if (verb == MC_WORD4("get ") && bmc_window_is_line(w)) {
+		w->n_commands = 1;
+		BMC_WRITE_ONCE(conn->cmd, conn->cmd + 1);
+		return 1;
+	}
+	return verb == MC_WORD4("set ") && bmc_conn_sets(w, conn) && w->pos == w->end;
 }
 
 #endif

@@ -43,6 +43,20 @@ __noinline int bmc_load_next(struct __sk_buff *skb, struct bmc_work *w, __u32 ke
 	return 0;
 }
 
+/* The whole segment, if the window can hold it: most can. 0 or -1 */
+static __always_inline int bmc_load_whole(struct __sk_buff *skb, struct bmc_work *w)
+{
+	__u64 n = w->tail - w->off;
+
+	if (!bmc_len_within(&n, BMC_WINDOW - BMC_LINE_MAX) ||
+	    bpf_skb_load_bytes(skb, w->off, w->win.bytes, n))
+		return -1;
+	w->off = w->tail;
+	w->end = (__u32)n;
+	bmc_window_end(&w->win, n);
+	return 0;
+}
+
 /* An incomplete line from the conn to the window's start, and back. Words: both have slack. */
 __noinline int bmc_line_take(struct bmc_work *w, struct bmc_conn *conn)
 {
