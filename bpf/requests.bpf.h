@@ -160,7 +160,7 @@ __noinline int bmc_conn_step(struct __sk_buff *skb, struct bmc_work *w, struct b
 		bmc_skip_line(w, conn);
 		return BMC_MORE;
 	}
-	if (w->place != BMC_FROM_EARLY && bmc_conn_is_between(conn) && bmc_conn_sets(w, conn))
+	if (w->place != BMC_FROM_EARLY && bmc_conn_is_between(conn) && bmc_conn_run(w, conn))
 		return bmc_work_left(w) ? BMC_MORE : BMC_DONE;
 	if (bmc_conn_read(w, conn))
 		return bmc_conn_incomplete(skb, w, conn);

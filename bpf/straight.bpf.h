@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The straight ways: a segment that is one get's line, and sets whose blocks are in the window. All else is for
- * requests.bpf.h, which reads these as well, and in the same way.
+ * The straight ways: gets, and sets whose blocks are in the window. All else is for requests.bpf.h, which reads these as
+ * well, and in the same way.
  */
 #ifndef BMC_STRAIGHT_BPF_H
 #define BMC_STRAIGHT_BPF_H
@@ -50,7 +50,7 @@ static __always_inline enum bmc_tells bmc_set_tells(const struct bmc_work *w,
 
 /*
  * The set at w->pos, if its block is in the window and it could not fail half-way (bmc_store_teaches): what it writes and
- * teaches is known at once. The batch has room. Whether it was such a one.
+ * teaches is known at once. Whether it was such a one, and the batch had room.
  */
 __noinline int bmc_set_next(struct bmc_work *w, struct bmc_conn *conn)
 {
@@ -73,30 +73,45 @@ __noinline int bmc_set_next(struct bmc_work *w, struct bmc_conn *conn)
 		return 0;
 	tells = bmc_set_tells(w, conn, &set, pos, &until);
 	ord = conn->cmd + 1;
-	w->pos = (__u32)(pos + set.block);
 	if (bmc_batch_add(w, set.key.hash, ord, until, tells))
-		bmc_conn_lost(conn, BMC_LOST_UNPARSED);
+		return 0;
+	w->pos = (__u32)(pos + set.block);
+	w->n_writes++;
+	w->n_commands++;
+	conn->in_hash = 0;
+	conn->in_taught = 0;
 	BMC_WRITE_ONCE(conn->cmd, ord);
 	return 1;
 }
 
-/* Such sets from w->pos on, as many as the batch has room for. Whether there was one. */
-static __always_inline int bmc_conn_sets(struct bmc_work *w, struct bmc_conn *conn)
+/* The get at w->pos, if its line ends in the window. Whether it does. */
+static __always_inline int bmc_get_next(struct bmc_work *w, struct bmc_conn *conn)
 {
-	__u32 before = w->n_batch, n;
+	__u64 at = mc_newline(&w->win, w->pos, w->end);
+
+	if (at >= w->end)
+		return 0;
+	w->pos = (__u32)at + 1;
+	w->n_commands++;
+	BMC_WRITE_ONCE(conn->cmd, conn->cmd + 1);
+	return 1;
+}
+
+/* Such gets and sets from w->pos on, while the batch has room. Whether there was one. */
+static __always_inline int bmc_conn_run(struct bmc_work *w, struct bmc_conn *conn)
+{
+	__u32 first = w->pos;
 
 	for (__u32 i = 0; i < BMC_BATCH; i++) {
-		if (w->n_batch >= BMC_BATCH || w->pos >= w->end || !bmc_set_next(w, conn))
+		__u32 verb = (__u32)bmc_window64(&w->win, w->pos);
+
+		if (w->n_batch >= BMC_BATCH || w->pos >= w->end)
+			break;
+		if (verb == MC_WORD4("set ") ? !bmc_set_next(w, conn) :
+					       verb != MC_WORD4("get ") || !bmc_get_next(w, conn))
 			break;
 	}
-	n = w->n_batch - before;
-	if (!n)
-		return 0;
-	w->n_writes += n;
-	w->n_commands += n;
-	conn->in_hash = 0;
-	conn->in_taught = 0;
-	return 1;
+	return w->pos != first;
 }
 
 /*
@@ -116,7 +131,7 @@ static __always_inline int bmc_conn_straight(struct __sk_buff *skb, struct bmc_w
 		BMC_WRITE_ONCE(conn->cmd, conn->cmd + 1);
 		return 1;
 	}
-	return verb == MC_WORD4("set ") && bmc_conn_sets(w, conn) && w->pos == w->end;
+	return bmc_conn_run(w, conn) && w->pos == w->end;
 }
 
 #endif
