@@ -256,7 +256,7 @@ static __always_inline int bmc_answers_first(struct __sk_buff *skb, struct bmc_c
 	return 0;
 }
 
-/* Whether the segment is one answer from its beginning to its end: STORED, or an item and its END. It may be loaded. */
+/* Whether the segment is one answer from its beginning to its end: STORED, or an item and its END. Else, some may be read. */
 static __always_inline int bmc_answers_is_one(struct __sk_buff *skb, struct bmc_conn *conn,
 					      __u32 off)
 {
@@ -275,13 +275,18 @@ static __always_inline int bmc_answers_is_one(struct __sk_buff *skb, struct bmc_
 	    mc_answer_value(win, conn->out_end, &a))
 		return 0;
 	at = a.used + a.block;
+	conn->out_pos = (__u16)a.used;
+	conn->out_block = a.block;
 	if (off + at + BMC_END_LEN != conn->out_tail)
 		return 0;
 	if (at + BMC_END_LEN <= conn->out_end)
 		word = bmc_keep_bytes(mc_answer64(win, at), BMC_END_LEN);
 	else if (bpf_skb_load_bytes(skb, off + (__u32)at, &word, BMC_END_LEN))
 		return 0;
-	return word == MC_WORD5("END\r\n");
+	if (word != MC_WORD5("END\r\n"))
+		return 0;
+	conn->out_block = 0;
+	return 1;
 }
 
 /* Any answers: out_rep counts them. -1: they cannot be read. */
@@ -294,8 +299,9 @@ __noinline int bmc_answers_read(struct __sk_buff *skb, struct bmc_conn *conn)
 	if (conn->out_len) {
 		if (bmc_answers_load(skb, conn))
 			return -1;
-	} else if (conn->out_end && mc_answer64((const struct bmc_answer_window *)conn->out_line,
-						0) == MC_WORD8("STORED\r\n")) {
+	} else if (conn->out_end && !conn->out_pos &&
+		   mc_answer64((const struct bmc_answer_window *)conn->out_line, 0) ==
+			   MC_WORD8("STORED\r\n")) {
 		bmc_answers_stored(conn);
 	}
 	/* a lone answer is one step: no loop */
@@ -359,14 +365,15 @@ static __always_inline void bmc_answers_segment(struct __sk_buff *skb, struct bm
 	conn->out_next = end;
 }
 
-/* A segment that memcached sends. */
-static __always_inline void bmc_answers_out(struct __sk_buff *skb, struct bmc_conn *conn)
+/* A segment that memcached sends; `plain`: bmc_segment_plain. */
+static __always_inline void bmc_answers_out(struct __sk_buff *skb, struct bmc_conn *conn,
+					    __u32 plain)
 {
 	struct bmc_segment seg = {};
 
 	if (BMC_READ_ONCE(conn->lost))
 		return;
-	if (bmc_segment_read(skb, &seg)) {
+	if (bmc_segment_read_at(skb, plain ? plain : bmc_segment_header(skb), &seg)) {
 		bmc_conn_lost(conn, BMC_LOST_GAP);
 		return;
 	}

@@ -122,6 +122,11 @@ static __always_inline enum bmc_verdict bmc_marked_in(struct __sk_buff *skb,
 	return BMC_TO_STACK;
 }
 
+static __always_inline __u32 bmc_udp_plain(struct __sk_buff *skb)
+{
+	return bmc_pkt_plain_udp((void *)(long)skb->data, (void *)(long)skb->data_end);
+}
+
 static __always_inline struct bmc_mark *bmc_mark_of(struct bpf_sock *sk)
 {
 	struct bmc_mark *mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
@@ -138,7 +143,7 @@ static __always_inline struct bmc_conn *bmc_conn_of(struct bpf_sock *sk)
 
 static __always_inline enum bmc_verdict bmc_in(struct __sk_buff *skb, struct bpf_sock *sk)
 {
-	__u32 udp = bmc_pkt_plain_udp((void *)(long)skb->data, (void *)(long)skb->data_end), state;
+	__u32 plain = bmc_segment_plain(skb), udp = plain ? 0 : bmc_udp_plain(skb), state;
 	struct bmc_mark *mark = udp ? bmc_mark_of(sk) : NULL;
 	struct bmc_conn *conn = NULL;
 
@@ -158,7 +163,7 @@ static __always_inline enum bmc_verdict bmc_in(struct __sk_buff *skb, struct bpf
 		if (!conn)
 			return bmc_marked_in(skb, mark, state);
 	}
-	return bmc_stream_in(skb, conn);
+	return bmc_stream_in(skb, conn, plain);
 }
 
 SEC("cgroup_skb/ingress")
@@ -219,7 +224,7 @@ static __always_inline void bmc_udp_out_of(struct __sk_buff *skb, const struct b
 
 static __always_inline void bmc_out(struct __sk_buff *skb, struct bpf_sock *sk)
 {
-	__u32 udp = bmc_pkt_plain_udp((void *)(long)skb->data, (void *)(long)skb->data_end), old;
+	__u32 plain = bmc_segment_plain(skb), udp = plain ? 0 : bmc_udp_plain(skb), old;
 	struct bmc_mark *mark = NULL;
 	struct bmc_conn *conn;
 
@@ -230,7 +235,7 @@ static __always_inline void bmc_out(struct __sk_buff *skb, struct bpf_sock *sk)
 		if (conn) {
 			old = BMC_READ_ONCE(conn->old);
 			if (!old || !bmc_old_out(skb, conn, old))
-				bmc_answers_out(skb, conn);
+				bmc_answers_out(skb, conn, plain);
 			return;
 		}
 	}

@@ -40,45 +40,59 @@ static __always_inline __u32 bmc_segment_stamp(const struct tcphdr *tcp, const v
 	return bpf_ntohl(option[1]);
 }
 
-/* Where the TCP header is, from the network header on. -1: this is no whole TCP segment. */
-static __always_inline int bmc_segment_header(struct __sk_buff *skb, void *data, void *end)
-{
-	struct bmc_pkt pkt = {};
-	struct iphdr *ip = data;
-
-	/* IPv4 without options: nearly all */
-	if (data + sizeof(*ip) <= end && *(__u8 *)data == 0x45 && ip->protocol == IPPROTO_TCP &&
-	    !(ip->frag_off & bpf_htons(IP_MF | IP_OFFSET)) && skb->protocol == bpf_htons(ETH_P_IP))
-		return sizeof(*ip);
-	if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt))
-		return -1;
-	return pkt.proto != IPPROTO_TCP || pkt.fragment ? -1 : (int)pkt.l4;
-}
-
-/* Offsets count from the network header. 0; -1: not a plain TCP segment. */
-static __always_inline int bmc_segment_read(struct __sk_buff *skb, struct bmc_segment *seg)
+/* Where the TCP header is, from the network header on, behind IPv4 without options: of nearly all. 0: it is no such one. */
+static __always_inline __u32 bmc_segment_plain(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	int head = bmc_segment_header(skb, data, end);
+	struct iphdr *ip = data;
+
+	if (data + sizeof(*ip) > end || *(__u8 *)data != 0x45 || ip->protocol != IPPROTO_TCP ||
+	    (ip->frag_off & bpf_htons(IP_MF | IP_OFFSET)) || skb->protocol != bpf_htons(ETH_P_IP))
+		return 0;
+	return sizeof(*ip);
+}
+
+/* The same, behind any headers. 0: this is no whole TCP segment. */
+static __always_inline __u32 bmc_segment_header(struct __sk_buff *skb)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	__u32 head = bmc_segment_plain(skb);
+	struct bmc_pkt pkt = {};
+
+	if (head || bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt))
+		return head;
+	return pkt.proto != IPPROTO_TCP || pkt.fragment ? 0 : pkt.l4;
+}
+
+/* Offsets count from the network header; the TCP header is at `head`. 0; -1: not a plain TCP segment. */
+static __always_inline int bmc_segment_read_at(struct __sk_buff *skb, __u32 head,
+					       struct bmc_segment *seg)
+{
 	struct tcphdr *tcp;
 	__u32 words;
+	void *end;
 
-	if (head < 0)
-		return -1;
-	tcp = data + head;
-	if ((void *)(tcp + 1) > end)
+	bmc_hide(skb); /* what is read of it here, and on the ways that lead here, stays apart */
+	tcp = (void *)(long)skb->data + head;
+	end = (void *)(long)skb->data_end;
+	if (!head || (void *)(tcp + 1) > end)
 		return -1;
 	words = ((__u8 *)tcp)[12] >> 4;
 	seg->seq = bpf_ntohl(tcp->seq);
 	seg->ack = bpf_ntohl(tcp->ack_seq);
 	seg->flags = ((__u8 *)tcp)[13];
-	seg->head = (__u32)head;
-	seg->off = (__u32)head + words * 4;
+	seg->head = head;
+	seg->off = head + words * 4;
 	if (words < 5 || seg->off > skb->len)
 		return -1;
 	seg->len = skb->len - seg->off;
 	seg->stamp = words < BMC_TCP_STAMP_WORDS ? 0 : bmc_segment_stamp(tcp, end);
 	return 0;
+}
+
+static __always_inline int bmc_segment_read(struct __sk_buff *skb, struct bmc_segment *seg)
+{
+	return bmc_segment_read_at(skb, bmc_segment_header(skb), seg);
 }
 
 /* Whether a segment takes part in the stream: it has data, or ends it. */

@@ -359,8 +359,9 @@ __noinline int bmc_stream_idle(struct __sk_buff *skb, struct bmc_conn *conn)
 	return 0;
 }
 
-/* A segment for memcached, before TCP has it. */
-static __always_inline enum bmc_verdict bmc_stream_in(struct __sk_buff *skb, struct bmc_conn *conn)
+/* A segment for memcached, before TCP has it; `plain`: bmc_segment_plain. */
+static __always_inline enum bmc_verdict bmc_stream_in(struct __sk_buff *skb, struct bmc_conn *conn,
+						      __u32 plain)
 {
 	enum bmc_verdict verdict;
 	struct bmc_segment seg = {};
@@ -369,7 +370,7 @@ static __always_inline enum bmc_verdict bmc_stream_in(struct __sk_buff *skb, str
 
 	if (BMC_READ_ONCE(conn->lost))
 		return BMC_TO_STACK;
-	if (bmc_segment_read(skb, &seg)) {
+	if (bmc_segment_read_at(skb, plain ? plain : bmc_segment_header(skb), &seg)) {
 		bmc_conn_lost(conn, BMC_LOST_URGENT);
 		return BMC_TO_STACK;
 	}
