@@ -41,6 +41,7 @@
 	X(ENDED_TEACHES, "a set whose connection ended unanswered was carried out")                \
 	X(NO_COMPANY, "a set teaches though another write is in flight")                           \
 	X(SETTLE_FORGETS, "a set that is not known to be carried out leaves no bound")             \
+	X(ANY_TIME, "a set like the one before it, but for its time, teaches nothing")             \
 	X(NOTE_KEEPS, "a write that may be carried out leaves no bound")                           \
 	X(NO_LIFE_EPOCH, "what voids items does not void what is known of their lives")            \
 	X(LEARN_ANYWAY, "what a dump says of an item goes before what a write of it said")         \

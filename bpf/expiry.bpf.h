@@ -301,7 +301,7 @@ static __always_inline int bmc_life_stays(struct bmc_lives *lives, __u64 id, __u
 		if (BMC_READ_ONCE(life->who) != who)
 			return 0;
 		bmc_rmb();
-		return BMC_READ_ONCE(life->next) == until;
+		return BMC_READ_ONCE(life->next) == until || bmc_mutant(BMC_MUT_ANY_TIME);
 	}
 	return until == BMC_LIFE_NEVER && word == ((__u64)BMC_LIFE_KNOWN << 32 | BMC_LIFE_NEVER) &&
 	       bmc_life_find(lives, id) < BMC_LIVES;

@@ -143,7 +143,7 @@ proctype ingress(byte c)
 					d_step { noted[IX(c,i)] = e; noted_at[IX(c,i)] = evicted }
 				:: else ->
 					same = IS_THERE(e); same = same && taught; same = same && who == c;     /* as this connection taught last: one word after the other */
-#ifndef NOT_NEXT
+#ifndef ANY_TIME
 					same = same && next == t;
 #endif
 					d_step {

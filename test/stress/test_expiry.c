@@ -108,6 +108,14 @@ static int taught_and_not_asked(struct world *w)
 	return is_served_too_long(w, "k");
 }
 
+/* ---- ANY_TIME: two sets of one connection, the later one ends earlier, and nobody asks in between ---- */
+static int taught_twice(struct world *w)
+{
+	ask(w, "set k 0 0 1\r\na\r\n", "STORED");
+	ask(w, "set k 0 3 1\r\nb\r\n", "STORED");
+	return is_served_too_long(w, "k");
+}
+
 /* ---- NOTE_KEEPS: a write that sets a time if it is carried out ---- */
 static int add_of_what_is_gone(struct world *w)
 {
@@ -191,6 +199,7 @@ static const struct directed schedules[] = {
 	{ WITHOUT(ENDED_TEACHES), .wrong = never_read, AGE },
 	{ WITHOUT(NO_COMPANY), .wrong = two_at_once, AGE, .slow = "0", .after = "60" },
 	{ WITHOUT(SETTLE_FORGETS), .wrong = taught_and_not_asked, AGE },
+	{ WITHOUT(ANY_TIME), .wrong = taught_twice, AGE },
 	{ WITHOUT(NOTE_KEEPS), .wrong = add_of_what_is_gone, AGE },
 	{ WITHOUT(NO_LIFE_EPOCH), .wrong = unknown_write, AGE },
 	{ WITHOUT(LEARN_ANYWAY), .wrong = learnt_too_long, AGE, .begin = learn_begin,
