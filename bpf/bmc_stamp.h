@@ -7,6 +7,8 @@
 
 #define BMC_STAMP_SHIFT 12 /* units of 4,096 ns, rounded down */
 #define BMC_STAMP_MASK 0xffffffU
+/* What is added to a clock that goes on with the tick, and stands still while the tick does. */
+#define BMC_STAMP_CLOCK_LATE_NS (BMC_SECOND_NS / 2)
 /* More than this is no age of a stamp: it is checked to be younger, by a clock that may be a tick behind. */
 #define BMC_STAMP_AGE_UNITS ((BMC_STAMP_MAX_AGE_NS + BMC_SECOND_NS) >> BMC_STAMP_SHIFT)
 

@@ -310,8 +310,8 @@ static __always_inline enum bmc_stat bmc_fill_reply(struct __sk_buff *skb, struc
 		return BMC_STAT_REFUSED_FORM;
 	if (bmc_config.test & BMC_TEST_STAMP)
 		stamp = bpf_ktime_get_ns();
-	else /* a clock that is not behind: what it is ahead makes no other time of the mark */
-		stamp = bmc_stamp_read(mark, bmc_stats_clock(stats) + BMC_CLOCK_LATE_NS);
+	else /* by a clock that is not behind: what it is ahead makes no other time of the mark */
+		stamp = bmc_stamp_read(mark, bmc_stats_clock(stats) + BMC_STAMP_CLOCK_LATE_NS);
 	if (stamp <= BMC_CLOCK_SKEW_NS)
 		return BMC_STAT_REFUSED_STAMP;
 	return bmc_fill_item(skb, w, (__u32)len, stamp);

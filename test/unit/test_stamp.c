@@ -24,6 +24,21 @@ static void test_a_time_is_rounded_down(void **state)
 	}
 }
 
+/* A clock that is up to BMC_STAMP_CLOCK_LATE_NS behind, with that much added. */
+static void test_a_clock_that_is_late_reads_the_same(void **state)
+{
+	const uint64_t now = 300 * BMC_SECOND_NS, late = BMC_STAMP_CLOCK_LATE_NS;
+
+	(void)state;
+	for (uint64_t age = 0; age < BMC_STAMP_MAX_AGE_NS; age += 12345678) {
+		uint64_t right = (now - age) >> BMC_STAMP_SHIFT << BMC_STAMP_SHIFT;
+
+		for (uint64_t behind = 0; behind <= late; behind += late / 4)
+			assert_true(bmc_stamp_read(mark_of(now - age), now - behind + late) ==
+				    right);
+	}
+}
+
 /* The bug: of a clock that was behind the stamp's, in the first minute, a time later than all others was read. */
 static void test_a_mark_of_the_future_is_none(void **state)
 {
@@ -94,6 +109,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_time_is_rounded_down),
 		cmocka_unit_test(test_a_mark_of_the_future_is_none),
+		cmocka_unit_test(test_a_clock_that_is_late_reads_the_same),
 		cmocka_unit_test(test_an_age_that_is_none),
 		cmocka_unit_test(test_a_time_tells_its_server),
 		cmocka_unit_test(test_threads_share_no_place),
