@@ -11,6 +11,29 @@
 
 #define PATIENCE_S 2
 
+/* A stop (^Z, and back) breaks off the calls of a socket that has a time limit: both go on where they were. */
+static int connect_again(int fd, const struct addrinfo *ai)
+{
+	int err;
+
+	do
+		err = connect(fd, ai->ai_addr, ai->ai_addrlen);
+	while (err && errno == EINTR);
+	return err;
+}
+
+static char *read_line(char *line, int size, FILE *from)
+{
+	char *got;
+
+	do {
+		clearerr(from);
+		errno = 0;
+		got = fgets(line, size, from);
+	} while (!got && errno == EINTR);
+	return got;
+}
+
 static int connect_to(const struct addrinfo *ai)
 {
 	struct timeval patience = { .tv_sec = PATIENCE_S };
@@ -20,7 +43,7 @@ static int connect_to(const struct addrinfo *ai)
 		return -1;
 	if (!setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) &&
 	    !setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) &&
-	    !connect(fd, ai->ai_addr, ai->ai_addrlen))
+	    !connect_again(fd, ai))
 		return fd;
 	close(fd);
 	return -1;
@@ -60,7 +83,7 @@ static int ask(FILE *to, const char *question, struct sr_stats *ret)
 
 	if (fputs(question, to) < 0 || fflush(to))
 		return -1;
-	while (fgets(line, sizeof(line), to)) {
+	while (read_line(line, sizeof(line), to)) {
 		if (!strncmp(line, "END", 3))
 			return 0;
 		if (strncmp(line, "STAT ", 5) != 0)

@@ -211,6 +211,30 @@ static void a_busy_port_fails_in_both_orders(void **state)
 	sr_check_says(w, 1, "one socket for 4 workers");
 }
 
+/* memcached answers later than it asks, and ^Z and back come in between. */
+static void a_check_that_is_stopped_goes_on(void **state)
+{
+	char *argv[] = { BMC_MEMCACHED_SR, "--check", NULL };
+	struct world *w = *state;
+	int status;
+	pid_t pid;
+
+	memcached_start_sr(&w->memcached, &w->server, WORLD_PORT, "-t 2");
+	sr_look_wait(w->memcached.pid, WORLD_PORT, "0.0.0.0", 2);
+	memcached_freeze(&w->memcached);
+	pid = child_start(&w->server, argv);
+	assert_true(pid > 0);
+	test_sleep(0.3);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	test_sleep(0.1);
+	memcached_thaw(&w->memcached);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void what_takes_no_library_is_refused(void **state)
 {
 	struct world *w = *state;
@@ -315,17 +339,12 @@ static void with_bmc_in_front(void **state)
 #define SR_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, world_teardown)
 
 static const struct CMUnitTest tests[] = {
-	SR_TEST(as_many_sockets_as_workers),
-	SR_TEST(every_worker_gets_some),
-	SR_TEST(a_name_with_several_addresses),
-	SR_TEST(a_list_has_one_worker_an_address),
-	SR_TEST(as_a_daemon_and_again_after_kill),
-	SR_TEST(a_busy_port_fails_in_both_orders),
-	SR_TEST(what_takes_no_library_is_refused),
-	SR_TEST(workers_that_share_end_it),
-	SR_TEST(steered_workers_are_pinned),
-	SR_TEST(what_has_no_udp_is_said),
-	SR_TEST(with_bmc_in_front),
+	SR_TEST(as_many_sockets_as_workers),	   SR_TEST(every_worker_gets_some),
+	SR_TEST(a_name_with_several_addresses),	   SR_TEST(a_list_has_one_worker_an_address),
+	SR_TEST(as_a_daemon_and_again_after_kill), SR_TEST(a_busy_port_fails_in_both_orders),
+	SR_TEST(a_check_that_is_stopped_goes_on),  SR_TEST(what_takes_no_library_is_refused),
+	SR_TEST(workers_that_share_end_it),	   SR_TEST(steered_workers_are_pinned),
+	SR_TEST(what_has_no_udp_is_said),	   SR_TEST(with_bmc_in_front),
 };
 
 TEST_MAIN(tests, NULL, NULL)
