@@ -71,7 +71,7 @@ static __always_inline __s64 bmc_server_second(__u32 server, __u16 life, __s64 w
 
 /*
  * When an item with this exptime is over at the earliest, in units: memcached's clock may be BMC_SECONDS_LATE behind
- * when it stores it. (protocol.txt, "Expiration times")
+ * when it stores it, and the kept one is never ahead. (protocol.txt, "Expiration times")
  */
 __noinline __u32 bmc_life_time(__s64 exptime, __u32 server, __u32 life)
 {
@@ -82,7 +82,7 @@ __noinline __u32 bmc_life_time(__s64 exptime, __u32 server, __u32 life)
 	if (exptime < 0)
 		return 0;
 	if (exptime <= BMC_RELATIVE_MAX) {
-		at = bpf_ktime_get_ns() + (__u64)exptime * BMC_SECOND_NS;
+		at = bmc_stats_clock(bmc_stats_get()) + (__u64)exptime * BMC_SECOND_NS;
 	} else {
 		__s64 second = bmc_server_second(server, (__u16)life, exptime);
 
@@ -251,7 +251,7 @@ __noinline int bmc_life_note(__u64 hash, __u32 server, __u64 epoch, __u32 until,
 {
 	struct bmc_lives *lives = bmc_lives_get(hash);
 	__u64 id = bmc_life_id(hash, server, epoch), who = 0;
-	__u64 past = bpf_ktime_get_ns() >> BMC_LIFE_SHIFT;
+	__u64 past = bmc_stats_clock(bmc_stats_get()) >> BMC_LIFE_SHIFT;
 	__u32 at, ord = 0, carried_out = 0;
 	struct bmc_life *life;
 
