@@ -107,7 +107,7 @@ inline note(c, i, e, t) {
 
 proctype ingress(byte c)
 {
-	byte i, e, t, pw, po; bit pf, alone, same;
+	byte i, e, t, pw, po, at; bit pf, alone, same;
 	do
 	:: i < NCMD(c) && !lost[c] && !closed[c] ->
 		atomic {
@@ -142,7 +142,7 @@ proctype ingress(byte c)
 				:: t == LONG && IS_THERE(e) && known && !taught && until == LONG ->     /* as it is */
 					d_step { noted[IX(c,i)] = e; noted_at[IX(c,i)] = evicted }
 				:: else ->
-					same = IS_THERE(e); same = same && taught; same = same && who == c;     /* as this connection taught last: one word after the other */
+					d_step { same = IS_THERE(e); at = evicted } same = same && taught; same = same && who == c;     /* as this connection taught last: one word after the other */
 #ifndef ANY_TIME
 					same = same && next == t;
 #endif
@@ -150,7 +150,7 @@ proctype ingress(byte c)
 						if :: same || IS_NEWER(e) -> skip
 						   :: else -> make(e); settle(0); who = c; ord = i+1; next = t; taught = 1
 						fi;
-						noted[IX(c,i)] = e; noted_at[IX(c,i)] = evicted
+						noted[IX(c,i)] = e; noted_at[IX(c,i)] = (same -> at : evicted); at = 0     /* as noted when it was seen there */
 					}
 					if :: same -> goto told :: else fi;
 #ifdef PLACE_LATE
