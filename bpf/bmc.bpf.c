@@ -20,7 +20,7 @@ char LICENSE[] SEC("license") = "GPL";
 SEC("xdp")
 int bmc_xdp(struct xdp_md *ctx)
 {
-	enum bmc_verdict verdict = bmc_plain(ctx);
+	enum bmc_verdict verdict = (enum bmc_verdict)bmc_plain(ctx);
 
 	if (verdict == BMC_UNDECIDED)
 		verdict = (enum bmc_verdict)bmc_reply(ctx);
@@ -187,7 +187,7 @@ static __always_inline void bmc_took(struct bpf_sock_addr *ctx)
 	if (!mark)
 		return;
 	if (BMC_READ_ONCE(bmc_server_get(mark->server)->off) & BMC_OFF_STARTING)
-		__sync_fetch_and_add(&mark->taken, 1);
+		bmc_ordered(__sync_fetch_and_add(&mark->taken, 1));
 	bmc_stamp_in(mark->cookie, mark->server);
 }
 

@@ -16,7 +16,7 @@
 #endif
 
 /* Raised whenever the layout of a pinned map changes; `stop` works across versions, nothing else does. */
-#define BMC_ABI_VERSION 5
+#define BMC_ABI_VERSION 6
 
 /* ---- limits ---- */
 #define BMC_PORTS_MAX 8

@@ -165,6 +165,8 @@ static __always_inline int bmc_entry_is_key(const struct bmc_window *win, const 
 	const __u8 *here = bmc_window_at(win, key->pos);
 	__u64 left = key->len;
 
+	bmc_hide(
+		left); /* else clang 22 knows that the loop's bound is never reached, and leaves it out */
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < MC_KEY_WORDS; i++) {
 		if (left <= 8)
@@ -252,6 +254,7 @@ static __always_inline int bmc_text_take(struct bmc_work *w, __u64 off, const st
 			return -1;
 		return (int)bpf_probe_read_kernel(to, (__u32)len, e->text);
 	}
+	bmc_hide(len); /* as in bmc_entry_is_key */
 #pragma clang loop unroll(disable)
 	for (__u64 i = 0; i < BMC_TEXT_SMALL; i += 32) {
 		if (i >= len)
@@ -328,30 +331,6 @@ static __always_inline enum bmc_taken bmc_cache_take(struct bmc_work *w, const s
 	w->csum += off & 1 ? csum << 8 : csum;
 	w->n_got++;
 	return BMC_TAKEN;
-}
-
-/* ---- answer ---- */
-
-/* An entry's text, `len` bytes of it and its tail, into the packet. 0 or -1. */
-static __always_inline int bmc_entry_send_within(struct xdp_md *ctx, __u32 off,
-						 struct bmc_bucket *b, __u32 at, __u64 len,
-						 __u64 reach)
-{
-	const struct bmc_entry *e = bmc_entry_look(b, at, reach);
-
-	if (!bmc_len_within(&len, reach - sizeof(*e)))
-		return -1;
-	return (int)bpf_xdp_store_bytes(ctx, off, (void *)e->text, len);
-}
-
-static __always_inline int bmc_entry_send(struct xdp_md *ctx, __u32 off, struct bmc_bucket *b,
-					  __u32 at, __u32 len)
-{
-	if (len <= BMC_REACH_KEY - sizeof(struct bmc_entry))
-		return bmc_entry_send_within(ctx, off, b, at, len, BMC_REACH_KEY);
-	if (len <= BMC_REACH_MIDDLE - sizeof(struct bmc_entry))
-		return bmc_entry_send_within(ctx, off, b, at, len, BMC_REACH_MIDDLE);
-	return bmc_entry_send_within(ctx, off, b, at, len, BMC_REACH_ALL);
 }
 
 /* ---- invalidate: under the bucket's lock ---- */

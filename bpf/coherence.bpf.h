@@ -360,7 +360,7 @@ static __always_inline void bmc_conn_closed(struct bmc_conn *conn)
 		__u32 index = (__u32)word - 2;
 
 		if (!bmc_mutant(BMC_MUT_NO_GEN))
-			__sync_fetch_and_add(&writer->answers, 1ULL << 32);
+			bmc_ordered(__sync_fetch_and_add(&writer->answers, 1ULL << 32));
 		bpf_map_push_elem(&bmc_free_writers, &index, BPF_ANY);
 	}
 	hold = __sync_lock_test_and_set(&conn->hold, BMC_HOLD_CLOSED);

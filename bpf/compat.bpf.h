@@ -63,6 +63,17 @@ static __always_inline int bmc_len_within(__u64 *len, __u64 max)
 }
 
 /*
+ * An atomic operation, __sync_*, that orders what is before it with what is behind it. Its result is used: where that of
+ * an addition is not, clang 14 takes the operation that has none, and that one orders nothing on arm64.
+ */
+#define bmc_ordered(operation)                                                                     \
+	({                                                                                         \
+		__u64 bmc_was = (__u64)(operation);                                                \
+		asm volatile("" : : "r"(bmc_was) : "memory");                                      \
+		bmc_was;                                                                           \
+	})
+
+/*
  * Orders the loads before it with the loads after it. x86 keeps loads in order; arm64 does not, and BPF has no
  * barrier of its own: an atomic operation with a result is a full one there.
  */
@@ -71,7 +82,7 @@ static __always_inline void bmc_rmb(void)
 #if defined(__TARGET_ARCH_arm64)
 	__u64 word = 0;
 
-	(void)__sync_fetch_and_add(&word, 0);
+	bmc_ordered(__sync_fetch_and_add(&word, 0));
 #endif
 	asm volatile("" ::: "memory");
 }

@@ -36,10 +36,15 @@ static __always_inline int bmc_where_of(struct bmc_work *w)
 static __always_inline int bmc_entry_load(struct __sk_buff *skb, __u32 off, struct bmc_bucket *b,
 					  __u16 at, __u64 len, __u64 reach)
 {
-	struct bmc_entry *e = bmc_entry_get(b, at, reach);
+	__u64 place = (__u64)at * BMC_UNIT;
+	struct bmc_entry *e;
 
-	if (!e || !bmc_len_within(&len, BMC_TEXT_WITHIN(reach)))
+	if (place > BMC_DATA_BYTES - reach || !bmc_len_within(&len, BMC_TEXT_WITHIN(reach)))
 		return -1;
+	/* for the verifier: clang 22 makes one comparison of two reaches' */
+	bmc_clamp(place, BMC_DATA_BYTES - reach);
+	bmc_clamp(len, BMC_TEXT_WITHIN(reach));
+	e = (struct bmc_entry *)(b->data + place);
 	*(__u32 *)(e->text + len) = (__u32)MC_WORD4("END\r");
 	e->text[len + 4] = '\n';
 	return (int)bpf_skb_load_bytes(skb, off, e->text, len);

@@ -33,7 +33,7 @@ static __always_inline void bmc_stranger_came(struct bmc_server *s, struct bmc_m
 					      __u64 cookie)
 {
 	mark->cookie = cookie;
-	__sync_fetch_and_add(&s->strangers, 1);
+	bmc_ordered(__sync_fetch_and_add(&s->strangers, 1));
 	BMC_WRITE_ONCE(mark->taken, BMC_MARK_STRANGER);
 	bmc_server_off(s, BMC_OFF_SHARED);
 }
@@ -41,10 +41,10 @@ static __always_inline void bmc_stranger_came(struct bmc_server *s, struct bmc_m
 /* It is gone. What one that came meanwhile has set may be cleared here: so it is set again. */
 static __always_inline void bmc_stranger_gone(struct bmc_server *s)
 {
-	if (__sync_fetch_and_add(&s->strangers, -1ULL) != 1)
+	if (bmc_ordered(__sync_fetch_and_add(&s->strangers, -1ULL)) != 1)
 		return;
 	bmc_epoch_up(s);
-	__sync_fetch_and_and(&s->off, ~(__u64)BMC_OFF_SHARED);
+	bmc_ordered(__sync_fetch_and_and(&s->off, ~(__u64)BMC_OFF_SHARED));
 	if (BMC_READ_ONCE(s->strangers))
 		bmc_server_off(s, BMC_OFF_SHARED);
 }

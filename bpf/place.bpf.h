@@ -63,7 +63,8 @@ __noinline __u32 bmc_place_take(void)
 
 static __always_inline void bmc_place_give(__u32 place)
 {
-	__sync_fetch_and_and(&bmc_shared.places, ~(1ULL << ((place - 1) & (BMC_PLACES - 1))));
+	bmc_ordered(__sync_fetch_and_and(&bmc_shared.places,
+					 ~(1ULL << ((place - 1) & (BMC_PLACES - 1)))));
 }
 
 /* ---- bytes: w->move says which ---- */

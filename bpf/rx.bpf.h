@@ -70,6 +70,7 @@ __noinline int bmc_rx_options(struct xdp_md *ctx, struct bmc_work *w, __u32 at, 
 	if (!w || !bmc_len_within(&n, BMC_IP4_OPTIONS_MAX) ||
 	    bpf_xdp_load_bytes(ctx, at, w->win.bytes, n))
 		return -1;
+	bmc_hide(len); /* as in bmc_entry_is_key */
 	for (__u32 i = 0; i < BMC_IP4_OPTIONS_MAX; i++) {
 		__u8 byte = bmc_window8(&w->win, i);
 

@@ -31,13 +31,13 @@ static __always_inline __u32 bmc_version_of(__u32 server, __u16 life)
 
 static __always_inline void bmc_epoch_up(struct bmc_server *s)
 {
-	__sync_fetch_and_add(&s->epoch, 1);
+	bmc_ordered(__sync_fetch_and_add(&s->epoch, 1));
 }
 
 /* Neither hits nor fills from now on. First the flag, then the epoch: a fill that does not see one has the old other. */
 static __always_inline void bmc_server_off(struct bmc_server *s, enum bmc_off why)
 {
-	__sync_fetch_and_or(&s->off, (__u64)why);
+	bmc_ordered(__sync_fetch_and_or(&s->off, (__u64)why));
 	bmc_epoch_up(s);
 }
 

@@ -131,6 +131,7 @@ run_script tidy 900 test/check/tidy.sh "$build"
 run_script rebuild 300 test/check/rebuild.sh "$build"
 run_script minimal_types 300 test/check/minimal_types.sh
 run_script install 300 test/check/install.sh
+run_script arm64_order 60 test/check/arm64_order.sh "$build"
 run_script torn_guest 60 test/check/torn.sh
 run_script toolchains 600 test/check/toolchains.sh
 if [ -n "$long" ]; then
