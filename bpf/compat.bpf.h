@@ -87,7 +87,15 @@ static __always_inline void bmc_rmb(void)
 	asm volatile("" ::: "memory");
 }
 
-/* The same for stores. */
+/* A full barrier: what was stored before it is there for all before anything behind it is loaded; on x86 too. */
+static __always_inline void bmc_mb(void)
+{
+	__u64 word = 0;
+
+	bmc_ordered(__sync_lock_test_and_set(&word, 0)); /* an exchange is one on every machine */
+}
+
+/* Orders stores, as bmc_rmb orders loads. */
 static __always_inline void bmc_wmb(void)
 {
 	bmc_rmb();

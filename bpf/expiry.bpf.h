@@ -342,6 +342,7 @@ __noinline int bmc_life_note_taught(struct bmc_conn *conn, __u64 hash, __u64 id,
 /* A write that taught has company: then it only makes the time earlier. */
 __noinline int bmc_life_company(struct bmc_conn *conn, __u64 hash, __u64 epoch, __u32 until)
 {
+	bmc_mb(); /* its life is noted for all */
 	if (!conn || bmc_mutant(BMC_MUT_NO_COMPANY) ||
 	    bmc_write_is_alone(hash, conn->server, bmc_conn_who(conn)))
 		return 0;
@@ -358,7 +359,7 @@ static __always_inline void bmc_life_teach(struct bmc_conn *conn, __u64 hash, __
 	__u64 epoch = BMC_READ_ONCE(bmc_server_get(conn->server)->epoch), id;
 	struct bmc_lives *lives = bmc_lives_get(hash);
 
-	bmc_rmb();
+	bmc_mb(); /* it is in flight for all: of two, one at the least sees the other */
 	id = bmc_life_id(hash, conn->server, epoch);
 	if (!lives || bmc_life_stays(lives, id, bmc_conn_who(conn), until))
 		return;

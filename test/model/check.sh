@@ -176,6 +176,7 @@ no_life TAUGHT_BY_ALL -DK0=2       # a set with a bad block teaches
 no_life NOTE_KEEPS -DK0=4          # what may be carried out leaves no bound
 no_life NO_LIFE_EPOCH -DK1=8       # a life outlives its epoch
 no_life ANY_TIME -DN0=2            # a write teaches nothing if the connection's last one taught, whatever it did
+no_life LOOK_EARLY -DN0=2          # no barrier between the placing of a write and the look whether it is noted
 no_life NO_SAME                    # the fate that was looked at is another write's
 no_life LEARN_ANYWAY -DLEARN -DN1=0      # the dump goes before what is known
 no_life LEARN_MAKES_ROOM -DLEARN -DEVICT=1 -DN1=0

@@ -114,10 +114,23 @@ proctype ingress(byte c)
 			if :: KIND(c,K_T) -> kind[IX(c,i)] = K_T :: KIND(c,K_B) -> kind[IX(c,i)] = K_B :: KIND(c,K_E) -> kind[IX(c,i)] = K_E
 			   :: KIND(c,K_U) -> kind[IX(c,i)] = K_U :: KIND(c,K_L) -> kind[IX(c,i)] = K_L fi;
 			any(t); time[IX(c,i)] = t;
-#ifndef PLACE_LATE
+#if !defined(PLACE_LATE) && !defined(LOOK_EARLY)
 			if :: kind[IX(c,i)] < K_U -> ford[c] = i+1; ok = 0 :: else fi
 #endif
 		}
+#ifdef LOOK_EARLY
+		/* no barrier: the place's store waits in the CPU's buffer, and what is loaded passes it */
+		if
+		:: kind[IX(c,i)] == K_T ->
+			e = epoch;
+			d_step { same = IS_THERE(e); at = evicted } same = same && taught; same = same && who == c;
+			same = same && next == t;
+			d_step { ford[c] = i+1; ok = 0 }
+			if :: same -> d_step { noted[IX(c,i)] = e; noted_at[IX(c,i)] = at; at = 0 } goto told :: else -> same = 0; at = 0 fi
+		:: kind[IX(c,i)] != K_T && kind[IX(c,i)] < K_U -> d_step { ford[c] = i+1; ok = 0 }
+		:: else
+		fi;
+#endif
 		if
 		:: kind[IX(c,i)] >= K_U ->
 #ifdef EPOCH_FIRST
