@@ -34,7 +34,6 @@ struct bmc_plain {
 	__u32 text_len; /* of the answer */
 	__u64 addr[2]; /* the local one, as in struct bmc_where */
 	__u64 pseudo; /* sum of the pseudo-header, but for the length */
-	int front_max; /* bytes that the packet may grow to the front */
 	__u64 text_sum;
 	__u32 bucket; /* its index */
 	__u32 seq; /* the bucket's, when the entry was found */
@@ -91,8 +90,12 @@ static __always_inline int bmc_plain_is_valid(const struct bmc_plain *p,
 
 /* ---- answer ---- */
 
-/* Whether the UDP checksum is right, or need not be; in that case the header must stay where it is. */
-static __always_inline int bmc_plain_is_summed(struct bmc_plain *p, const struct bmc_plain_key *key,
+/*
+ * Whether the UDP checksum is right, or there is none. What the sender's device was to sum is reply.bpf.h's: it may be
+ * summed again on its way, from where its header is now, so that it had better grow to the back.
+ */
+static __always_inline int bmc_plain_is_summed(const struct bmc_plain *p,
+					       const struct bmc_plain_key *key,
 					       const struct bmc_plain_head *head, int family)
 {
 	__u64 sum = p->pseudo + key->sum + bmc_load32(head->get) + head->udp.len;
@@ -100,10 +103,7 @@ static __always_inline int bmc_plain_is_summed(struct bmc_plain *p, const struct
 	sum += bmc_halves(bmc_load64((const __u8 *)&head->udp));
 	sum += bmc_halves(bmc_load64((const __u8 *)&head->frame));
 	sum += bmc_sum_at('\r' | '\n' << 8, (__u32)key->len);
-	if (head->udp.check && bmc_is_summed(sum))
-		return 1;
-	p->front_max = 0; /* a device may be asked to sum it later, from here on */
-	return bmc_rx_is_unsummed(&head->udp, family, p->pseudo);
+	return head->udp.check ? bmc_is_summed(sum) : family == 4;
 }
 
 /* Whether the request may be answered: its addresses and checksums. */
@@ -202,7 +202,7 @@ static __always_inline int bmc_plain_write(struct xdp_md *ctx, struct bmc_plain 
 	struct bmc_plain_grown grown;
 
 	if (more <= 0 || p->text_len > BMC_TEXT_MAX || !bmc_tx_fits(ctx, stats, l3_len, more) ||
-	    bmc_plain_grow(ctx, &grown, more, p->front_max))
+	    bmc_plain_grow(ctx, &grown, more))
 		return -1;
 	if (!bmc_plain_fill_in(ctx, p, &grown, b, at, family))
 		return 0;
@@ -263,7 +263,7 @@ static __always_inline enum bmc_verdict bmc_plain_find(struct xdp_md *ctx, void 
 static __always_inline enum bmc_verdict bmc_plain_of(struct xdp_md *ctx, int family, __u64 header)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct bmc_plain p = { .l4 = BMC_PLAIN_L3 + header, .front_max = BMC_PLAIN_FRONT_MAX };
+	struct bmc_plain p = { .l4 = BMC_PLAIN_L3 + header };
 	struct bmc_plain_head *head = data + p.l4;
 	__u64 whole = (__u64)(end - data);
 	struct bmc_plain_key key;

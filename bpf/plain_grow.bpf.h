@@ -61,16 +61,12 @@ static __always_inline void *bmc_plain_behind(void *data, const struct bmc_plain
 	return data + (front & (2 * BMC_PLAIN_FRONT_MAX - 1));
 }
 
-/*
- * By `by` bytes, 1 or more, up to `front_max` of them to the front; the headers are left where they are. 0; -1: it has no
- * room, nothing has changed.
- */
-static __always_inline int bmc_plain_grow(struct xdp_md *ctx, struct bmc_plain_grown *grown, int by,
-					  int front_max)
+/* By `by` bytes, 1 or more; the headers are left where they are. 0; -1: it has no room, nothing has changed. */
+static __always_inline int bmc_plain_grow(struct xdp_md *ctx, struct bmc_plain_grown *grown, int by)
 {
 	grown->front = (__u32)by;
 	grown->back = 0;
-	if (by <= front_max && !bpf_xdp_adjust_head(ctx, -by))
+	if (by <= BMC_PLAIN_FRONT_MAX && !bpf_xdp_adjust_head(ctx, -by))
 		return 0;
 	grown->front = 0;
 	grown->back = (__u32)by;

@@ -55,9 +55,8 @@ static __always_inline void bmc_stats_plus_any(struct bmc_stats *stats, enum bmc
 }
 
 /*
- * The coarse clock costs a call, and goes on with the tick: what was read of it is kept for as long. It is up to a tick
- * behind, and up to another one when it is read between the tick's count and its own step. CONFIG_HZ is 100 at the least.
- * Where no CPU has ticked for a while that step is as long: then the exact clock is read.
+ * The clock costs a call: what was read of it is kept for a tick, and is no more than that behind. CONFIG_HZ is 100 at the
+ * least. (Not the coarse clock: its step comes after the tick's count, and is as long as no CPU has ticked.)
  */
 #define BMC_CLOCK_LATE_NS 20000000ULL
 
@@ -66,10 +65,9 @@ static __always_inline __u64 bmc_stats_clock(struct bmc_stats *stats)
 	__u64 tick = bpf_jiffies64();
 
 	if (!stats)
-		return bpf_ktime_get_coarse_ns();
+		return bpf_ktime_get_ns();
 	if (stats->tick != tick) {
-		stats->now =
-			tick - stats->tick == 1 ? bpf_ktime_get_coarse_ns() : bpf_ktime_get_ns();
+		stats->now = bpf_ktime_get_ns();
 		stats->tick = tick;
 	}
 	return stats->now;
