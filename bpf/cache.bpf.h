@@ -165,8 +165,8 @@ static __always_inline int bmc_entry_is_key(const struct bmc_window *win, const 
 	const __u8 *here = bmc_window_at(win, key->pos);
 	__u64 left = key->len;
 
-	bmc_hide(
-		left); /* else clang 22 knows that the loop's bound is never reached, and leaves it out */
+	/* else clang 22 knows that the loop's bound is never reached, and leaves it out */
+	bmc_hide(left);
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < MC_KEY_WORDS; i++) {
 		if (left <= 8)

@@ -74,8 +74,8 @@ static __always_inline int bmc_plain_copy_long(void *to, const void *end, const 
 }
 
 /*
- * The same for the entry at `at` units of a bucket, to `off` of the packet, BMC_PLAIN_TEXT. A function of its own that the
- * verifier looks at once: from everywhere it would follow each loop for each path that leads there.
+ * The same for the entry at `at` units of a bucket, to `off` of the packet, 127 at the most. A function of its own, which
+ * the verifier looks at once: inline, it would follow each loop on each path that leads there.
  */
 __noinline int bmc_plain_text_long(struct xdp_md *ctx, __u32 bucket, __u32 at, __u32 len, __u32 off)
 {
