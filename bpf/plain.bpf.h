@@ -77,15 +77,32 @@ static __always_inline int bmc_plain_form(const struct bmc_plain_head *head)
 
 /* ---- look it up ---- */
 
-/* Whether an entry is the key's, valid and of this address: as bmc_slot_has. */
-static __always_inline int bmc_plain_is_valid(const struct bmc_plain *p,
+/* Whether an entry is the key's, and of this address. */
+static __always_inline int bmc_plain_is_asked(const struct bmc_plain *p,
 					      const struct bmc_plain_key *key,
-					      const struct bmc_entry *e, __u64 now, __u64 epoch)
+					      const struct bmc_entry *e)
 {
 	return e->key_len == key->len && bmc_entry_is_here(e, p->server, p->addr) &&
-	       (now < e->until || bmc_mutant(BMC_MUT_NO_UNTIL)) &&
-	       (e->epoch == epoch || bmc_mutant(BMC_MUT_NO_HIT_EPOCH)) &&
 	       (bmc_plain_is_key(key, e) || bmc_mutant(BMC_MUT_NO_KEY));
+}
+
+/* Why such an entry may not be served, as bmc_entry_why_not: enum bmc_stat; 0: it may. */
+static __always_inline __u32 bmc_plain_why_not(const struct bmc_entry *e, __u64 now, __u64 epoch)
+{
+	if (e->epoch != epoch && !bmc_mutant(BMC_MUT_NO_HIT_EPOCH))
+		return BMC_STAT_MISS_EPOCH;
+	if (now >= e->until && !bmc_mutant(BMC_MUT_NO_UNTIL))
+		return BMC_STAT_MISS_EXPIRED;
+	return 0;
+}
+
+/* Passed on; `why`: of what memcached is to answer, 0: nothing. */
+static __always_inline enum bmc_verdict bmc_plain_miss(struct bmc_stats *stats, __u32 why)
+{
+	if (why)
+		stats->count[why]++;
+	stats->plain.misses++;
+	return BMC_TO_STACK;
 }
 
 /* ---- answer ---- */
@@ -221,7 +238,7 @@ static __always_inline enum bmc_verdict bmc_plain_find(struct xdp_md *ctx, void 
 	__u64 hash = bmc_plain_hash(key);
 	const struct bmc_entry *e;
 	struct bmc_bucket *b;
-	__u32 index;
+	__u32 index, why;
 
 	bmc_rmb();
 	p->bucket = bmc_bucket_of(hash);
@@ -237,17 +254,19 @@ static __always_inline enum bmc_verdict bmc_plain_find(struct xdp_md *ctx, void 
 	       BMC_READ_ONCE(b->valid) >> (group * BMC_GROUP_SLOTS);
 	if (p->seq & 1)
 		return BMC_UNDECIDED;
-	if (!bits) {
-		stats->plain.misses++;
-		return BMC_TO_STACK;
-	}
+	if (!bits)
+		return bmc_plain_miss(stats, 0);
 	index = bmc_lowest(bits);
 	bmc_hide(index);
 	index %= BMC_GROUP_SLOTS;
 	at = BMC_READ_ONCE(b->group[group].at[index]);
 	e = bmc_entry_look(b, at, BMC_REACH_KEY);
-	if (!bmc_plain_is_valid(p, key, e, bmc_stats_clock(stats), epoch) ||
-	    !bmc_plain_is_right(data, p, key, head, family))
+	if (!bmc_plain_is_asked(p, key, e))
+		return BMC_UNDECIDED;
+	why = bmc_plain_why_not(e, bmc_stats_clock(stats), epoch);
+	if (why)
+		return bmc_plain_miss(stats, why);
+	if (!bmc_plain_is_right(data, p, key, head, family))
 		return BMC_UNDECIDED;
 	p->text_len = e->text_len + BMC_TEXT_TAIL;
 	p->text_sum = e->csum + bmc_sum_at(BMC_TEXT_TAIL_SUM, e->text_len);
