@@ -129,6 +129,32 @@ static int is_wanted(const struct command *c, const char *name)
 	return !c->n_words;
 }
 
+static int has_case(const struct command *c, const struct bench_measure *m)
+{
+	for (int at = 0; m->cases[at]; at++) {
+		if (!fnmatch(c->options.cases, m->cases[at], 0))
+			return 1;
+	}
+	return 0;
+}
+
+static int is_run(const struct command *c, const struct bench_measure *m)
+{
+	return is_wanted(c, m->name) && has_case(c, m);
+}
+
+/* A --case that no measure has is a mistake as well. */
+static int check_case(const struct command *c)
+{
+	for (int i = 0; bench_measures[i]; i++) {
+		if (is_run(c, bench_measures[i]))
+			return 0;
+	}
+	return bench_fail("no such measure has a case '%s' (its table shows them; * and ? may be "
+			  "in it)",
+			  c->options.cases);
+}
+
 /* A word that names no measure is a mistake. */
 static int check_words(const struct command *c)
 {
@@ -188,7 +214,7 @@ static int run(const struct command *c)
 	if (!c->is_json)
 		bench_print_machine(&c->options);
 	for (int i = 0; bench_measures[i] && !bench_interrupted; i++) {
-		if (is_wanted(c, bench_measures[i]->name))
+		if (is_run(c, bench_measures[i]))
 			failed |= run_one(c, bench_measures[i], results, &missed);
 	}
 	failed |= write_json(c, all);
@@ -221,7 +247,7 @@ int bench_cmd_run(int argc, char **argv)
 		return BENCH_USAGE;
 	c.words = argv + first;
 	c.n_words = argc - first;
-	if (check_words(&c))
+	if (check_words(&c) || check_case(&c))
 		return BENCH_USAGE;
 	if (geteuid()) {
 		bench_fail("this needs root");

@@ -33,6 +33,7 @@ void bench_catch_signals(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	signal(SIGPIPE, SIG_IGN); /* what was started is stopped all the same */
 }
 
 int bench_fail(const char *format, ...)

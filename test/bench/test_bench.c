@@ -272,18 +272,31 @@ static void the_client_works_by_itself(void **state)
 	assert_int_equal(bench("client --port 1 --seconds 0.1 2>/dev/null"), 1);
 }
 
-/* SIGINT in the midst of a measure: all is taken down. */
-static void an_interrupt_leaves_nothing(void **state)
+static void assert_nothing_is_left(void)
 {
 	glob_t left = {};
 
+	assert_int_equal(glob("/sys/fs/bpf/bmc/bench-*", 0, NULL, &left), GLOB_NOMATCH);
+	assert_int_equal(glob("/sys/fs/cgroup/bmc-bench-*", 0, NULL, &left), GLOB_NOMATCH);
+	assert_int_equal(glob("/sys/fs/cgroup/unified/bmc-bench-*", 0, NULL, &left), GLOB_NOMATCH);
+}
+
+/* SIGINT in the midst of a measure: all is taken down. */
+static void an_interrupt_leaves_nothing(void **state)
+{
 	(void)state;
 	assert_int_equal(bench_line("timeout -k 60 -s INT 2 " BENCH_PROGRAM
 				    " run peers --rounds 9 2>/dev/null"),
 			 124);
-	assert_int_equal(glob("/sys/fs/bpf/bmc/bench-*", 0, NULL, &left), GLOB_NOMATCH);
-	assert_int_equal(glob("/sys/fs/cgroup/bmc-bench-*", 0, NULL, &left), GLOB_NOMATCH);
-	assert_int_equal(glob("/sys/fs/cgroup/unified/bmc-bench-*", 0, NULL, &left), GLOB_NOMATCH);
+	assert_nothing_is_left();
+}
+
+/* ^C ends `2>&1 | tee` as well: that it was interrupted, it can tell nobody. */
+static void an_interrupt_of_a_pipe_leaves_nothing(void **state)
+{
+	(void)state;
+	bench_line("timeout -k 60 -s INT 2 " BENCH_PROGRAM " run peers --rounds 9 2>&1 | true");
+	assert_nothing_is_left();
 }
 
 static void a_word_that_is_no_measure_is_a_mistake(void **state)
@@ -291,6 +304,7 @@ static void a_word_that_is_no_measure_is_a_mistake(void **state)
 	(void)state;
 	assert_int_equal(bench("run no-such-measure 2>/dev/null"), 2);
 	assert_int_equal(bench("run --rounds 0 2>/dev/null"), 2);
+	assert_int_equal(bench("run hit --case no-such-case 2>/dev/null"), 2);
 	assert_int_equal(bench("no-such-command 2>/dev/null"), 2);
 }
 
@@ -303,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_report_shows_what_the_files_have),
 		cmocka_unit_test(the_client_works_by_itself),
 		cmocka_unit_test(an_interrupt_leaves_nothing),
+		cmocka_unit_test(an_interrupt_of_a_pipe_leaves_nothing),
 		cmocka_unit_test(a_word_that_is_no_measure_is_a_mistake),
 	};
 

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -257,5 +258,6 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	atexit(forget_other); /* however it ends */
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
