@@ -9,15 +9,18 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define KERNEL_LEAST (6U << 8 | 1)
+#define FILES_LEAST 256 /* 64 suffice for one interface and port */
 #define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
 
 int bmc_check_machine(const struct bmc_options *options)
 {
 	unsigned int kernel = bmc_kernel_version();
 	char want[32], have[32];
+	struct rlimit files;
 	__u64 available;
 
 	if (bmc_pins_hidden())
@@ -29,6 +32,10 @@ int bmc_check_machine(const struct bmc_options *options)
 		return bmc_fail("this kernel has no BTF (%s: %s): bmc needs one built with "
 				"CONFIG_DEBUG_INFO_BTF",
 				VMLINUX_BTF, strerror(errno));
+	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur < FILES_LEAST)
+		return bmc_fail("%llu files may be open at a time: start needs %d; raise the limit "
+				"('ulimit -Hn %d', LimitNOFILE=)",
+				(unsigned long long)files.rlim_cur, FILES_LEAST, FILES_LEAST);
 	if (!bmc_memory_available(&available) && options->memory > available)
 		return bmc_fail(
 			"--memory %s is more than the %s that this machine has left: give less",

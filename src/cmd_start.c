@@ -156,9 +156,9 @@ int bmc_cmd_start(const struct bmc_options *options)
 	if (!code)
 		code = bmc_check_ifaces(options, &plan);
 	if (!code)
-		code = bmc_check_servers(options, &plan);
-	if (!code)
 		code = open_cgroup(options, cgroup, sizeof(cgroup), &plan.cgroup_fd);
+	if (!code)
+		code = bmc_check_servers(options, &plan);
 	if (code)
 		return code;
 	err = bmc_lifecycle_start(&plan, &report);

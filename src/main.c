@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,6 +124,17 @@ int bmc_cmd_open(const char *name, struct bmc_instance *ret)
 	return 0;
 }
 
+/* Maps, programs and their links are a file each: as many as may be. */
+static void raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 /* No map or socket gets the number of a closed stdout; who reads no further ends no start half-way. */
 static void prepare(void)
 {
@@ -134,15 +146,15 @@ static void prepare(void)
 	if (fd >= 0)
 		close(fd);
 	signal(SIGPIPE, SIG_IGN);
+	raise_files();
 }
 
-int main(int argc, char *argv[])
+static int run(int argc, char *argv[])
 {
 	static struct bmc_options options;
 	const struct bmc_command *command;
 	int code;
 
-	prepare();
 	if (argc < 2) {
 		help();
 		return BMC_USAGE;
@@ -167,7 +179,15 @@ int main(int argc, char *argv[])
 		return BMC_DONE_OK;
 	}
 	bmc_log_libbpf(options.verbose);
-	code = command->run(&options);
+	return command->run(&options);
+}
+
+int main(int argc, char *argv[])
+{
+	int code;
+
+	prepare();
+	code = run(argc, argv);
 	if (fflush(stdout) || ferror(stdout))
 		return bmc_fail("cannot write the result: %s", strerror(errno));
 	return code;

@@ -56,7 +56,9 @@ static int set_memory(struct bmc_options *o, const char *value)
 
 	if (err == -EINVAL)
 		return bmc_usage("--memory: '%s' is not a size; say for example 256M or 2G", value);
-	if (err || o->memory < BMC_MEMORY_MIN)
+	if (err == -ERANGE)
+		return bmc_usage("--memory: '%s' is more than any machine has", value);
+	if (o->memory < BMC_MEMORY_MIN)
 		return bmc_usage("--memory: '%s' is too little; the least is 16M", value);
 	return 0;
 }

@@ -55,7 +55,7 @@ int bmc_parse_size(const char *text, __u64 *ret_bytes)
 		return -EINVAL;
 	if (unit)
 		shift = 10 * (unsigned int)(unit - units + 1);
-	if (!value || value > UINT64_MAX >> shift)
+	if (value > UINT64_MAX >> shift)
 		return -ERANGE;
 	*ret_bytes = value << shift;
 	return 0;

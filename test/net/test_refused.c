@@ -31,7 +31,8 @@ static const struct row usage_rows[] = {
 	{ "start --name %s --iface srv0 --memory 1M", USAGE, "16M" },
 	{ "start --name %s --iface srv0 --memory 64X", USAGE, "64X" },
 	{ "start --name %s --iface srv0 --memory -64M", USAGE, "-64M" },
-	{ "start --name %s --iface srv0 --memory 99999999999999999999G", USAGE, "9999" },
+	{ "start --name %s --iface srv0 --memory 99999999999999999999G", USAGE, "more than" },
+	{ "start --name %s --iface srv0 --memory 17179869200G", USAGE, "more than" },
 	{ "start --name %s --iface srv0 --mode fast", USAGE, "fast" },
 	{ "start --name %s --iface srv0 --connections 0", USAGE, "'0'" },
 	{ "start --name %s --iface srv0 --connections many", USAGE, "many" },
@@ -53,7 +54,8 @@ static const struct row machine_rows[] = {
 	{ "start --name %s --iface srv0 --port 11211 --port 11999", FAILED, "11999" },
 	{ "start --name %s --iface srv0 --cgroup /nosuch", FAILED, "/nosuch" },
 	{ "start --name %s --iface srv0 --user nosuchuser", FAILED, "nosuchuser" },
-	{ "start --name %s --iface srv0 --cgroup /tmp", FAILED, "/tmp" },
+	{ "start --name %s --iface srv0 --cgroup /tmp", FAILED,
+	  "'/tmp' is not a directory of cgroup2" },
 	{ "start --name %s --iface srv0 --wait --port 11999", FAILED, "--user" },
 	{ "stats --name %s", FAILED, "%s" },
 	{ "flush --name %s", FAILED, "%s" },
@@ -103,6 +105,43 @@ static void without_root_is_refused(void **state)
 	assert_int_equal(r.code, FAILED);
 	assert_non_null(strstr(r.err, "root"));
 	leaks_check(w->cookie, w->instance);
+}
+
+/* EMFILE used to be told as a memcached that is busy. */
+static void few_open_files_are_refused(void **state)
+{
+	static struct child_result r;
+	struct world *w = *state;
+	char *argv[] = { "prlimit",   "--nofile=40:40", BMC_BMCCTL, "start", "--name",
+			 w->instance, "--iface",	WORLD_IF,   NULL };
+
+	child_run(&w->server, argv, 20, &r);
+	assert_int_equal(r.code, FAILED);
+	assert_non_null(strstr(r.err, "files may be open"));
+	leaks_check(w->cookie, w->instance);
+}
+
+static void a_low_soft_limit_of_open_files_is_raised(void **state)
+{
+	static struct child_result r;
+	struct world *w = *state;
+	char *argv[] = { "prlimit",   "--nofile=40:1024", BMC_BMCCTL, "start", "--name",
+			 w->instance, "--iface",	  WORLD_IF,   NULL };
+
+	child_run(&w->server, argv, 20, &r);
+	if (r.code)
+		fail_msg("exit %d: %s", r.code, r.err);
+	assert_int_equal(bmcctl(&w->server, "stop --name %s", w->instance), 0);
+	leaks_check(w->cookie, w->instance);
+}
+
+static void help_that_cannot_be_written_is_exit_1(void **state)
+{
+	struct world *w = *state;
+
+	child_sh(&w->server, "! " BMC_BMCCTL " --help >/dev/full");
+	child_sh(&w->server, "! " BMC_BMCCTL " --version >/dev/full");
+	child_sh(&w->server, "! " BMC_BMCCTL " start --help >/dev/full");
 }
 
 static void a_foreign_xdp_program_is_refused(void **state)
@@ -205,6 +244,9 @@ static const struct CMUnitTest tests[] = {
 	REFUSED_TEST(what_is_wrong_by_itself_is_exit_2),
 	REFUSED_TEST(what_is_wrong_for_this_machine_is_exit_1),
 	REFUSED_TEST(without_root_is_refused),
+	REFUSED_TEST(few_open_files_are_refused),
+	REFUSED_TEST(a_low_soft_limit_of_open_files_is_raised),
+	REFUSED_TEST(help_that_cannot_be_written_is_exit_1),
 	REFUSED_TEST(a_foreign_xdp_program_is_refused),
 	REFUSED_TEST(an_instance_that_runs_is_refused),
 	REFUSED_TEST(an_interface_or_port_that_is_taken_is_refused),
