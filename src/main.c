@@ -188,7 +188,7 @@ int main(int argc, char *argv[])
 
 	prepare();
 	code = run(argc, argv);
-	if (fflush(stdout) || ferror(stdout))
+	if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) /* 'head' has what it wanted */
 		return bmc_fail("cannot write the result: %s", strerror(errno));
 	return code;
 }

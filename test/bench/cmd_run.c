@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* bmc-bench run, list: what is measured: registry.c; how: runner.c; what becomes of it: output.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -170,6 +171,18 @@ static int check_words(const struct command *c)
 	return 0;
 }
 
+/* Before minutes of measuring, not after them. What is in the file stays until then. */
+static int check_file(const char *name)
+{
+	int fd = name ? open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644) : -1;
+
+	if (name && fd < 0)
+		return bench_fail("cannot write '%s': %s", name, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}
+
 /* ---- the run ---- */
 
 static void count_missed(const struct bench_verdict *v, void *arg)
@@ -253,6 +266,8 @@ int bench_cmd_run(int argc, char **argv)
 		bench_fail("this needs root");
 		return BENCH_FAILED;
 	}
+	if (check_file(c.file))
+		return BENCH_FAILED;
 	bench_catch_signals();
 	return run(&c);
 }

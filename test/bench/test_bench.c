@@ -308,6 +308,15 @@ static void a_word_that_is_no_measure_is_a_mistake(void **state)
 	assert_int_equal(bench("no-such-command 2>/dev/null"), 2);
 }
 
+/* It was told after all had been measured. */
+static void a_file_that_cannot_be_written_is_told_first(void **state)
+{
+	(void)state;
+	assert_int_equal(bench("run hit --output /nosuch/figures.json 2>&1"), 1);
+	assert_non_null(strstr(output, "/nosuch/figures.json"));
+	assert_null(strstr(output, "hit 32 B"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +328,7 @@ int main(void)
 		cmocka_unit_test(an_interrupt_leaves_nothing),
 		cmocka_unit_test(an_interrupt_of_a_pipe_leaves_nothing),
 		cmocka_unit_test(a_word_that_is_no_measure_is_a_mistake),
+		cmocka_unit_test(a_file_that_cannot_be_written_is_told_first),
 	};
 
 	if (getenv("BMC_TEST_FILTER"))

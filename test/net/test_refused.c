@@ -144,6 +144,14 @@ static void help_that_cannot_be_written_is_exit_1(void **state)
 	child_sh(&w->server, "! " BMC_BMCCTL " start --help >/dev/full");
 }
 
+static void a_reader_that_has_enough_is_no_failure(void **state)
+{
+	struct world *w = *state;
+
+	child_sh(&w->server, "{ { sleep 0.2; " BMC_BMCCTL
+			     " --help 2>&4 || echo failed >&4; } | true; } 4>&1 | { ! grep .; }");
+}
+
 static void a_foreign_xdp_program_is_refused(void **state)
 {
 	struct world *w = *state;
@@ -247,6 +255,7 @@ static const struct CMUnitTest tests[] = {
 	REFUSED_TEST(few_open_files_are_refused),
 	REFUSED_TEST(a_low_soft_limit_of_open_files_is_raised),
 	REFUSED_TEST(help_that_cannot_be_written_is_exit_1),
+	REFUSED_TEST(a_reader_that_has_enough_is_no_failure),
 	REFUSED_TEST(a_foreign_xdp_program_is_refused),
 	REFUSED_TEST(an_instance_that_runs_is_refused),
 	REFUSED_TEST(an_interface_or_port_that_is_taken_is_refused),
