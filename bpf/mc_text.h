@@ -90,15 +90,13 @@ BMC_STEP int mc_text_flush(const struct bmc_window *win, struct mc_request *out)
 		return 0;
 	}
 	out->silent = (__u8)mc_last_is_noreply(win, t);
-	if (t->n > out->silent) {
-		__u32 plus = bmc_window8(win, t->pos[0]) == '+';
+	if (t->n > out->silent) { /* a negative time, and one that is rejected, is now */
+		__u64 delay = mc_line_signed(win, t->pos[0], t->len[0]);
 
-		/* what strtol does not read is rejected, a negative time is now; more digits may be zeros */
-		out->delay = mc_number(win, t->pos[0] + plus, t->len[0] - plus);
-		if (out->delay == MC_NO_NUMBER)
-			out->delay = t->len[0] > 10 ? MC_DELAY_ODD : 0;
-		if (bmc_window8(win, t->pos[0]) < ' ')
+		if (delay == MC_NUMBER_UNSURE)
 			out->delay = MC_DELAY_ODD;
+		else if (delay != MC_NUMBER_REJECTED && delay > MC_SIGNED_BIAS)
+			out->delay = delay - MC_SIGNED_BIAS;
 	}
 	return 0;
 }

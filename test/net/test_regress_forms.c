@@ -135,6 +135,19 @@ static void expiry_after_touch(void **state)
 	world_expect(w, &w->udp, "k", NULL);
 }
 
+/* strtol stops at white space behind the number, and memcached takes what it has read. */
+static void flush_all_with_white_space_behind_its_delay(void **state)
+{
+	struct world *w = *state;
+
+	tcp_set(&w->tcp, "k", "old", 3);
+	tcp_expect(&w->tcp, "flush_all 2\t\r\n", "OK");
+	for (int i = 0; i < 5; i++)
+		udp_get(&w->udp, "k", &w->text);
+	world_await(w, &w->tcp, "k", NULL);
+	world_expect(w, &w->udp, "k", NULL);
+}
+
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(set_over_udp),
 	WORLD_TEST(get_offset_desync),
@@ -143,6 +156,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(prefix_key_in_a_multi_get),
 	WORLD_TEST(expiry),
 	WORLD_TEST(expiry_after_touch),
+	WORLD_TEST(flush_all_with_white_space_behind_its_delay),
 };
 
 TEST_MAIN(tests, NULL, NULL)

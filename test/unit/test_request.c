@@ -62,7 +62,13 @@ static const struct row {
 	{ "flush_all 10 noreply\r\n", MC_OP_FLUSH, NULL, 0, 1, 10 },
 	{ "flush_all x\r\n", MC_OP_FLUSH, NULL, 0, 0, 0 },
 	{ "flush_all +5\r\n", MC_OP_FLUSH, NULL, 0, 0, 5 },
-	{ "flush_all 00000000010\r\n", MC_OP_FLUSH, NULL, 0, 0, ODD },
+	{ "flush_all 00000000010\r\n", MC_OP_FLUSH, NULL, 0, 0, 10 },
+	{ "flush_all 00000000000000000010\r\n", MC_OP_FLUSH, NULL, 0, 0, ODD },
+	{ "flush_all 4294967298\r\n", MC_OP_FLUSH, NULL, 0, 0, ODD },
+	{ "flush_all 2\t\r\n", MC_OP_FLUSH, NULL, 0, 0, 2 },
+	{ "flush_all +2\tx noreply\r\n", MC_OP_FLUSH, NULL, 0, 1, 2 },
+	{ "flush_all 2\r\r\n", MC_OP_FLUSH, NULL, 0, 0, 2 },
+	{ "flush_all \t2\r\n", MC_OP_FLUSH, NULL, 0, 0, ODD },
 	{ "flush_all noreply 10\r\n", MC_OP_FLUSH, NULL, 0, 0,
 	  0 }, /* rejected: nothing happens later */
 	/* reads, and what changes nothing */
