@@ -216,7 +216,7 @@ static __always_inline enum bmc_verdict bmc_reply_request(struct xdp_md *ctx, st
 		return bmc_pass(stats, BMC_STAT_PASS_CHECKSUM);
 	if (r || bmc_rx_load(ctx, w, rx))
 		return bmc_pass(stats, BMC_STAT_PASS_FORM);
-	if (bmc_rx_checksum(w, rx, udp))
+	if (bmc_rx_checksum(ctx, w, rx, udp))
 		return bmc_pass(stats, BMC_STAT_PASS_CHECKSUM);
 	w->end = rx->len;
 	w->text_len = 0;

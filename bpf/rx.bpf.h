@@ -3,6 +3,7 @@
 #ifndef BMC_RX_BPF_H
 #define BMC_RX_BPF_H
 
+#include "glued.bpf.h"
 #include "mc_proto.h"
 #include "pkt.bpf.h"
 #include "work.bpf.h"
@@ -199,11 +200,12 @@ static __always_inline int bmc_rx_is_right(const struct udphdr *udp, __u64 pseud
 	return udp->check && bmc_is_summed(sum);
 }
 
-static __always_inline int bmc_rx_checksum(struct bmc_work *w, const struct bmc_rx *rx,
-					   const struct udphdr *udp)
+/* 0; -1: it is wrong, or of several datagrams. */
+static __always_inline int bmc_rx_checksum(struct xdp_md *ctx, struct bmc_work *w,
+					   const struct bmc_rx *rx, const struct udphdr *udp)
 {
 	if (bmc_rx_is_unsummed(udp, rx->pkt.family, w->ip_sum))
-		return 0;
+		return bmc_is_glued(ctx) ? -1 : 0;
 	return bmc_rx_is_right(udp, w->ip_sum, bmc_work_sum(w, rx->len)) ? 0 : -1;
 }
 
