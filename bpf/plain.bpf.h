@@ -86,41 +86,35 @@ static __always_inline int bmc_plain_is_asked(const struct bmc_plain *p,
 	       (bmc_plain_is_key(key, e) || bmc_mutant(BMC_MUT_NO_KEY));
 }
 
-/* Why such an entry may not be served, as bmc_entry_why_not: enum bmc_stat; 0: it may. */
-static __always_inline __u32 bmc_plain_why_not(const struct bmc_entry *e, __u64 now, __u64 epoch)
+/* Passed on, as memcached is to answer: such an entry's time is over, or it was forgotten with all others. */
+static __always_inline enum bmc_verdict bmc_plain_over(struct bmc_stats *stats,
+						       const struct bmc_entry *e, __u64 epoch)
 {
-	if (e->epoch != epoch && !bmc_mutant(BMC_MUT_NO_HIT_EPOCH))
-		return BMC_STAT_MISS_EPOCH;
-	if (now >= e->until && !bmc_mutant(BMC_MUT_NO_UNTIL))
-		return BMC_STAT_MISS_EXPIRED;
-	return 0;
-}
+	__u32 why = e->epoch == epoch ? BMC_STAT_MISS_EXPIRED : BMC_STAT_MISS_EPOCH;
 
-/* Passed on; `why`: of what memcached is to answer, 0: nothing. */
-static __always_inline enum bmc_verdict bmc_plain_miss(struct bmc_stats *stats, __u32 why)
-{
-	if (why)
-		stats->count[why]++;
+	bmc_hide(why);
 	stats->plain.misses++;
+	bmc_stats_plus(stats, why, 1);
 	return BMC_TO_STACK;
 }
 
 /* ---- answer ---- */
 
 /*
- * Whether the UDP checksum is right, or there is none. What the sender's device was to sum is reply.bpf.h's: it may be
- * summed again on its way, from where its header is now, so that it had better grow to the back.
+ * Whether there is a UDP checksum, and a right one. What has none may be several datagrams that GRO has put together, and
+ * what the sender's device was to sum may be summed again on its way, from where its header is now, so that it had better
+ * grow to the back: both are reply.bpf.h's.
  */
 static __always_inline int bmc_plain_is_summed(const struct bmc_plain *p,
 					       const struct bmc_plain_key *key,
-					       const struct bmc_plain_head *head, int family)
+					       const struct bmc_plain_head *head)
 {
 	__u64 sum = p->pseudo + key->sum + bmc_load32(head->get) + head->udp.len;
 
 	sum += bmc_halves(bmc_load64((const __u8 *)&head->udp));
 	sum += bmc_halves(bmc_load64((const __u8 *)&head->frame));
 	sum += bmc_sum_at('\r' | '\n' << 8, (__u32)key->len);
-	return head->udp.check ? bmc_is_summed(sum) : family == 4;
+	return head->udp.check && bmc_is_summed(sum);
 }
 
 /* Whether the request may be answered: its addresses and checksums. */
@@ -144,7 +138,7 @@ static __always_inline int bmc_plain_is_right(void *data, struct bmc_plain *p,
 			return 0;
 		p->pseudo = bmc_rx_ipv6_pseudo(src, p->addr);
 	}
-	return bmc_plain_is_summed(p, key, head, family);
+	return bmc_plain_is_summed(p, key, head);
 }
 
 /* Puts the request back as it was. */
@@ -238,7 +232,7 @@ static __always_inline enum bmc_verdict bmc_plain_find(struct xdp_md *ctx, void 
 	__u64 hash = bmc_plain_hash(key);
 	const struct bmc_entry *e;
 	struct bmc_bucket *b;
-	__u32 index, why;
+	__u32 index;
 
 	bmc_rmb();
 	p->bucket = bmc_bucket_of(hash);
@@ -254,8 +248,10 @@ static __always_inline enum bmc_verdict bmc_plain_find(struct xdp_md *ctx, void 
 	       BMC_READ_ONCE(b->valid) >> (group * BMC_GROUP_SLOTS);
 	if (p->seq & 1)
 		return BMC_UNDECIDED;
-	if (!bits)
-		return bmc_plain_miss(stats, 0);
+	if (!bits) {
+		stats->plain.misses++;
+		return BMC_TO_STACK;
+	}
 	index = bmc_lowest(bits);
 	bmc_hide(index);
 	index %= BMC_GROUP_SLOTS;
@@ -263,9 +259,9 @@ static __always_inline enum bmc_verdict bmc_plain_find(struct xdp_md *ctx, void 
 	e = bmc_entry_look(b, at, BMC_REACH_KEY);
 	if (!bmc_plain_is_asked(p, key, e))
 		return BMC_UNDECIDED;
-	why = bmc_plain_why_not(e, bmc_stats_clock(stats), epoch);
-	if (why)
-		return bmc_plain_miss(stats, why);
+	if ((e->epoch != epoch && !bmc_mutant(BMC_MUT_NO_HIT_EPOCH)) ||
+	    (bmc_stats_clock(stats) >= e->until && !bmc_mutant(BMC_MUT_NO_UNTIL)))
+		return bmc_plain_over(stats, e, epoch);
 	if (!bmc_plain_is_right(data, p, key, head, family))
 		return BMC_UNDECIDED;
 	p->text_len = e->text_len + BMC_TEXT_TAIL;
