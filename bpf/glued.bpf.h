@@ -26,11 +26,11 @@ struct skb_shared_info___bmc {
  */
 __noinline int bmc_is_glued(struct xdp_md *ctx)
 {
-	const struct xdp_buff___bmc *xdp = (const void *)ctx;
+	struct xdp_buff___bmc *xdp = (void *)ctx;
 	__u64 notes = (bpf_core_type_size(struct skb_shared_info___bmc) + BMC_CACHE_LINE - 1) &
 		      ~(__u64)(BMC_CACHE_LINE - 1);
 	void *end = BPF_CORE_READ(xdp, data_hard_start) + BPF_CORE_READ(xdp, frame_sz);
-	const struct skb_shared_info___bmc *shared = end - notes;
+	struct skb_shared_info___bmc *shared = end - notes;
 
 	return BPF_CORE_READ(shared, gso_size) != 0;
 }

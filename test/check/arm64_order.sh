@@ -10,7 +10,7 @@ text=$(mktemp)
 trap 'rm -f "$text"' EXIT
 failed=0
 
-clang -S -target bpf -mcpu=v3 -O2 -D__TARGET_ARCH_arm64 -I"$build/gen" -Ibpf bpf/bmc.bpf.c -o "$text" || exit 1
+clang -S -g -target bpf -mcpu=v3 -O2 -D__TARGET_ARCH_arm64 -I"$build/gen" -Ibpf bpf/bmc.bpf.c -o "$text" || exit 1
 if ! grep -qE 'atomic_fetch_(add|or)\(\(u64 \*\)\(r10' "$text"; then
 	echo "arm64_order: no barrier at all"
 	failed=1
