@@ -21,8 +21,8 @@ struct skb_shared_info___bmc {
 } __attribute__((preserve_access_index));
 
 /*
- * Whether it is such a packet. The notes are at the end of the buffer, as xdp_get_shared_info_from_buff has it; of a
- * driver's own buffer there may be none, but what comes by a wire has its checksum.
+ * Whether it is such a packet. The notes are at the end of the buffer, as xdp_get_shared_info_from_buff has it. A driver's
+ * own buffer may have none there: what was left of another packet's then sends this one on, which is right as well.
  */
 __noinline int bmc_is_glued(struct xdp_md *ctx)
 {

@@ -107,30 +107,35 @@ static void without_root_is_refused(void **state)
 	leaks_check(w->cookie, w->instance);
 }
 
+/* `start` with a limit of open files, as prlimit has it. */
+static const struct child_result *start_limited(struct world *w, char *files)
+{
+	static struct child_result r;
+	char *argv[] = { "prlimit",   files,	 BMC_BMCCTL, "start", "--name",
+			 w->instance, "--iface", WORLD_IF,   NULL };
+
+	child_run(&w->server, argv, 20, &r);
+	return &r;
+}
+
 /* EMFILE used to be told as a memcached that is busy. */
 static void few_open_files_are_refused(void **state)
 {
-	static struct child_result r;
 	struct world *w = *state;
-	char *argv[] = { "prlimit",   "--nofile=40:40", BMC_BMCCTL, "start", "--name",
-			 w->instance, "--iface",	WORLD_IF,   NULL };
+	const struct child_result *r = start_limited(w, "--nofile=40:40");
 
-	child_run(&w->server, argv, 20, &r);
-	assert_int_equal(r.code, FAILED);
-	assert_non_null(strstr(r.err, "files may be open"));
+	assert_int_equal(r->code, FAILED);
+	assert_non_null(strstr(r->err, "files may be open"));
 	leaks_check(w->cookie, w->instance);
 }
 
 static void a_low_soft_limit_of_open_files_is_raised(void **state)
 {
-	static struct child_result r;
 	struct world *w = *state;
-	char *argv[] = { "prlimit",   "--nofile=40:1024", BMC_BMCCTL, "start", "--name",
-			 w->instance, "--iface",	  WORLD_IF,   NULL };
+	const struct child_result *r = start_limited(w, "--nofile=40:1024");
 
-	child_run(&w->server, argv, 20, &r);
-	if (r.code)
-		fail_msg("exit %d: %s", r.code, r.err);
+	if (r->code)
+		fail_msg("exit %d: %s", r->code, r->err);
 	assert_int_equal(bmcctl(&w->server, "stop --name %s", w->instance), 0);
 	leaks_check(w->cookie, w->instance);
 }
