@@ -46,10 +46,11 @@ static int write_report(const struct command *c, const struct report *r)
 	if (!f)
 		return bench_fail("cannot write '%s': %s", c->file, strerror(errno));
 	(c->is_markdown ? report_markdown : report_page)(f, r);
+	if (!c->file)
+		return 0; /* main() looks whether it is out */
 	err = fflush(f) || ferror(f);
-	if (c->file)
-		err |= fclose(f);
-	return err ? bench_fail("cannot write '%s'", c->file ? c->file : "stdout") : 0;
+	err |= fclose(f);
+	return err ? bench_fail("cannot write '%s': %s", c->file, strerror(errno)) : 0;
 }
 
 int bench_cmd_report(int argc, char **argv)

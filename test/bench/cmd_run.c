@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "commands.h"
@@ -171,16 +173,56 @@ static int check_words(const struct command *c)
 	return 0;
 }
 
-/* Before minutes of measuring, not after them. What is in the file stays until then. */
+/* ---- the file: what is there stays as it is until all is written beside it ---- */
+
+/* A regular file, or none yet: another one can take its name. */
+static int is_replaced(const char *name)
+{
+	struct stat st;
+
+	return lstat(name, &st) ? errno == ENOENT : S_ISREG(st.st_mode);
+}
+
+/* Where it is written to. Returns buf, of PATH_MAX. */
+static const char *part_of(const char *name, char *buf)
+{
+	if (is_replaced(name))
+		snprintf(buf, PATH_MAX, "%.*s.part-%d", PATH_MAX - 20, name, (int)getpid());
+	else
+		snprintf(buf, PATH_MAX, "%s", name);
+	return buf;
+}
+
+/* Before minutes of measuring, not after them. */
 static int check_file(const char *name)
 {
-	int fd = name ? open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644) : -1;
+	char part[PATH_MAX];
+	int fd;
 
-	if (name && fd < 0)
+	if (!name)
+		return 0;
+	fd = open(part_of(name, part), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0)
 		return bench_fail("cannot write '%s': %s", name, strerror(errno));
-	if (fd >= 0)
-		close(fd);
+	close(fd);
+	if (is_replaced(name))
+		unlink(part);
 	return 0;
+}
+
+static int write_file(const char *name, struct json_object *all, int flags)
+{
+	int err, has_part = is_replaced(name);
+	char part[PATH_MAX];
+
+	err = json_object_to_file_ext(part_of(name, part), all, flags) ||
+	      (has_part && rename(part, name));
+	if (!err)
+		return 0;
+	bench_fail("cannot write '%s': %s", name, strerror(errno));
+	if (has_part)
+		unlink(part);
+	return -1;
 }
 
 /* ---- the run ---- */
@@ -212,9 +254,7 @@ static int write_json(const struct command *c, struct json_object *all)
 
 	if (c->is_json)
 		printf("%s\n", json_object_to_json_string_ext(all, flags));
-	if (c->file && json_object_to_file_ext(c->file, all, flags))
-		return bench_fail("cannot write '%s': %s", c->file, strerror(errno));
-	return 0;
+	return c->file ? write_file(c->file, all, flags) : 0;
 }
 
 static int run(const struct command *c)
@@ -230,7 +270,8 @@ static int run(const struct command *c)
 		if (is_run(c, bench_measures[i]))
 			failed |= run_one(c, bench_measures[i], results, &missed);
 	}
-	failed |= write_json(c, all);
+	if (!bench_interrupted || json_object_array_length(results))
+		failed |= write_json(c, all);
 	json_object_put(all);
 	return failed || bench_interrupted || (c->is_check && missed) ? BENCH_FAILED : BENCH_DONE;
 }

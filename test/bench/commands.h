@@ -10,6 +10,9 @@ int bench_cmd_run(int argc, char **argv);
 int bench_cmd_client(int argc, char **argv);
 int bench_cmd_report(int argc, char **argv);
 
+/* All is printed: the exit code, or BENCH_FAILED (said) if stdout did not take it. */
+int bench_printed(int code);
+
 /* SIGINT and SIGTERM set bench_interrupted. */
 void bench_catch_signals(void);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* bmc-bench: the commands' names. What each does: cmd_*.c. What `run` measures: registry.c. */
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -48,6 +49,14 @@ int bench_fail(const char *format, ...)
 	return -1;
 }
 
+int bench_printed(int code)
+{
+	if ((!fflush(stdout) && !ferror(stdout)) || errno == EPIPE) /* 'head' has what it wanted */
+		return code;
+	bench_fail("cannot write the result: %s", strerror(errno));
+	return BENCH_FAILED;
+}
+
 static int help(void)
 {
 	printf("Usage: bmc-bench COMMAND [OPTION]...\n"
@@ -63,10 +72,10 @@ int main(int argc, char **argv)
 	const char *word = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help"))
-		return help();
+		return bench_printed(help());
 	for (size_t i = 0; i < BENCH_COUNT(commands); i++) {
 		if (!strcmp(word, commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return bench_printed(commands[i].run(argc - 1, argv + 1));
 	}
 	bench_fail("'%s' is not a command", word);
 	fprintf(stderr, "See bmc-bench --help.\n");

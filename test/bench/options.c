@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "commands.h"
 
 #define FIRST 256 /* getopt's value of the first row */
 #define WHAT_AT 20 /* column of what an option means */
@@ -57,7 +58,7 @@ int bench_options_read(const struct bench_option *rows, const char *head, void *
 	while ((key = getopt_long(argc, argv, letters, list, NULL)) >= 0) {
 		if (key == 'h') {
 			help(rows, head);
-			exit(0);
+			exit(bench_printed(BENCH_DONE));
 		}
 		for (int i = 0; key < FIRST && i < n; i++) {
 			if (rows[i].letter == key)

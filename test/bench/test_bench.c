@@ -317,6 +317,73 @@ static void a_file_that_cannot_be_written_is_told_first(void **state)
 	assert_null(strstr(output, "hit 32 B"));
 }
 
+/* Those that print, and their help: each exit code was 0. */
+static void output_that_cannot_be_written_is_exit_1(void **state)
+{
+	static const char *const words[] = {
+		"list",
+		"--help",
+		"run --help",
+		"client --help",
+		"report --markdown",
+		"report",
+		"run hit --case foreign --rounds 1 --seconds 0.01",
+		"run hit --case foreign --rounds 1 --seconds 0.01 --json",
+	};
+	char figures[64], line[256];
+
+	(void)state;
+	snprintf(figures, sizeof(figures), "%s", own_file("full"));
+	write_file(figures, figures_json);
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		snprintf(line, sizeof(line), "%s %s 2>&1 >/dev/full", words[i],
+			 strncmp(words[i], "report", 6) ? "" : figures);
+		if (bench(line) != 1 || !strstr(output, "No space left"))
+			fail_msg("'%s' says: %s", words[i], output);
+	}
+	unlink(figures);
+	assert_int_equal(
+		beside_memcached("client --tcp --seconds 0.05 --warm-up 0 2>&1 >/dev/full"), 1);
+	assert_non_null(strstr(output, "No space left"));
+}
+
+/* It was left empty, or without figures, whatever it had been before. */
+static void an_interrupt_leaves_the_file_as_it_was(void **state)
+{
+	char file[64], line[256];
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s", own_file("output"));
+	snprintf(line, sizeof(line),
+		 "timeout -k 60 -s INT 2 " BENCH_PROGRAM
+		 " run peers --rounds 9 --output %s >/dev/null 2>&1; ls %s* 2>/dev/null",
+		 file, file);
+	bench_line(line);
+	assert_string_equal(output, "");
+	write_file(file, "as it was");
+	bench_line(line);
+	snprintf(line, sizeof(line), "cat %s", file);
+	bench_line(line);
+	assert_string_equal(output, "as it was");
+	unlink(file);
+}
+
+static void an_output_that_is_no_regular_file_is_written_to(void **state)
+{
+	struct json_object *all;
+
+	(void)state;
+	assert_int_equal(
+		bench("run hit --case foreign --rounds 1 --seconds 0.01 --output /dev/stdout "
+		      "| sed '0,/^{/{/^{/!d}'"),
+		0);
+	all = json_tokener_parse(output);
+	assert_non_null(all);
+	json_object_put(all);
+	bench_line("test -L /dev/stdout && echo there");
+	assert_string_equal(output, "there\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +396,9 @@ int main(void)
 		cmocka_unit_test(an_interrupt_of_a_pipe_leaves_nothing),
 		cmocka_unit_test(a_word_that_is_no_measure_is_a_mistake),
 		cmocka_unit_test(a_file_that_cannot_be_written_is_told_first),
+		cmocka_unit_test(output_that_cannot_be_written_is_exit_1),
+		cmocka_unit_test(an_interrupt_leaves_the_file_as_it_was),
+		cmocka_unit_test(an_output_that_is_no_regular_file_is_written_to),
 	};
 
 	if (getenv("BMC_TEST_FILTER"))
