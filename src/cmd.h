@@ -18,6 +18,17 @@ int bmc_cmd_check_rights(void);
 /* Keeps other bmcctl away until this one ends. 0, or the exit code with everything said. */
 int bmc_cmd_lock(void);
 
+/* The instances that run. */
+struct bmc_others {
+	char names[512]; /* "'a', 'b'" */
+	int n;
+};
+
+void bmc_cmd_others(struct bmc_others *ret);
+
+/* There is no instance of this name; which there are. Returns the exit code. */
+int bmc_cmd_fail_not_there(const char *name);
+
 /* Opens the notes of the named instance. 0, or the exit code with everything said. */
 struct bmc_instance;
 int bmc_cmd_open(const char *name, struct bmc_instance *ret);

@@ -227,7 +227,7 @@ int bmc_cmd_status(const struct bmc_options *options)
 	else if (bmc_pins_exist(options->name))
 		show_one(options->name, &show);
 	else
-		show.code = bmc_fail("no instance '%s' is running", options->name);
+		show.code = bmc_cmd_fail_not_there(options->name);
 	if (options->json)
 		puts(json_object_to_json_string_ext(
 			show.list, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));

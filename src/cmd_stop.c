@@ -17,6 +17,17 @@ static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 	va_end(args);
 }
 
+/* It is no failure: `stop` works twice. But who forgot --name wants to know. */
+static void say_others(void)
+{
+	struct bmc_others others;
+
+	bmc_cmd_others(&others);
+	if (others.n)
+		bmc_note("%s %s running: say which to stop with --name", others.names,
+			 others.n == 1 ? "is" : "are");
+}
+
 int bmc_cmd_stop(const struct bmc_options *options)
 {
 	char why[BMC_WHY_MAX] = "";
@@ -33,5 +44,7 @@ int bmc_cmd_stop(const struct bmc_options *options)
 	if (err < 0)
 		return bmc_fail("%s", *why ? why : strerror(-err));
 	printf("%s: %s\n", options->name, err ? "stopped" : "nothing is running");
+	if (!err)
+		say_others();
 	return BMC_DONE_OK;
 }

@@ -2,11 +2,9 @@
 /* bmcctl: finds the command and runs it. */
 #include "cmd.h"
 #include "log.h"
-#include "pins.h"
 #include "util.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -14,18 +12,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_ROOM 256 /* of a file's name */
-
 static const struct bmc_command commands[] = {
 	{ "start", "Attach to interfaces and answer memcached's UDP gets in the kernel.",
-	  "ipmMcuCnalwsRfv", bmc_cmd_start },
-	{ "stats", "Show what an instance holds, and its counters.", "nj", bmc_cmd_stats },
+	  "ipmMcuCnalwsRfv", bmc_cmd_start, 1 },
+	{ "stats", "Show what an instance holds, and its counters.", "nj", bmc_cmd_stats, 0 },
 	{ "status",
 	  "Show instances: interfaces, memory, servers, connections, and why nothing is cached.",
-	  "nj", bmc_cmd_status },
-	{ "flush", "Forget every cached item at once.", "n", bmc_cmd_flush },
-	{ "reset", "Close the connections that cannot be followed.", "n", bmc_cmd_reset },
-	{ "stop", "Remove what an instance attached, and nothing else.", "nv", bmc_cmd_stop },
+	  "nj", bmc_cmd_status, 0 },
+	{ "flush", "Forget every cached item at once.", "n", bmc_cmd_flush, 1 },
+	{ "reset", "Close the connections that cannot be followed.", "n", bmc_cmd_reset, 1 },
+	{ "stop", "Remove what an instance attached, and nothing else.", "nv", bmc_cmd_stop, 1 },
 };
 
 static void help(void)
@@ -50,78 +46,6 @@ static const struct bmc_command *find(const char *name)
 			return &commands[i];
 	}
 	return NULL;
-}
-
-int bmc_cmd_check_rights(void)
-{
-	static const struct {
-		int cap;
-		const char *name;
-	} needed[] = {
-		{ CAP_BPF, "CAP_BPF" },
-		{ CAP_PERFMON, "CAP_PERFMON" },
-		{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
-		{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN" },
-	};
-
-	for (size_t i = 0; i < BMC_ARRAY_SIZE(needed); i++) {
-		if (!bmc_has_capability(needed[i].cap))
-			return bmc_fail("this needs root: %s is missing; try sudo", needed[i].name);
-	}
-	return 0;
-}
-
-int bmc_cmd_lock(void)
-{
-	int err = bmc_pins_lock();
-
-	if (err == -EBUSY)
-		return bmc_fail("another bmcctl starts or stops an instance and does not end: look "
-				"for it with 'pgrep "
-				"-a bmcctl'");
-	if (err)
-		return bmc_fail("cannot take the lock %s: %s", BMC_PINS_LOCK, strerror(-err));
-	return 0;
-}
-
-static int note_name(const char *instance, void *arg)
-{
-	snprintf(arg, NAME_ROOM, "%s", instance);
-	return 1;
-}
-
-/* There is none of this name: another one, perhaps. */
-static int fail_not_there(const char *name)
-{
-	char other[NAME_ROOM];
-
-	if (bmc_pins_instances(note_name, other))
-		return bmc_fail("no instance '%s' is running, but '%s' is: --name %s", name, other,
-				other);
-	return bmc_fail("no instance '%s' is running; 'bmcctl start --iface NAME' starts one",
-			name);
-}
-
-int bmc_cmd_open(const char *name, struct bmc_instance *ret)
-{
-	int err;
-
-	if (bmc_pins_hidden())
-		return bmc_fail("%s", BMC_PINS_HIDDEN);
-	if (!bmc_pins_exist(name))
-		return fail_not_there(name);
-	err = bmc_pins_instance(name, ret);
-	if (err == -EPROTO)
-		return bmc_fail(
-			"instance '%s' was started by another version of bmcctl: stop and start it",
-			name);
-	if (err && bmc_pins_locked())
-		return bmc_fail(BMC_PINS_LOCKED, name);
-	if (err)
-		return bmc_fail(
-			"instance '%s' is damaged (its notes: %s): run 'bmcctl stop --name %s'",
-			name, strerror(-err), name);
-	return 0;
 }
 
 /* Maps, programs and their links are a file each: as many as may be. */
@@ -149,7 +73,8 @@ static void prepare(void)
 	raise_files();
 }
 
-static int run(int argc, char *argv[])
+/* *ret_done: the command that was carried out. */
+static int run(int argc, char *argv[], const struct bmc_command **ret_done)
 {
 	static struct bmc_options options;
 	const struct bmc_command *command;
@@ -179,16 +104,28 @@ static int run(int argc, char *argv[])
 		return BMC_DONE_OK;
 	}
 	bmc_log_libbpf(options.verbose);
+	*ret_done = command;
 	return command->run(&options);
+}
+
+/* The result did not get out. What was done is no failure for that: `start` that fails leaves nothing, who tries again would fail. */
+static int untold(int code, const struct bmc_command *done)
+{
+	if (!done || !done->acts || code)
+		return bmc_fail("cannot write the result: %s", strerror(errno));
+	bmc_note("cannot write what was done (%s), but '%s' was: 'bmcctl status' shows what runs",
+		 strerror(errno), done->name);
+	return code;
 }
 
 int main(int argc, char *argv[])
 {
+	const struct bmc_command *done = NULL;
 	int code;
 
 	prepare();
-	code = run(argc, argv);
+	code = run(argc, argv, &done);
 	if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) /* 'head' has what it wanted */
-		return bmc_fail("cannot write the result: %s", strerror(errno));
+		return untold(code, done);
 	return code;
 }

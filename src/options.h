@@ -40,6 +40,7 @@ struct bmc_command {
 	const char *what; /* a line for --help */
 	const char *options; /* the letters of its options' keys */
 	int (*run)(const struct bmc_options *options);
+	int acts; /* what it does counts, not that it could be told */
 };
 
 /* Fills `ret` with the defaults. */

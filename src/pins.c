@@ -16,10 +16,30 @@
 #include <unistd.h>
 
 #define LOCK_TRIES 300 /* of 100 ms */
+#define LOCK_MOMENT 10 /* tries, before it is said */
 
 static int is_ours; /* the lock */
 
-int bmc_pins_lock(void)
+/* Of those who have flock(2) on the file, one. /proc/locks, see proc(5): "1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF". */
+static pid_t lock_owner(int fd)
+{
+	unsigned long inode;
+	char line[128];
+	struct stat st;
+	int pid, owner = 0;
+	FILE *locks = fopen("/proc/locks", "re");
+
+	while (locks && !owner && !fstat(fd, &st) && fgets(line, sizeof(line), locks)) {
+		if (sscanf(line, "%*d: FLOCK %*s %*s %d %*x:%*x:%lu", &pid, &inode) == 2 &&
+		    inode == st.st_ino)
+			owner = pid > 0 ? pid : 0;
+	}
+	if (locks)
+		fclose(locks);
+	return owner;
+}
+
+int bmc_pins_lock(bmc_pins_wait_fn waiting)
 {
 	const struct timespec pause = { .tv_nsec = 100000000 };
 	int fd = open(BMC_PINS_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -31,6 +51,8 @@ int bmc_pins_lock(void)
 			is_ours = 1;
 			return 0; /* the fd stays open: the lock ends with the process */
 		}
+		if (i == LOCK_MOMENT)
+			waiting(lock_owner(fd));
 		nanosleep(&pause, NULL);
 	}
 	close(fd);

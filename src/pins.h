@@ -6,14 +6,18 @@
 #include "bmc_abi.h"
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #define BMC_PINS_PATH 256
 #define BMC_BPFFS "/sys/fs/bpf"
 #define BMC_PINS_ROOT BMC_BPFFS "/bmc"
 #define BMC_PINS_LOCK "/run/bmcctl.lock"
 
-/* Keeps other bmcctl away until this process ends. 0; -EBUSY: another one is at work (after some seconds); -errno. */
-int bmc_pins_lock(void);
+/* Who has the lock, when that takes longer than a moment; pid 0: it cannot be seen. */
+typedef void (*bmc_pins_wait_fn)(pid_t pid);
+
+/* Keeps other bmcctl away until this process ends. 0; -EBUSY: another one is at work (after half a minute); -errno. */
+int bmc_pins_lock(bmc_pins_wait_fn waiting);
 
 /* Whether another process holds that lock now. */
 int bmc_pins_locked(void);

@@ -415,3 +415,23 @@ const char *bmc_process_name(pid_t pid, char *buf, size_t size)
 	buf[strcspn(buf, "\n")] = 0;
 	return buf;
 }
+
+const char *bmc_process_command(pid_t pid, char *buf, size_t size)
+{
+	size_t len = 0;
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	file = fopen(path, "re");
+	if (file)
+		len = fread(buf, 1, size - 1, file);
+	if (file)
+		fclose(file);
+	buf[len] = 0;
+	for (size_t i = 0; i + 1 < len; i++) { /* NUL between the words */
+		if (!buf[i])
+			buf[i] = ' ';
+	}
+	return len ? buf : bmc_process_name(pid, buf, size);
+}

@@ -78,4 +78,7 @@ const char *bmc_socket_peer(int fd, char *buf, size_t size);
 /* A process's name (comm). Returns buf. */
 const char *bmc_process_name(pid_t pid, char *buf, size_t size);
 
+/* How it was called, as far as there is room. Returns buf. */
+const char *bmc_process_command(pid_t pid, char *buf, size_t size);
+
 #endif

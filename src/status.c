@@ -41,7 +41,9 @@ static void read_ifaces(const struct bmc_instance *note, struct bmc_status *s)
 		if (!iface->ifindex)
 			continue;
 		s->n_ifaces++;
-		snprintf(out->name, sizeof(out->name), "%s", iface->name);
+		out->gone = !if_indextoname(iface->ifindex, out->name);
+		if (out->gone) /* what it was called */
+			snprintf(out->name, sizeof(out->name), "%s", iface->name);
 		out->mode = iface->mode == BMC_MODE_SKB ? "skb" : "native";
 		if (bmc_iface_xdp(iface->ifindex, &out->xdp_id, &skb))
 			out->xdp_id = 0;

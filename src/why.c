@@ -108,7 +108,9 @@ static void iface_reason(const struct bmc_status *s, struct bmc_iface_status *i)
 
 	for (int k = BMC_STAT_REFUSED_FLIGHT; k <= BMC_STAT_REFUSED_PLACE; k++)
 		judged += count[k];
-	if (!i->xdp_id || !i->tc_id)
+	if (i->gone)
+		say(i->problem, "it is gone: run 'bmcctl stop', then start again");
+	else if (!i->xdp_id || !i->tc_id)
 		say(i->problem, "%s was taken off: run 'bmcctl stop', then start again",
 		    i->xdp_id ? "the TC filter" : "XDP");
 	else if (i->in_front && count[BMC_STAT_STAMPS] && !judged)
