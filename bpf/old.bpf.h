@@ -90,11 +90,11 @@ static __always_inline int bmc_old_take(struct bmc_conn *conn, struct bmc_old *o
 	return 1;
 }
 
-/* Nothing of it is inside TCP, but for answers on their way, nor has anything come since it was quiet. */
+/* Nothing of it is inside TCP, but for answers on their way, nor has anything come since it was quiet, nor is a byte urgent. */
 static __always_inline int bmc_old_is_quiet(const struct tcp_sock *tcp, const struct bmc_old *old)
 {
 	return tcp->copied_seq == tcp->rcv_nxt && !tcp->out_of_order_queue.rb_node &&
-	       tcp->snd_nxt == tcp->write_seq &&
+	       !tcp->urg_data && tcp->snd_nxt == tcp->write_seq &&
 	       tcp->bytes_received == BMC_READ_ONCE(old->received);
 }
 
@@ -102,6 +102,7 @@ static __always_inline int bmc_old_first(struct __sk_buff *skb, struct bmc_conn 
 					 struct bmc_old *old, const struct bmc_segment *seg)
 {
 	__u32 end = seg->seq + seg->len + !!(seg->flags & BMC_TCP_FIN);
+	__u32 urgent = seg->flags & BMC_TCP_URG;
 	struct bpf_sock *sk = skb->sk;
 	struct tcp_sock *tcp;
 	int in_step;
@@ -109,13 +110,13 @@ static __always_inline int bmc_old_first(struct __sk_buff *skb, struct bmc_conn 
 	tcp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
 	if (!tcp)
 		return BMC_TO_STACK;
-	if (bmc_after(end, tcp->rcv_nxt) <= 0) /* a retransmission */
+	if (bmc_after(end, tcp->rcv_nxt) <= 0 && !urgent) /* a retransmission */
 		return BMC_TO_STACK;
 	if (bmc_after(seg->seq, tcp->rcv_nxt) > 0 || tcp->inet_conn.icsk_inet.sk.sk_backlog.len) {
 		bmc_stats_count(BMC_STAT_DROP_AHEAD);
 		return BMC_DROP;
 	}
-	in_step = seg->seq == tcp->rcv_nxt && bmc_old_is_quiet(tcp, old) &&
+	in_step = seg->seq == tcp->rcv_nxt && !urgent && bmc_old_is_quiet(tcp, old) &&
 		  (!seg->len || bmc_old_is_command(skb, seg->off, seg->len));
 	conn->in_next = tcp->rcv_nxt;
 	conn->out_next = tcp->write_seq;

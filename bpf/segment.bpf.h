@@ -95,12 +95,15 @@ static __always_inline int bmc_segment_read(struct __sk_buff *skb, struct bmc_se
 	return bmc_segment_read_at(skb, bmc_segment_header(skb), seg);
 }
 
-/* Whether a segment takes part in the stream: it has data, or ends it. */
+/*
+ * Whether a segment takes part in the stream: it has data, or ends it, or says that a byte is urgent, which may be still
+ * to come (RFC 9293, section 3.8.5): memcached is not given that one.
+ */
 static __always_inline int bmc_segment_counts(const struct bmc_segment *seg)
 {
 	if (seg->flags & (BMC_TCP_RST | BMC_TCP_SYN))
 		return 0;
-	return seg->len || (seg->flags & BMC_TCP_FIN);
+	return seg->len || (seg->flags & (BMC_TCP_FIN | BMC_TCP_URG));
 }
 
 #endif

@@ -426,8 +426,11 @@ static __always_inline void bmc_conn_born(struct bpf_sock_ops *ops, struct bpf_s
 	conn->in_next = ops->rcv_nxt;
 	conn->out_next = ops->snd_nxt;
 	conn->fresh = 1;
-	if (data + sizeof(struct tcphdr) <= end)
+	if (data + sizeof(struct tcphdr) <= end) {
 		header = (((__u8 *)data)[12] >> 4) * 4;
+		if (((__u8 *)data)[13] & BMC_TCP_URG)
+			bmc_conn_lost(conn, BMC_LOST_URGENT);
+	}
 	if (ops->skb_len > header &&
 	    bmc_early_keep(sk, conn, bmc_early_noted(ops, header, conn->in_next)))
 		bmc_conn_lost(conn, BMC_LOST_HANDSHAKE_DATA);

@@ -552,6 +552,7 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 max_window;
 	u32 copied_seq;
+	u16 urg_data;
 	u32 lost;
 	struct rb_root out_of_order_queue;
 	u32 write_seq;

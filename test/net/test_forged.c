@@ -162,6 +162,76 @@ static void urgent_data(void **state)
 	expect_truth(w);
 }
 
+#define URGENT_SET "set kX 0 0 3\r\nnew\r\n" /* X is urgent: it sets k */
+
+/* The pointer alone, and the byte later, in a segment that does not say that it is urgent. */
+static const struct peer_segment pointer = { .flags = TH_URG, .urgent = sizeof("set kX") - 1 };
+
+static void urgent_byte_is_skipped(struct world *w, struct peer *p)
+{
+	peer_say(p, URGENT_SET);
+	expect_answer(w, p, "STORED\r\n");
+	world_expect(w, &w->udp, "k", "new");
+	assert_int_equal(world_stat(w, "lost"), 1);
+	peer_close(p);
+	expect_truth(w);
+}
+
+static void an_urgent_pointer_without_data(void **state)
+{
+	struct world *w = *state;
+	struct peer p;
+
+	world_cache(w, "k", "old");
+	peer_open(&p, w);
+	peer_say(&p, "mn\r\n");
+	expect_answer(w, &p, "MN\r\n");
+	peer_send(&p, &pointer, "", 0);
+	urgent_byte_is_skipped(w, &p);
+}
+
+static void an_urgent_pointer_in_the_handshake(void **state)
+{
+	struct world *w = *state;
+	struct peer p;
+
+	world_cache(w, "k", "old");
+	peer_open_by(&p, w, 0, &pointer);
+	urgent_byte_is_skipped(w, &p);
+}
+
+/* Its connection is quiet when bmc starts, but for the pointer. */
+static void an_urgent_pointer_before_start(void **state)
+{
+	struct world *w = *state;
+	struct peer p;
+
+	peer_open(&p, w);
+	peer_say(&p, "mn\r\n");
+	expect_answer(w, &p, "MN\r\n");
+	peer_send(&p, &pointer, "", 0);
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	world_cache(w, "k", "old");
+	urgent_byte_is_skipped(w, &p);
+}
+
+/* The pointer comes when the connection is known to be quiet. */
+static void an_urgent_pointer_after_start(void **state)
+{
+	struct world *w = *state;
+	struct peer p;
+
+	peer_open(&p, w);
+	peer_say(&p, "mn\r\n");
+	expect_answer(w, &p, "MN\r\n");
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	world_cache(w, "k", "old");
+	peer_send(&p, &pointer, "", 0);
+	urgent_byte_is_skipped(w, &p);
+}
+
 /* ---- retransmissions ---- */
 
 #define TEXT "set k 0 0 26\r\nabcdefghijklmnopqrstuvwxyz\r\n"
@@ -288,6 +358,8 @@ static void a_half_close_with_the_last_command(void **state)
 	peer_close(&p);
 }
 
+#define OLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
+
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(an_acknowledgment_of_what_was_never_sent),
 	WORLD_TEST(an_acknowledgment_from_long_ago),
@@ -296,6 +368,10 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(a_wrong_checksum_then_other_bytes),
 	WORLD_TEST(a_segment_refused_for_its_age),
 	WORLD_TEST(urgent_data),
+	WORLD_TEST(an_urgent_pointer_without_data),
+	WORLD_TEST(an_urgent_pointer_in_the_handshake),
+	OLD_TEST(an_urgent_pointer_before_start),
+	OLD_TEST(an_urgent_pointer_after_start),
 	WORLD_TEST(retransmissions_that_overlap),
 	WORLD_TEST(a_reset_in_mid_command),
 	WORLD_TEST(a_fin_in_mid_command),

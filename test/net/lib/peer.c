@@ -154,14 +154,20 @@ void peer_wait(struct peer *p)
 		assert_true(peer_look(p, until));
 }
 
+static const struct peer_segment plain;
+
 void peer_open(struct peer *p, struct world *w)
 {
-	peer_open_stamped(p, w, 0);
+	peer_open_by(p, w, 0, &plain);
 }
 
 void peer_open_stamped(struct peer *p, struct world *w, uint32_t stamp)
 {
-	static const struct peer_segment plain = {};
+	peer_open_by(p, w, stamp, &plain);
+}
+
+void peer_open_by(struct peer *p, struct world *w, uint32_t stamp, const struct peer_segment *last)
+{
 	static uint16_t number;
 	struct sockaddr_ll all = { .sll_family = AF_PACKET };
 
@@ -183,7 +189,7 @@ void peer_open_stamped(struct peer *p, struct world *w, uint32_t stamp)
 	p->seq++;
 	peer_wait(p);
 	assert_false(p->reset);
-	peer_send(p, &plain, "", 0);
+	peer_send(p, last, "", 0);
 }
 
 void peer_close(struct peer *p)

@@ -40,6 +40,8 @@ struct peer_segment {
 void peer_open(struct peer *p, struct world *w);
 /* The same, with timestamps: `stamp` is that of all segments until it is set anew. */
 void peer_open_stamped(struct peer *p, struct world *w, uint32_t stamp);
+/* The same, and `last` is the handshake's last segment. */
+void peer_open_by(struct peer *p, struct world *w, uint32_t stamp, const struct peer_segment *last);
 /* Resets the connection. */
 void peer_close(struct peer *p);
 
