@@ -25,6 +25,10 @@ int bmc_check_machine(const struct bmc_options *options)
 
 	if (bmc_pins_hidden())
 		return bmc_fail("%s", BMC_PINS_HIDDEN);
+	if (!bmc_proc_is_ours())
+		return bmc_fail(
+			"/proc is not mounted, or that of another PID namespace: run bmcctl "
+			"outside of the container");
 	if (kernel < KERNEL_LEAST)
 		return bmc_fail("this kernel is %u.%u: bmc needs 6.1 or newer", kernel >> 8,
 				kernel & 0xff);
@@ -66,9 +70,9 @@ int bmc_check_ifaces(const struct bmc_options *options, struct bmc_plan *plan)
 		/* our own are told by bmc_check_instances, which comes first */
 		if (id)
 			return bmc_fail("'%s' has an XDP program already (id %u): take it off "
-					"first ('ip link set dev %s "
-					"xdp off', or the tool that attached it)",
-					iface->name, id, iface->name);
+					"first ('ip link set dev %s %s off', or the tool that "
+					"attached it)",
+					iface->name, id, iface->name, skb ? "xdpgeneric" : "xdp");
 	}
 	return 0;
 }

@@ -276,6 +276,15 @@ static int check_listening(const struct bmc_options *options, struct bmc_plan *p
 	return 0;
 }
 
+static int has_udp(const struct bmc_socket_list *sockets)
+{
+	for (size_t i = 0; i < sockets->n; i++) {
+		if (!sockets->list[i].tcp)
+			return 1;
+	}
+	return 0;
+}
+
 /* Nobody of its user listens: it comes later, or it is not there. */
 static int check_absent(const struct bmc_options *options, const struct bmc_socket_list *sockets,
 			__u16 port)
@@ -296,6 +305,10 @@ static int check_absent(const struct bmc_options *options, const struct bmc_sock
 	}
 	if (options->wait)
 		return 0;
+	if (has_udp(sockets))
+		return bmc_fail("at port %u there is UDP, but nobody listens: memcached must have "
+				"both at one port (-p %u -U %u)",
+				port, port, port);
 	return bmc_fail("no memcached listens on port %u here: start it, or say --wait and --user",
 			port);
 }

@@ -80,6 +80,36 @@ static void print_learnt(const struct bmc_plan *plan, const struct bmc_learning 
 	}
 }
 
+/* What is not as one would wish, and why. */
+static void note_iface(const struct bmc_iface *iface, int not_native)
+{
+	int veth = bmc_iface_is_veth(iface->ifindex);
+	char doubt[BMC_IFACE_DOUBT];
+
+	if (veth && iface->mode == BMC_MODE_NATIVE)
+		bmc_note("%s is a veth: answers reach its peer only if that has an XDP program "
+			 "too; --mode skb does without",
+			 iface->name);
+	else if (veth)
+		bmc_note("%s is a veth: skb mode, since native mode needs an XDP program at its "
+			 "peer as well",
+			 iface->name);
+	else if (bmc_iface_is_loopback(iface->ifindex))
+		bmc_note("%s is loopback: requests from 127.0.0.0/8, or from the address that they "
+			 "go to, are left to memcached",
+			 iface->name);
+	else if (not_native)
+		bmc_note("%s: skb mode, which is slower, since native mode was refused: %s%s",
+			 iface->name, strerror(-not_native),
+			 bmc_iface_doubt(iface->ifindex, doubt));
+}
+
+static void note_ifaces(const struct bmc_plan *plan, const struct bmc_report *report)
+{
+	for (int i = 0; i < plan->n_ifaces; i++)
+		note_iface(&plan->iface[i], report->not_native[i]);
+}
+
 static void print_started(const struct bmc_plan *plan, const struct bmc_report *report,
 			  const char *cgroup)
 {
@@ -99,19 +129,7 @@ static void print_started(const struct bmc_plan *plan, const struct bmc_report *
 	       bmc_format_size(report->memory, size, sizeof(size)), plan->config.n_buckets,
 	       plan->config.n_writers);
 	print_workers(plan);
-	for (int i = 0; i < plan->n_ifaces; i++) {
-		if (!bmc_iface_is_veth(plan->iface[i].ifindex))
-			continue;
-		if (plan->iface[i].mode == BMC_MODE_NATIVE)
-			bmc_note("%s is a veth: answers reach its peer only if that has an XDP "
-				 "program too; --mode skb "
-				 "does without",
-				 plan->iface[i].name);
-		else
-			bmc_note("%s is a veth: skb mode, since native mode needs an XDP program "
-				 "at its peer as well",
-				 plan->iface[i].name);
-	}
+	note_ifaces(plan, report);
 	if (report->untagged && if_indextoname(report->untagged, vlan))
 		bmc_note("items served over %s are not cached: the device below it takes the VLAN "
 			 "tags off before XDP "

@@ -68,18 +68,22 @@ static int link_xdp(int prog_fd, __u32 ifindex, enum bmc_mode mode)
 	return fd < 0 ? -errno : fd;
 }
 
-int bmc_hooks_attach_xdp(const char *instance, int prog_fd, struct bmc_iface *iface)
+int bmc_hooks_attach_xdp(const char *instance, int prog_fd, struct bmc_iface *iface,
+			 int *ret_refused)
 {
 	enum bmc_mode mode =
 		iface->mode == BMC_MODE_AUTO ? BMC_MODE_NATIVE : (enum bmc_mode)iface->mode;
 	char name[32], path[BMC_PINS_PATH];
 	int err, fd;
 
+	*ret_refused = 0;
 	/* who is at the other end cannot be known: answers would vanish there without a counter */
 	if (iface->mode == BMC_MODE_AUTO && bmc_iface_is_veth(iface->ifindex))
 		mode = BMC_MODE_SKB;
 	fd = link_xdp(prog_fd, iface->ifindex, mode);
-	if (fd < 0 && fd != -EBUSY && fd != -EEXIST && iface->mode == BMC_MODE_AUTO) {
+	if (fd < 0 && fd != -EBUSY && fd != -EEXIST && iface->mode == BMC_MODE_AUTO &&
+	    mode == BMC_MODE_NATIVE) {
+		*ret_refused = fd;
 		mode = BMC_MODE_SKB;
 		fd = link_xdp(prog_fd, iface->ifindex, mode);
 	}

@@ -19,9 +19,11 @@ int bmc_hooks_attach_cgroup(const char *instance, const struct bpf_program *prog
 
 /*
  * Attaches XDP to iface->ifindex in iface->mode and pins the link as links/xdp_<ifindex>. AUTO: native, else skb;
- * iface->mode is then what was got. 0; -EBUSY: another program is there; -errno.
+ * iface->mode is then what was got, and *ret_refused why it is not native (-errno; 0: nobody was asked).
+ * 0; -EBUSY: another program is there; -errno.
  */
-int bmc_hooks_attach_xdp(const char *instance, int prog_fd, struct bmc_iface *iface);
+int bmc_hooks_attach_xdp(const char *instance, int prog_fd, struct bmc_iface *iface,
+			 int *ret_refused);
 
 /* Finds a free place for our filter and whether clsact has to be made: fills iface's tc fields. 0 or -errno. */
 int bmc_hooks_plan_tc(int prog_fd, struct bmc_iface *iface);

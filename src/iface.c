@@ -10,12 +10,14 @@
 #include <linux/sockios.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define LINKS_MAX 4096
+#define MTU_USUAL 1500 /* of Ethernet; drivers refuse larger ones most */
 
 /* An interface, and those it is stacked on. */
 struct stacked {
@@ -92,22 +94,28 @@ static int append(__u32 *list, int *n, int max, __u32 value)
 	return 0;
 }
 
+/* Asks the interface itself: ioctl(2), which wants its name. 0, or -errno */
+static int ask(__u32 ifindex, unsigned long what, struct ifreq *request)
+{
+	int err, fd;
+
+	if (!if_indextoname(ifindex, request->ifr_name))
+		return -errno;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	err = ioctl(fd, what, request) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
 /* Whether the device takes VLAN tags off what it receives. */
 static int strips_vlan(__u32 ifindex)
 {
 	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
-	struct ifreq request = { 0 };
-	int fd, yes;
+	struct ifreq request = { .ifr_data = (void *)&flags };
 
-	if (!if_indextoname(ifindex, request.ifr_name))
-		return 0;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return 0;
-	request.ifr_data = (void *)&flags;
-	yes = !ioctl(fd, SIOCETHTOOL, &request) && (flags.data & ETH_FLAG_RXVLAN);
-	close(fd);
-	return yes;
+	return !ask(ifindex, SIOCETHTOOL, &request) && (flags.data & ETH_FLAG_RXVLAN);
 }
 
 /* Adds what is stacked on `lower`: those that name it, and the one that it names as its master. */
@@ -159,33 +167,26 @@ int bmc_iface_all(__u32 *ret_list, int max)
 int bmc_iface_is_veth(__u32 ifindex)
 {
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
-	struct ifreq request = { 0 };
-	int fd, yes;
+	struct ifreq request = { .ifr_data = (void *)&info };
 
-	if (!if_indextoname(ifindex, request.ifr_name))
-		return 0;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return 0;
-	request.ifr_data = (void *)&info;
-	yes = !ioctl(fd, SIOCETHTOOL, &request) && !strcmp(info.driver, "veth");
-	close(fd);
-	return yes;
+	return !ask(ifindex, SIOCETHTOOL, &request) && !strcmp(info.driver, "veth");
 }
 
 int bmc_iface_is_loopback(__u32 ifindex)
 {
 	struct ifreq request = { 0 };
-	int fd, yes;
 
-	if (!if_indextoname(ifindex, request.ifr_name))
-		return 0;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return 0;
-	yes = !ioctl(fd, SIOCGIFFLAGS, &request) && (request.ifr_flags & IFF_LOOPBACK);
-	close(fd);
-	return yes;
+	return !ask(ifindex, SIOCGIFFLAGS, &request) && (request.ifr_flags & IFF_LOOPBACK);
+}
+
+const char *bmc_iface_doubt(__u32 ifindex, char *buf)
+{
+	struct ifreq request = { 0 };
+
+	*buf = 0;
+	if (!ask(ifindex, SIOCGIFMTU, &request) && request.ifr_mtu > MTU_USUAL)
+		snprintf(buf, BMC_IFACE_DOUBT, ", perhaps for its MTU of %d", request.ifr_mtu);
+	return buf;
 }
 
 int bmc_iface_xdp(__u32 ifindex, __u32 *ret_id, int *ret_skb)

@@ -20,6 +20,10 @@ int bmc_iface_is_veth(__u32 ifindex);
 /* Whether it is a loopback interface. */
 int bmc_iface_is_loopback(__u32 ifindex);
 
+#define BMC_IFACE_DOUBT 64
+/* What may be the reason that it takes no native program: its MTU in words, or "". Returns buf, of BMC_IFACE_DOUBT. */
+const char *bmc_iface_doubt(__u32 ifindex, char *buf);
+
 /* The XDP program on an interface: its id, 0 for none; *ret_skb: in generic mode. 0 or -errno. */
 int bmc_iface_xdp(__u32 ifindex, __u32 *ret_id, int *ret_skb);
 

@@ -244,22 +244,24 @@ static int attach_tc(struct start *s, struct bmc_iface *iface)
 	return 0;
 }
 
-static int attach_xdp(struct start *s, struct bmc_iface *iface)
+static int attach_xdp(struct start *s, int i)
 {
-	const char *mode = iface->mode == BMC_MODE_NATIVE ? "native" :
-			   iface->mode == BMC_MODE_SKB	  ? "skb" :
-							    "any";
-	int err =
-		bmc_hooks_attach_xdp(s->plan->name, bpf_program__fd(s->skel->progs.bmc_xdp), iface);
+	struct bmc_iface *iface = &s->plan->iface[i];
+	char doubt[BMC_IFACE_DOUBT];
+	int err = bmc_hooks_attach_xdp(s->plan->name, bpf_program__fd(s->skel->progs.bmc_xdp),
+				       iface, &s->report->not_native[i]);
 
 	if (err == -EBUSY)
 		return because(s, err,
 			       "'%s' has an XDP program of somebody else's: take it off first",
 			       iface->name);
+	if (err && iface->mode == BMC_MODE_NATIVE)
+		return because(s, err,
+			       "cannot attach XDP to '%s' in native mode: %s%s; try --mode skb",
+			       iface->name, strerror(-err), bmc_iface_doubt(iface->ifindex, doubt));
 	if (err)
-		return because(s, err, "cannot attach XDP to '%s' in %s mode: %s%s", iface->name,
-			       mode, strerror(-err),
-			       iface->mode == BMC_MODE_NATIVE ? "; try --mode skb" : "");
+		return because(s, err, "cannot attach XDP to '%s' in %s mode: %s", iface->name,
+			       iface->mode == BMC_MODE_SKB ? "skb" : "any", strerror(-err));
 	bmc_fault_point("XDP attached");
 	return write_note(s);
 }
@@ -271,7 +273,7 @@ static int attach_ifaces(struct start *s)
 	for (int i = 0; !err && i < s->plan->n_ifaces; i++)
 		err = attach_tc(s, &s->plan->iface[i]);
 	for (int i = 0; !err && i < s->plan->n_ifaces; i++)
-		err = attach_xdp(s, &s->plan->iface[i]);
+		err = attach_xdp(s, i);
 	return err;
 }
 

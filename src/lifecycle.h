@@ -33,6 +33,8 @@ struct bmc_plan {
 struct bmc_report {
 	int not_taken; /* the kernel refused the maps or programs: libbpf has said more */
 	int mounted; /* bpffs was not */
+	int not_native
+		[BMC_IFACES_MAX]; /* -errno: what an interface in skb mode said of native mode */
 	struct bmc_adopt adopted; /* memcached's sockets and connections */
 	struct bmc_learning learning; /* what it said, if it was asked */
 	__u64 memory; /* bytes that the maps take */

@@ -42,7 +42,7 @@ static pid_t lock_owner(int fd)
 int bmc_pins_lock(bmc_pins_wait_fn waiting)
 {
 	const struct timespec pause = { .tv_nsec = 100000000 };
-	int fd = open(BMC_PINS_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(BMC_PINS_LOCK, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return -errno;
@@ -65,7 +65,7 @@ int bmc_pins_locked(void)
 
 	if (is_ours)
 		return 0;
-	fd = open(BMC_PINS_LOCK, O_RDWR | O_CLOEXEC);
+	fd = open(BMC_PINS_LOCK, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
 	locked = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;

@@ -198,8 +198,8 @@ static const char *noted_name(const struct stop *s, __u32 ifindex)
 }
 
 /*
- * Where XDP is, in words. The number says which interface only in its own network namespace: it is ours if the
- * interface of that number has the program.
+ * Where XDP is, or was until a `stop` that did not get through, in words. The number says which interface only in its
+ * own network namespace: it is ours if the interface of that number has the program, or else the name.
  */
 static void xdp_place(const struct stop *s, const char *what, char *ret)
 {
@@ -216,7 +216,10 @@ static void xdp_place(const struct stop *s, const char *what, char *ret)
 		bpf_obj_get_info_by_fd(fd, &info, &len);
 	if (fd >= 0)
 		close(fd);
-	if (!info.xdp.ifindex)
+	if (!info.xdp.ifindex && noted && !s->elsewhere && if_indextoname(number, name) &&
+	    !strcmp(name, noted))
+		snprintf(ret, PLACE_MAX, "%s", name);
+	else if (!info.xdp.ifindex)
 		snprintf(ret, PLACE_MAX, "interface %u (%s), which is gone", number,
 			 noted ? noted : "?");
 	else if (!bmc_iface_xdp(info.xdp.ifindex, &id, &skb) && id == info.prog_id &&

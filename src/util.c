@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <sys/utsname.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -158,18 +160,20 @@ unsigned int bmc_kernel_version(void)
 
 int bmc_has_capability(int cap)
 {
-	unsigned long long effective = 0;
-	char line[128];
-	FILE *file = fopen("/proc/self/status", "re");
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
-	if (!file)
+	if (syscall(SYS_capget, &head, data))
 		return 0;
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "CapEff: %llx", &effective) == 1)
-			break;
-	}
-	fclose(file);
-	return effective >> cap & 1;
+	return data[CAP_TO_INDEX(cap)].effective >> (cap % 32) & 1;
+}
+
+int bmc_proc_is_ours(void)
+{
+	char pid[16] = "";
+
+	return readlink("/proc/self", pid, sizeof(pid) - 1) > 0 &&
+	       strtol(pid, NULL, 10) == getpid();
 }
 
 int bmc_sees_all_processes(void)

@@ -38,6 +38,9 @@ unsigned int bmc_kernel_version(void);
 /* Whether this thread has a capability (linux/capability.h) in its effective set. */
 int bmc_has_capability(int cap);
 
+/* Whether /proc is there, and shows the processes of this PID namespace under the numbers that they have in it. */
+int bmc_proc_is_ours(void);
+
 /* Whether this is the first PID namespace: process numbers are the kernel's. */
 int bmc_sees_all_processes(void);
 

@@ -19,6 +19,11 @@ while read -r path; do
 done < <(sed -e '$a\' "$work/build/install_manifest.txt")
 rm -rf "$work/build"
 "$prefix/sbin/bmcctl" --version || failed=1
+if command -v systemd-analyze >/dev/null; then
+	while read -r unit; do
+		systemd-analyze verify --man=no "$unit" || failed=1
+	done < <(find "$prefix" -name '*.service')
+fi
 if grep -rIl "$PWD" "$prefix"; then # not in binaries: debug information names its sources
 	echo "refers to the source tree"
 	failed=1

@@ -131,14 +131,106 @@ static void output_that_cannot_be_written(void **state)
 	leaks_check(w->cookie, w->instance);
 }
 
+/* In a PID namespace whose /proc is not its own, `start` took memcached for one that is still to come. */
+static void a_foreign_proc_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w,
+			    "unshare --pid --fork " BMC_BMCCTL " start --name %s --iface " WORLD_IF
+			    " --memory 16M",
+			    w->instance),
+			 1);
+	assert_says(said.err, "/proc is not mounted, or that of another PID namespace");
+	/* that a capability is missing, it said */
+	assert_int_equal(sh(w,
+			    "unshare --mount sh -c 'umount -l /proc; " BMC_BMCCTL
+			    " start --name %s --iface " WORLD_IF " --memory 16M'",
+			    w->instance),
+			 1);
+	assert_says(said.err, "/proc is not mounted, or that of another PID namespace");
+	leaks_check(w->cookie, w->instance);
+}
+
+/* No memcached, it said. */
+static void udp_without_tcp_is_told(void **state)
+{
+	struct world *w = *state;
+
+	memcached_stop(&w->memcached);
+	assert_int_equal(sh(w,
+			    "memcached -u nobody -p 0 -U 11211 & sleep 0.5; bmcctl start --name %s "
+			    "--iface " WORLD_IF "; code=$?; kill $!; wait; exit $code",
+			    w->instance),
+			 1);
+	assert_says(said.err, "at port 11211 there is UDP, but nobody listens");
+}
+
+/* `ip link set dev ... xdp off`, as it said, takes no generic program off. */
+static void how_to_take_a_foreign_program_off(void **state)
+{
+	struct world *w = *state;
+	char command[64], *end;
+
+	child_sh(&w->server, "ip link set " WORLD_IF " xdpgeneric obj " BMC_PASS_OBJECT " sec xdp");
+	assert_int_equal(sh(w, "bmcctl start --name %s --iface " WORLD_IF, w->instance), 1);
+	assert_says(said.err, "'ip link set dev ");
+	snprintf(command, sizeof(command), "%s", strstr(said.err, "ip link set"));
+	end = strchr(command, '\'');
+	assert_non_null(end);
+	*end = 0;
+	child_sh(&w->server, "%s && ! ip link show " WORLD_IF " | grep -q prog/xdp", command);
+}
+
+/* That the driver refused native mode was seen by nobody who did not know that there is one. */
+static void why_native_mode_is_not_taken_is_told(void **state)
+{
+	struct world *w = *state;
+
+	child_sh(&w->server, "ip link add told0 type bridge");
+	assert_int_equal(sh(w, "bmcctl start --name %s --iface told0 --memory 16M", w->instance),
+			 0);
+	assert_says(said.err, "told0: skb mode, which is slower, since native mode was refused: ");
+	world_stop_bmc(w);
+	child_sh(&w->server, "ip link add told1 mtu 9000 type veth peer name told2 mtu 9000");
+	assert_int_equal(sh(w, "bmcctl start --name %s --iface told1 --memory 16M --mode native",
+			    w->instance),
+			 1);
+	assert_says(said.err, "perhaps for its MTU of 9000; try --mode skb");
+	leaks_check(w->cookie, w->instance);
+}
+
+/* An interface that is there was told to be gone. */
+static void a_stop_after_half_a_stop_names_the_interface(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(
+		sh(w,
+		   "unshare --mount sh -c 'mount -o remount,bind,ro /sys/fs/bpf; " BMC_BMCCTL
+		   " stop --name %s'",
+		   w->instance),
+		1);
+	assert_says(said.err, "Read-only file system");
+	assert_int_equal(sh(w, "bmcctl stop --name %s", w->instance), 0);
+	assert_says(said.out, "detached XDP from " WORLD_IF "\n");
+	assert_says_not(said.out, "gone");
+}
+
+#define WITHOUT_BMC(name)                                                                          \
+	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
+
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(an_interface_is_called_what_it_is_called_now),
 	WORLD_TEST(an_interface_that_is_gone_is_told),
-	cmocka_unit_test_setup_teardown(who_is_waited_for_is_told, world_setup_memcached,
-					world_teardown),
+	WITHOUT_BMC(who_is_waited_for_is_told),
 	WORLD_TEST(who_forgets_the_name_is_told_which_there_are),
-	cmocka_unit_test_setup_teardown(output_that_cannot_be_written, world_setup_memcached,
-					world_teardown),
+	WITHOUT_BMC(output_that_cannot_be_written),
+	WITHOUT_BMC(a_foreign_proc_is_refused),
+	WITHOUT_BMC(udp_without_tcp_is_told),
+	WITHOUT_BMC(how_to_take_a_foreign_program_off),
+	WITHOUT_BMC(why_native_mode_is_not_taken_is_told),
+	WORLD_TEST(a_stop_after_half_a_stop_names_the_interface),
 };
 
 TEST_MAIN(tests, NULL, NULL)
