@@ -13,7 +13,7 @@
 #define DEFAULT_HOST "127.0.0.1"
 #define DEFAULT_PORT "11211"
 
-/* HOST, HOST:PORT, [ADDRESS]:PORT, and a bare IPv6 address. -1: too long. */
+/* HOST, HOST:PORT, [ADDRESS]:PORT, and a bare IPv6 address. -1: none of these, or too long. */
 static int split(const char *where, char *host, size_t size, const char **ret_port)
 {
 	const char *colon = strrchr(where, ':'), *begin = where, *end;
@@ -31,7 +31,7 @@ static int split(const char *where, char *host, size_t size, const char **ret_po
 		end = where + strlen(where);
 		*ret_port = DEFAULT_PORT;
 	}
-	if ((size_t)(end - begin) >= size)
+	if (end == begin || !**ret_port || (size_t)(end - begin) >= size)
 		return -1;
 	memcpy(host, begin, (size_t)(end - begin));
 	host[end - begin] = 0;
@@ -119,15 +119,16 @@ int sr_check(const char *where)
 	char host[256] = DEFAULT_HOST;
 	const char *port = DEFAULT_PORT;
 	struct sr_stats stats;
+	const char *why;
 
 	if (where && split(where, host, sizeof(host), &port)) {
 		fprintf(stderr, "memcached-sr: '%s' is not HOST, HOST:PORT or [ADDRESS]:PORT\n",
 			where);
 		return SR_EXIT_USAGE;
 	}
-	if (sr_stats_ask(host, port, &stats)) {
+	if (sr_stats_ask(host, port, &stats, &why)) {
 		fprintf(stderr, "memcached-sr: cannot ask the memcached at %s port %s: %s\n", host,
-			port, strerror(errno));
+			port, why);
 		return SR_EXIT_FAILED;
 	}
 	if (!stats.udp_port) {

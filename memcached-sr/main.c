@@ -52,15 +52,30 @@ static void help(void)
 	fflush(stdout);
 }
 
+/* ---- --check [HOST[:PORT]], --check=HOST[:PORT] ---- */
+static int check(char *argv[])
+{
+	char *where = argv[0][7] ? argv[0] + 8 : argv[1];
+	int code;
+
+	if (where && (where == argv[1] ? argv[2] : argv[1])) {
+		say("--check takes one address, and no other option");
+		return SR_EXIT_USAGE;
+	}
+	code = sr_check(where);
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	say("cannot write the result: %s", strerror(errno));
+	return code ? code : SR_EXIT_FAILED;
+}
+
 /* ---- our own options: they come out of memcached's argv. An exit code, or -1: go on ---- */
 static int take_own(struct launch *l, int argc, char *argv[])
 {
 	l->argv[l->argc++] = argv[0];
 	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--check"))
-			return sr_check(argv[i + 1]);
-		if (!strncmp(argv[i], "--check=", 8))
-			return sr_check(argv[i] + 8);
+		if (!strcmp(argv[i], "--check") || !strncmp(argv[i], "--check=", 8))
+			return check(&argv[i]);
 		if (!strcmp(argv[i], "--steer=cpu")) {
 			l->steer = 1;
 		} else if (!strncmp(argv[i], "--steer", 7)) {

@@ -49,17 +49,18 @@ static int connect_to(const struct addrinfo *ai)
 	return -1;
 }
 
-static FILE *open_to(const char *host, const char *port)
+static FILE *open_to(const char *host, const char *port, const char **ret_why)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all;
-	int fd = -1;
+	int fd = -1, err = getaddrinfo(host, port, &hints, &all);
 
-	if (getaddrinfo(host, port, &hints, &all)) {
-		errno = EHOSTUNREACH;
+	if (err) {
+		*ret_why = err == EAI_SYSTEM ? strerror(errno) : gai_strerror(err);
 		return NULL;
 	}
 	for (const struct addrinfo *ai = all; ai && fd < 0; ai = ai->ai_next)
 		fd = connect_to(ai);
+	*ret_why = strerror(errno == EINPROGRESS ? ETIMEDOUT : errno); /* socket(7), SO_SNDTIMEO */
 	freeaddrinfo(all);
 	return fd < 0 ? NULL : fdopen(fd, "r+");
 }
@@ -77,34 +78,41 @@ static void take_line(const char *line, struct sr_stats *ret)
 		ret->address_list = strchr(inter, ',') != NULL;
 }
 
-static int ask(FILE *to, const char *question, struct sr_stats *ret)
+static int ask(FILE *to, const char *question, struct sr_stats *ret, const char **ret_why)
 {
 	char line[512];
 
-	if (fputs(question, to) < 0 || fflush(to))
+	if (fputs(question, to) < 0 || fflush(to)) {
+		*ret_why = strerror(errno);
 		return -1;
+	}
 	while (read_line(line, sizeof(line), to)) {
 		if (!strncmp(line, "END", 3))
 			return 0;
-		if (strncmp(line, "STAT ", 5) != 0)
-			break;
+		if (strncmp(line, "STAT ", 5) != 0) {
+			*ret_why = "its answer is not that of a memcached that takes questions "
+				   "(does it want authentication?)";
+			return -1;
+		}
 		take_line(line, ret);
 	}
-	errno = EPROTO;
+	*ret_why = errno == EAGAIN ? "no answer within two seconds" :
+		   errno	   ? strerror(errno) :
+				     "it closed the connection";
 	return -1;
 }
 
-int sr_stats_ask(const char *host, const char *port, struct sr_stats *ret)
+int sr_stats_ask(const char *host, const char *port, struct sr_stats *ret, const char **ret_why)
 {
-	FILE *to = open_to(host, port);
+	FILE *to = open_to(host, port, ret_why);
 	int err;
 
 	if (!to)
 		return -1;
 	memset(ret, 0, sizeof(*ret));
-	err = ask(to, "stats\r\n", ret);
+	err = ask(to, "stats\r\n", ret, ret_why);
 	if (!err)
-		err = ask(to, "stats settings\r\n", ret);
+		err = ask(to, "stats settings\r\n", ret, ret_why);
 	fclose(to);
 	return err;
 }

@@ -11,7 +11,7 @@ struct sr_stats {
 	char version[32];
 };
 
-/* Asks `host` (name or address) at `port`; two seconds of patience for each answer. 0; -1 with errno. */
-int sr_stats_ask(const char *host, const char *port, struct sr_stats *ret);
+/* Asks `host` (name or address) at `port`; two seconds of patience for each answer. 0; -1 and why, in words. */
+int sr_stats_ask(const char *host, const char *port, struct sr_stats *ret, const char **ret_why);
 
 #endif

@@ -313,6 +313,38 @@ static void what_has_no_udp_is_said(void **state)
 	assert_non_null(strstr(result.err, "no UDP"));
 }
 
+/* "No route to host", "Protocol error" and exit code 0 it was. */
+static void a_check_that_cannot_ask_or_tell_says_why(void **state)
+{
+	static const struct {
+		const char *words;
+		int code;
+		const char *says;
+	} rows[] = {
+		{ "--check=", 64, "is not HOST" },
+		{ "--check 127.0.0.1:", 64, "is not HOST" },
+		{ "--check 127.0.0.1 x", 64, "takes one address" },
+		{ "--check=127.0.0.1 -t 4", 64, "takes one address" },
+		{ "--check 127.0.0.1:x", 1, "port x: Servname not supported" },
+		{ "--check nosuch.invalid", 1, "nosuch.invalid port 11211: " },
+		{ "--check 127.0.0.1:1", 1, "Connection refused" },
+		{ "--check >/dev/full", 1, "cannot write the result: No space left" },
+	};
+	struct world *w = *state;
+
+	memcached_start_sr(&w->memcached, &w->server, WORLD_PORT, "-t 2");
+	sr_look_wait(w->memcached.pid, WORLD_PORT, "0.0.0.0", 2);
+	for (size_t i = 0; i < TEST_COUNT(rows); i++) {
+		if (sr(&w->server, rows[i].words) != rows[i].code ||
+		    !strstr(result.err, rows[i].says) || strstr(result.err, "No route"))
+			fail_msg("%s: exit %d: %s", rows[i].words, result.code, result.err);
+	}
+	memcached_freeze(&w->memcached);
+	assert_int_equal(sr(&w->server, "--check"), 1);
+	assert_non_null(strstr(result.err, "no answer within two seconds"));
+	memcached_thaw(&w->memcached);
+}
+
 /* Fills are exact with it: what is cached is out with the write, from whatever worker's socket it was filled. */
 static void with_bmc_in_front(void **state)
 {
@@ -339,12 +371,19 @@ static void with_bmc_in_front(void **state)
 #define SR_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, world_teardown)
 
 static const struct CMUnitTest tests[] = {
-	SR_TEST(as_many_sockets_as_workers),	   SR_TEST(every_worker_gets_some),
-	SR_TEST(a_name_with_several_addresses),	   SR_TEST(a_list_has_one_worker_an_address),
-	SR_TEST(as_a_daemon_and_again_after_kill), SR_TEST(a_busy_port_fails_in_both_orders),
-	SR_TEST(a_check_that_is_stopped_goes_on),  SR_TEST(what_takes_no_library_is_refused),
-	SR_TEST(workers_that_share_end_it),	   SR_TEST(steered_workers_are_pinned),
-	SR_TEST(what_has_no_udp_is_said),	   SR_TEST(with_bmc_in_front),
+	SR_TEST(as_many_sockets_as_workers),
+	SR_TEST(every_worker_gets_some),
+	SR_TEST(a_name_with_several_addresses),
+	SR_TEST(a_list_has_one_worker_an_address),
+	SR_TEST(as_a_daemon_and_again_after_kill),
+	SR_TEST(a_busy_port_fails_in_both_orders),
+	SR_TEST(a_check_that_is_stopped_goes_on),
+	SR_TEST(a_check_that_cannot_ask_or_tell_says_why),
+	SR_TEST(what_takes_no_library_is_refused),
+	SR_TEST(workers_that_share_end_it),
+	SR_TEST(steered_workers_are_pinned),
+	SR_TEST(what_has_no_udp_is_said),
+	SR_TEST(with_bmc_in_front),
 };
 
 TEST_MAIN(tests, NULL, NULL)
