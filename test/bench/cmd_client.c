@@ -257,6 +257,11 @@ static int run(const struct command *c)
 	}
 	if (!measure(c, result)) {
 		(c->is_json ? bench_client_print_json : bench_client_print_text)(result);
+		if (!bench_client_answered(result))
+			bench_fail("nothing was answered%s",
+				   c->job.gets == BENCH_TRANSPORT_UDP ?
+					   ": does this memcached have UDP (-U) at this address?" :
+					   "");
 		is_right = !result->outcomes[BENCH_WRONG] && bench_client_answered(result);
 	}
 	free(result);

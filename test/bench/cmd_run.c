@@ -28,15 +28,6 @@ struct command {
 	int n_words;
 };
 
-int bench_cmd_list(int argc, char **argv)
-{
-	(void)argc;
-	(void)argv;
-	for (int i = 0; bench_measures[i]; i++)
-		printf("%-16s %s\n", bench_measures[i]->name, bench_measures[i]->what);
-	return BENCH_DONE;
-}
-
 /* ---- options ---- */
 
 static int set_rounds(void *target, const char *value)
@@ -311,4 +302,21 @@ int bench_cmd_run(int argc, char **argv)
 		return BENCH_FAILED;
 	bench_catch_signals();
 	return run(&c);
+}
+
+int bench_cmd_list(int argc, char **argv)
+{
+	static const struct bench_option none[] = { {} };
+	int first;
+
+	if (bench_options_read(none, "Usage: bmc-bench list\nNames the measures.\n", NULL, argc,
+			       argv, &first))
+		return BENCH_USAGE;
+	if (first < argc) {
+		bench_fail("list: '%s' is not an option", argv[first]);
+		return BENCH_USAGE;
+	}
+	for (int i = 0; bench_measures[i]; i++)
+		printf("%-16s %s\n", bench_measures[i]->name, bench_measures[i]->what);
+	return BENCH_DONE;
 }

@@ -69,8 +69,12 @@ static int help(void)
 
 int main(int argc, char **argv)
 {
-	const char *word = argc > 1 ? argv[1] : "";
+	const char *word = argv[1];
 
+	if (argc < 2) {
+		help();
+		return BENCH_USAGE;
+	}
 	if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help"))
 		return bench_printed(help());
 	for (size_t i = 0; i < BENCH_COUNT(commands); i++) {

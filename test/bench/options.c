@@ -39,6 +39,7 @@ static void help(const struct bench_option *rows, const char *head)
 int bench_options_read(const struct bench_option *rows, const char *head, void *target, int argc,
 		       char **argv, int *ret_words)
 {
+	static char program[] = "bmc-bench";
 	struct option list[BENCH_OPTIONS_MAX + 2] = {};
 	char letters[2 * BENCH_OPTIONS_MAX + 2] = "h", *end = letters + 1;
 	int n = 0, key;
@@ -55,6 +56,7 @@ int bench_options_read(const struct bench_option *rows, const char *head, void *
 	}
 	list[n] = (struct option){ "help", no_argument, NULL, 'h' };
 	optind = 1;
+	argv[0] = program; /* whose name getopt says */
 	while ((key = getopt_long(argc, argv, letters, list, NULL)) >= 0) {
 		if (key == 'h') {
 			help(rows, head);

@@ -51,20 +51,25 @@ static int bench(const char *words)
 	return bench_line(line);
 }
 
-/* The same beside a memcached in a network namespace that goes with them. */
-static int beside_memcached(const char *words)
+/* The same beside a memcached, with or without UDP, in a network namespace that goes with them. */
+static int beside(const char *udp, const char *words)
 {
 	char line[1024];
 
 	snprintf(line, sizeof(line),
-		 "exec unshare --net sh -c 'ip link set lo up; memcached -u nobody -U 11211 -l "
+		 "exec unshare --net sh -c 'ip link set lo up; memcached -u nobody %s -l "
 		 "127.0.0.1 & "
 		 "for try in $(seq 100); do sleep 0.05; "
 		 "%s client --tcp --seconds 0.01 --warm-up 0 --keys 1 >/dev/null 2>&1 && break; "
 		 "done; "
 		 "timeout 60 %s %s; code=$?; kill $!; wait; exit $code'",
-		 BENCH_PROGRAM, BENCH_PROGRAM, words);
+		 udp, BENCH_PROGRAM, BENCH_PROGRAM, words);
 	return bench_line(line);
+}
+
+static int beside_memcached(const char *words)
+{
+	return beside("-U 11211", words);
 }
 
 static void summary_is_of_sorted_values(void **state)
@@ -237,6 +242,10 @@ static void a_report_shows_what_the_files_have(void **state)
 	unlink(figures);
 	unlink(trace);
 	assert_int_equal(bench("report /no/such/file 2>/dev/null"), 1);
+	write_file(figures, "{\"machine\":{}}");
+	snprintf(words, sizeof(words), "report %s 2>/dev/null", figures);
+	assert_int_equal(bench(words), 1);
+	unlink(figures);
 	assert_int_equal(bench("report 2>/dev/null"), 2);
 }
 
@@ -267,6 +276,10 @@ static void the_client_works_by_itself(void **state)
 		assert_int_equal(json_object_get_int(json_object_object_get(result, "wrong")), 0);
 		json_object_put(result);
 	}
+	assert_int_equal(beside("-U 0", "client --udp --seconds 0.1 --warm-up 0 --timeout 0.05 "
+					"--keys 1 2>&1"),
+			 1);
+	assert_non_null(strstr(output, "does this memcached have UDP"));
 	assert_int_equal(bench("client --rate x 2>/dev/null"), 2);
 	assert_int_equal(bench("client --sizes 16:2000 --udp 2>/dev/null"), 2);
 	assert_int_equal(bench("client --port 1 --seconds 0.1 2>/dev/null"), 1);
@@ -306,6 +319,13 @@ static void a_word_that_is_no_measure_is_a_mistake(void **state)
 	assert_int_equal(bench("run --rounds 0 2>/dev/null"), 2);
 	assert_int_equal(bench("run hit --case no-such-case 2>/dev/null"), 2);
 	assert_int_equal(bench("no-such-command 2>/dev/null"), 2);
+	assert_int_equal(bench("list hit 2>/dev/null"), 2);
+	assert_int_equal(bench("list --help"), 0);
+	assert_non_null(strstr(output, "Usage: bmc-bench list"));
+	assert_int_equal(bench("2>/dev/null"), 2);
+	assert_non_null(strstr(output, "Usage: bmc-bench COMMAND"));
+	assert_int_equal(bench("client --nosuch 2>&1"), 2);
+	assert_non_null(strstr(output, "bmc-bench: unrecognized option '--nosuch'"));
 }
 
 /* It was told after all had been measured. */

@@ -10,6 +10,12 @@
 
 #define NAMES_MAX 64
 
+/* json-c's reason is a line. */
+static int fail_to_read(const char *path, const char *why)
+{
+	return bench_fail("cannot read '%s': %.*s", path, (int)strcspn(why, "\n"), why);
+}
+
 int report_add(struct report *r, const char *path)
 {
 	struct json_object *o;
@@ -18,7 +24,12 @@ int report_add(struct report *r, const char *path)
 		return bench_fail("more than %d files", REPORT_FILES_MAX);
 	o = json_object_from_file(path);
 	if (!o)
-		return bench_fail("cannot read '%s': %s", path, json_util_get_last_err());
+		return fail_to_read(path, json_util_get_last_err());
+	if (!json_object_object_get_ex(o, "results", NULL) &&
+	    !json_object_object_get_ex(o, "rows", NULL)) {
+		json_object_put(o);
+		return bench_fail("'%s' has no figures of 'bmc-bench run' or 'bmc-trace'", path);
+	}
 	r->files[r->n_files++] = o;
 	return 0;
 }
