@@ -109,7 +109,8 @@ static void iface_reason(const struct bmc_status *s, struct bmc_iface_status *i)
 	for (int k = BMC_STAT_REFUSED_FLIGHT; k <= BMC_STAT_REFUSED_PLACE; k++)
 		judged += count[k];
 	if (i->gone)
-		say(i->problem, "it is gone: run 'bmcctl stop', then start again");
+		say(i->problem, "it is gone, or in another network namespace: run 'bmcctl stop', "
+				"then start again");
 	else if (!i->xdp_id || !i->tc_id)
 		say(i->problem, "%s was taken off: run 'bmcctl stop', then start again",
 		    i->xdp_id ? "the TC filter" : "XDP");

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* Progress is for whoever reads it: a terminal that was told to be still (^S), or a full pipe, keeps nobody waiting. */
+#define _GNU_SOURCE /* posix_openpt */
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "progress.h"
@@ -56,11 +59,32 @@ static void who_does_not_read_is_not_waited_for(void **state)
 	bmc_progress_show("things", 1, 2);
 }
 
+/* In 20 columns each step left a piece of the line before. */
+static void a_narrow_terminal_gets_one_line(void **state)
+{
+	const struct winsize narrow = { .ws_row = 10, .ws_col = 20 };
+	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+	char line[256] = "";
+
+	(void)state;
+	assert_true(master >= 0 && !grantpt(master) && !unlockpt(master));
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	assert_true(slave >= 0 && !ioctl(slave, TIOCSWINSZ, &narrow));
+	assert_true(dup2(slave, STDERR_FILENO) >= 0);
+	bmc_progress_show("old connections that are not idle yet", 12, 5000);
+	assert_true(read(master, line, sizeof(line) - 1) > 0);
+	assert_string_equal(line, "\r\033[K12 of 5000");
+	close(slave);
+	close(master);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_reader_is_told, pipe_as_stderr, stderr_again),
 		cmocka_unit_test_setup_teardown(who_does_not_read_is_not_waited_for, pipe_as_stderr,
+						stderr_again),
+		cmocka_unit_test_setup_teardown(a_narrow_terminal_gets_one_line, pipe_as_stderr,
 						stderr_again),
 	};
 
