@@ -79,10 +79,11 @@ static void print_status(const struct bmc_status *s)
 	}
 	for (int i = 0; i < s->n_servers; i++)
 		print_server(&s->server[i]);
-	if (s->elsewhere)
-		printf("  %s\n", s->why_not);
-	else if (*s->why_not)
+	if (*s->why_not)
 		printf("  nothing is cached: %s\n", s->why_not);
+	else if (s->elsewhere)
+		puts("  it is in another network namespace: ask there ('nsenter "
+		     "--net=/run/netns/NAME bmcctl status')");
 	else
 		printf("  caching; %.1f %% of understood gets answered in the kernel\n",
 		       100 * bmc_stats_hit_ratio(&s->totals));

@@ -158,11 +158,6 @@ static void common_reason(struct bmc_status *s)
 
 void bmc_status_find_reasons(struct bmc_status *s)
 {
-	if (s->elsewhere) {
-		say(s->why_not, "it is in another network namespace: ask there ('nsenter "
-				"--net=/run/netns/NAME bmcctl status')");
-		return;
-	}
 	if (s->busy) {
 		say(s->why_not, "another bmcctl starts or stops it just now");
 		return;
@@ -171,6 +166,8 @@ void bmc_status_find_reasons(struct bmc_status *s)
 		say(s->why_not, "start did not finish: run 'bmcctl stop', then start again");
 		return;
 	}
+	if (s->elsewhere)
+		return; /* it cannot be told from here */
 	for (int i = 0; i < s->n_ifaces; i++)
 		iface_reason(s, &s->iface[i]);
 	for (int i = 0; i < s->n_servers; i++) {

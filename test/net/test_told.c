@@ -217,6 +217,19 @@ static void a_stop_after_half_a_stop_names_the_interface(void **state)
 	assert_says_not(said.out, "gone");
 }
 
+/* JSON had a reason why nothing was cached, and much was. */
+static void an_instance_of_another_namespace_is_told(void **state)
+{
+	struct world *w = *state;
+
+	world_cache(w, "k", "value");
+	assert_int_equal(bmcctl(&w->client, "status --name %s --json", w->instance), 0);
+	assert_says(bmcctl_result.out, "\"elsewhere\":true");
+	assert_says(bmcctl_result.out, "\"why_nothing_is_cached\":\"\"");
+	assert_int_equal(bmcctl(&w->client, "status --name %s", w->instance), 0);
+	assert_says(bmcctl_result.out, "  it is in another network namespace: ask there");
+}
+
 #define WITHOUT_BMC(name)                                                                          \
 	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
 
@@ -230,6 +243,7 @@ static const struct CMUnitTest tests[] = {
 	WITHOUT_BMC(udp_without_tcp_is_told),
 	WITHOUT_BMC(how_to_take_a_foreign_program_off),
 	WITHOUT_BMC(why_native_mode_is_not_taken_is_told),
+	WORLD_TEST(an_instance_of_another_namespace_is_told),
 	WORLD_TEST(a_stop_after_half_a_stop_names_the_interface),
 };
 
