@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-#include "generate.h"
+#include "generate_parts.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#define TOO_LARGE 40000 /* the server is started with -I 32k */
 
 uint32_t roll(uint64_t *seed, uint32_t n)
 {
@@ -39,20 +37,25 @@ void generate_keys(struct key keys[GENERATE_KEYS])
 	for (int i = 0; i < GENERATE_KEYS; i++) {
 		struct key *k = &keys[i];
 
-		k->plain = i < 24;
+		k->plain = i < GENERATE_PLAIN;
 		if (i < 20)
 			k->len = (size_t)sprintf((char *)k->bytes, "k%d", i);
 		else if (i < 24) /* odd letters, long ones */
 			k->len = (size_t)sprintf((char *)k->bytes, "\x7f\xff%0*d",
 						 5 + 55 * (i - 20), i);
-		else /* for base64 and binary only */
+		else if (i < GENERATE_PLAIN) /* as long as can be */
+			k->len = (size_t)sprintf((char *)k->bytes, "%0*d",
+						 GENERATE_KEY_MAX - (i & 1), i);
+		else if (i < GENERATE_KEYS - 2) /* for base64 and binary only */
 			k->len = (size_t)sprintf((char *)k->bytes, "b %d\r\t", i);
+		else /* the same, as long as they can be */
+			k->len = (size_t)sprintf((char *)k->bytes, "b %0*d",
+						 GENERATE_DECODED_MAX - 2 - (i & 1), i);
 		encode(k);
 	}
 }
 
-static void add(struct stream *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void add(struct stream *s, const char *format, ...)
+void add(struct stream *s, const char *format, ...)
 {
 	va_list args;
 	int n;
@@ -64,16 +67,13 @@ static void add(struct stream *s, const char *format, ...)
 	s->len += n > 0 ? (size_t)n : 0;
 }
 
-static void add_bytes(struct stream *s, const void *bytes, size_t n)
+void add_bytes(struct stream *s, const void *bytes, size_t n)
 {
 	memcpy(s->bytes + s->len, bytes, n);
 	s->len += n;
 }
 
-#define PICK(seed, words) ((words)[roll(seed, sizeof(words) / sizeof((words)[0]))])
-
-/* A value: a number, or bytes with lines in them. Returns its length. */
-static size_t value(unsigned char *at, uint64_t *seed)
+size_t generate_value(unsigned char at[VALUE_MAX], uint64_t *seed)
 {
 	static const char *const pieces[] = {
 		"\r\n",	  "set k1 0 0 1\r\nx\r\n", "delete k2\r\n",   "END\r\n",
@@ -96,12 +96,17 @@ static size_t value(unsigned char *at, uint64_t *seed)
 	return n;
 }
 
-static const int times[] = { 0, 0, 0, 5000, 100000, -1 };
-
-static const struct key *pick_key(struct stream *s, const struct key *keys, int plain, int writes,
-				  uint64_t *seed)
+int generate_time(uint64_t *seed)
 {
-	uint32_t i = roll(seed, plain ? 24 : GENERATE_KEYS);
+	static const int times[] = { 0, 0, 0, 5000, 100000, -1 };
+
+	return PICK(seed, times);
+}
+
+const struct key *generate_key(struct stream *s, const struct key *keys, int plain, int writes,
+			       uint64_t *seed)
+{
+	uint32_t i = roll(seed, plain ? GENERATE_PLAIN : GENERATE_KEYS);
 
 	if (writes)
 		s->written |= 1ULL << i;
@@ -112,13 +117,13 @@ static void text_store(struct stream *s, const struct key *keys, uint64_t *seed)
 {
 	static const char *const verbs[] = { "set",    "set",	  "add", "replace",
 					     "append", "prepend", "cas" };
-	static unsigned char bytes[TOO_LARGE + 16];
+	static unsigned char bytes[VALUE_MAX];
 	const char *verb = PICK(seed, verbs);
-	const struct key *k = pick_key(s, keys, 1, 1, seed);
-	size_t n = value(bytes, seed);
+	const struct key *k = generate_key(s, keys, 1, 1, seed);
+	size_t n = generate_value(bytes, seed);
 
-	add(s, "%s %s %u %d %zu", verb, (const char *)k->bytes, roll(seed, ~0U), PICK(seed, times),
-	    n);
+	add(s, "%s %s %u %d %zu", verb, (const char *)k->bytes, roll(seed, ~0U),
+	    generate_time(seed), n);
 	if (verb[0] == 'c')
 		add(s, " %u", roll(seed, 100000));
 	add(s, "%s\r\n", roll(seed, 3) ? "" : " noreply");
@@ -129,7 +134,7 @@ static void text_store(struct stream *s, const struct key *keys, uint64_t *seed)
 static void text_change(struct stream *s, const struct key *keys, uint64_t *seed)
 {
 	const char *quiet = roll(seed, 3) ? "" : " noreply";
-	const char *k = (const char *)pick_key(s, keys, 1, 1, seed)->bytes;
+	const char *k = (const char *)generate_key(s, keys, 1, 1, seed)->bytes;
 
 	switch (roll(seed, 4)) {
 	case 0:
@@ -140,13 +145,13 @@ static void text_change(struct stream *s, const struct key *keys, uint64_t *seed
 		    quiet);
 		break;
 	case 2:
-		add(s, "touch %s %d%s\r\n", k, PICK(seed, times), quiet);
+		add(s, "touch %s %d%s\r\n", k, generate_time(seed), quiet);
 		break;
 	default:
-		add(s, "gat%s %d %s", roll(seed, 2) ? "s" : "", PICK(seed, times), k);
+		add(s, "gat%s %d %s", roll(seed, 2) ? "s" : "", generate_time(seed), k);
 		/* two at the most: a line beyond BMC_LINE_MAX that is cut is a write of any key */
-		if (roll(seed, 2))
-			add(s, " %s", (const char *)pick_key(s, keys, 1, 1, seed)->bytes);
+		if (roll(seed, 2) && strlen(k) < 200)
+			add(s, " %s", (const char *)generate_key(s, keys, 1, 1, seed)->bytes);
 		add(s, "\r\n");
 	}
 }
@@ -157,14 +162,25 @@ static void text_read(struct stream *s, const struct key *keys, uint64_t *seed)
 		"version\r\n",	   "mn\r\n", "nonsense k1\r\n",
 		"verbosity 0\r\n", "\r\n",   "lru mode flat extra\r\n"
 	};
+	static const char *const settings[] = { "verbosity 0 noreply\r\n",
+						"cache_memlimit 64 noreply\r\n",
+						"slabs automove 0 noreply\r\n",
+						"lru mode segmented noreply\r\n",
+						"extstore item_age 5 noreply\r\n" };
+	uint32_t kind = roll(seed, 30);
 
-	if (roll(seed, 3) == 0) {
+	if (kind < 10) {
 		add(s, "%s", PICK(seed, others));
+		return;
+	}
+	if (kind == 10) {
+		add(s, "%s", PICK(seed, settings));
+		s->settings++;
 		return;
 	}
 	add(s, "get%s", roll(seed, 2) ? "s" : "");
 	for (uint32_t i = roll(seed, 50) ? 1 + roll(seed, 3) : 150; i; i--)
-		add(s, " %s", (const char *)pick_key(s, keys, 1, 0, seed)->bytes);
+		add(s, " %s", (const char *)generate_key(s, keys, 1, 0, seed)->bytes);
 	add(s, "\r\n");
 }
 
@@ -172,8 +188,8 @@ static void text_read(struct stream *s, const struct key *keys, uint64_t *seed)
 static const char *meta_key(struct stream *s, const struct key *keys, int writes, const char **flag,
 			    uint64_t *seed)
 {
-	const struct key *k = pick_key(s, keys, 0, writes, seed);
-	int base64 = !k->plain || roll(seed, 4) == 0;
+	const struct key *k = generate_key(s, keys, 0, writes, seed);
+	int base64 = !k->plain || (k->len <= GENERATE_DECODED_MAX && roll(seed, 4) == 0);
 
 	*flag = base64 ? " b" : "";
 	return base64 ? k->base64 : (const char *)k->bytes;
@@ -183,12 +199,12 @@ static void meta_store(struct stream *s, const struct key *keys, uint64_t *seed)
 {
 	static const char *const flags[] = { "",    " ME", " MA",   " MP N60000", " MR",
 					     " MS", " C7", " C9 I", " c k Oabc",  " F77" };
-	static unsigned char bytes[TOO_LARGE + 16];
+	static unsigned char bytes[VALUE_MAX];
 	const char *flag, *k = meta_key(s, keys, 1, &flag, seed), *more = PICK(seed, flags);
-	size_t n = value(bytes, seed);
+	size_t n = generate_value(bytes, seed);
 	int quiet = roll(seed, 3) == 0;
 
-	add(s, "ms %s %zu%s%s%s T%d\r\n", k, n, flag, more, quiet ? " q" : "", PICK(seed, times));
+	add(s, "ms %s %zu%s%s%s T%d\r\n", k, n, flag, more, quiet ? " q" : "", generate_time(seed));
 	add_bytes(s, bytes, n);
 	add(s, "\r\n");
 	s->may_fail += quiet;
@@ -217,85 +233,90 @@ static void meta_other(struct stream *s, const struct key *keys, uint64_t *seed)
 	s->may_fail += kind < 4 && *quiet;
 }
 
-static void put32(unsigned char *at, uint32_t v)
+void generate_flush(struct stream *s, int delay)
 {
-	for (int i = 0; i < 4; i++)
-		at[i] = (unsigned char)(v >> (24 - 8 * i));
+	s->flushes++;
+	s->delay = delay;
+	if (s->delay_max < delay)
+		s->delay_max = delay;
 }
 
-static void binary_command(struct stream *s, const struct key *keys, uint64_t *seed)
+static void flush(struct stream *s, uint64_t *seed)
 {
-	static const unsigned char opcodes[] = { 0x00, 0x01, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06,
-						 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x10,
-						 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x19, 0x1a,
-						 0x1c, 0x1d, 0x1e, 0x23, 0x24, 0x08 };
-	static unsigned char bytes[TOO_LARGE + 16];
-	unsigned char op = PICK(seed, opcodes), *h = s->bytes + s->len;
-	int stores = (op >= 1 && op <= 3) || (op >= 0x11 && op <= 0x13);
-	int joins = op == 0x0e || op == 0x0f || op == 0x19 || op == 0x1a;
-	int counts = op == 5 || op == 6 || op == 0x15 || op == 0x16;
-	int touches = op == 0x1c || op == 0x1d || op == 0x1e || op == 0x23 || op == 0x24;
-	int keyless = op == 0x0a || op == 0x0b || op == 0x10 || op == 0x08;
-	int writes = stores || joins || counts || touches || op == 4 || op == 0x14;
-	size_t extras = stores	? 8 :
-			counts	? 20 :
-			touches ? 4 :
-				  0,
-	       n = stores || joins ? value(bytes, seed) : 0;
-	const struct key *k = keyless ? NULL : pick_key(s, keys, 0, writes, seed);
-	size_t key_len = k ? k->len : 0;
+	static const int delays[] = { 0, 0, 1, 2, 100, 2000000 };
+	const char *quiet = roll(seed, 2) ? "" : " noreply";
 
-	if (op == 0x08 && roll(seed, 20))
-		return;
-	s->flushes += op == 0x08;
-	memset(h, 0, 24 + extras);
-	h[0] = 0x80;
-	h[1] = op;
-	h[2] = (unsigned char)(key_len >> 8);
-	h[3] = (unsigned char)key_len;
-	h[4] = (unsigned char)extras;
-	put32(h + 8, (uint32_t)(extras + key_len + n));
-	if (writes && roll(seed, 5) == 0)
-		put32(h + 20, roll(seed, 1000));
-	if (stores || touches)
-		put32(h + 24 + extras - 4, (uint32_t)PICK(seed, times) & 0x1ffff);
-	if (counts) {
-		put32(h + 28, roll(seed, 100));
-		put32(h + 40, roll(seed, 2) ? 0xffffffff : 5000);
-	}
-	s->len += 24 + extras;
-	if (k)
-		add_bytes(s, k->bytes, key_len);
-	add_bytes(s, bytes, n);
+	generate_flush(s, PICK(seed, delays));
+	if (s->delay || roll(seed, 2))
+		add(s, "flush_all %d%s\r\n", (int)s->delay, quiet);
+	else
+		add(s, "flush_all%s\r\n", quiet);
 }
 
-void generate(struct stream *s, const struct key *keys, int commands, int binary, uint64_t *seed)
+static void text_command(struct stream *s, const struct key *keys, uint64_t *seed)
+{
+	uint32_t kind = roll(seed, 10);
+
+	if (kind < 3)
+		text_store(s, keys, seed);
+	else if (kind < 5)
+		text_change(s, keys, seed);
+	else if (kind < 7)
+		text_read(s, keys, seed);
+	else if (kind < 8)
+		meta_store(s, keys, seed);
+	else if (roll(seed, 50))
+		meta_other(s, keys, seed);
+	else
+		flush(s, seed);
+}
+
+static void begin(struct stream *s, int commands, int binary)
 {
 	s->len = 0;
 	s->written = 0;
 	s->flushes = 0;
+	s->delay = 0;
+	s->delay_max = 0;
 	s->may_fail = 0;
+	s->settings = 0;
 	s->binary = binary;
 	s->commands = commands;
-	for (int i = 0; i < commands && s->len < STREAM_MAX - 2 * TOO_LARGE; i++) {
+}
+
+static int has_room(const struct stream *s)
+{
+	return s->len < STREAM_MAX - 2 * TOO_LARGE;
+}
+
+void generate(struct stream *s, const struct key *keys, int commands, int binary, uint64_t *seed)
+{
+	begin(s, commands, binary);
+	for (int i = 0; i < commands && has_room(s); i++) {
+		if (binary)
+			generate_binary(s, keys, seed);
+		else
+			text_command(s, keys, seed);
+	}
+}
+
+void generate_with_odd(struct stream *s, const struct key *keys, int commands, int binary,
+		       uint64_t *seed)
+{
+	begin(s, commands, binary);
+	for (int i = 0; i < commands && has_room(s); i++) {
 		uint32_t kind = roll(seed, 10);
 
-		if (binary) {
-			binary_command(s, keys, seed);
-		} else if (kind < 3) {
-			text_store(s, keys, seed);
-		} else if (kind < 5) {
-			text_change(s, keys, seed);
-		} else if (kind < 7) {
-			text_read(s, keys, seed);
-		} else if (kind < 8) {
-			meta_store(s, keys, seed);
-		} else if (roll(seed, 50)) {
-			meta_other(s, keys, seed);
-		} else {
-			s->flushes++;
-			add(s, "flush_all%s\r\n", roll(seed, 2) ? "" : " noreply");
-		}
+		if (binary && kind == 0)
+			generate_odd_binary(s, keys, seed);
+		else if (binary)
+			generate_binary(s, keys, seed);
+		else if (kind < 2)
+			generate_odd(s, keys, seed);
+		else if (kind < 3)
+			generate_odd_meta(s, keys, seed);
+		else
+			text_command(s, keys, seed);
 	}
 }
 

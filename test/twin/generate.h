@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 #define STREAM_MAX (512 * 1024)
-#define GENERATE_KEYS 32
+#define GENERATE_KEYS 38
+#define GENERATE_PLAIN 28 /* the first ones of them */
 #define GENERATE_KEY_MAX 250
+#define GENERATE_DECODED_MAX 186 /* bytes that 250 characters of base64 can be */
 
 struct key {
 	unsigned char bytes[GENERATE_KEY_MAX + 6];
@@ -24,6 +26,9 @@ struct stream {
 	int binary;
 	uint64_t written; /* keys that its writes name, a bit each */
 	int flushes;
+	int64_t delay; /* seconds, of the last one */
+	int64_t delay_max; /* of all */
+	int settings; /* that are silent */
 	int may_fail; /* silent commands that may answer all the same */
 };
 
@@ -31,6 +36,9 @@ void generate_keys(struct key keys[GENERATE_KEYS]);
 
 /* The next `commands` of a well-formed stream, from `*seed` on. */
 void generate(struct stream *s, const struct key *keys, int commands, int binary, uint64_t *seed);
+/* The same, with commands among them that nobody should send: of those nothing is said. */
+void generate_with_odd(struct stream *s, const struct key *keys, int commands, int binary,
+		       uint64_t *seed);
 /* Some bytes of it change, go or come. */
 void mutate(struct stream *s, uint64_t *seed);
 

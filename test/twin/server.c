@@ -18,6 +18,8 @@
 #define TTL_MIN                                                                                    \
 	3600 /* a shorter one could end while the test runs: 5000 - 3600 seconds are enough */
 #define ARGUMENTS 40
+#define UPTIME_BEHIND                                                                              \
+	60 /* seconds, its uptime is behind the clock that flushes go by (ITEM_UPDATE_INTERVAL) */
 
 static void give_up(const char *what)
 {
@@ -248,6 +250,17 @@ static size_t read_item(const char *at, struct item *item)
 	return (size_t)(data - at) + n + 2;
 }
 
+/* The key in a meta command, and its flag: base64 only where it has to be, as it could be too long. */
+static const char *meta_key(const struct key *k)
+{
+	static char text[sizeof(k->base64) + 4];
+
+	if (k->plain)
+		return (const char *)k->bytes;
+	snprintf(text, sizeof(text), "%s b", k->base64);
+	return text;
+}
+
 void server_items(struct server *s, const struct key *keys, struct items *ret)
 {
 	static char commands[GENERATE_KEYS * 400];
@@ -255,7 +268,7 @@ void server_items(struct server *s, const struct key *keys, struct items *ret)
 	size_t n = 0;
 
 	for (int i = 0; i < GENERATE_KEYS; i++)
-		n += (size_t)sprintf(commands + n, "mg %s b v c t f u\r\n", keys[i].base64);
+		n += (size_t)sprintf(commands + n, "mg %s v c t f u\r\n", meta_key(&keys[i]));
 	at = ask(s, commands, NULL);
 	for (int i = 0; i < GENERATE_KEYS; i++)
 		at += read_item(at, &ret->item[i]);
@@ -283,6 +296,24 @@ uint64_t items_changed(const struct items *before, const struct items *after)
 	return changed;
 }
 
+/* A number among what stats tell. */
+static long stat_of(const char *stats, const char *name)
+{
+	const char *at = strstr(stats, name);
+
+	if (!at)
+		give_up(name);
+	return strtol(at + strlen(name), NULL, 10);
+}
+
+long server_pending(struct server *s)
+{
+	const char *stats = ask(s, "stats settings\r\nstats\r\n", NULL);
+	long oldest = stat_of(stats, "STAT oldest "), now = stat_of(stats, "STAT uptime ");
+
+	return oldest - (now + UPTIME_BEHIND);
+}
+
 void server_flush(struct server *s)
 {
 	ask(s, "flush_all\r\n", NULL);
@@ -298,10 +329,31 @@ void server_tidy(struct server *s, const struct key *keys, struct items *items)
 
 		if (!item->there || (item->ttl < 0 || item->ttl > TTL_MIN))
 			continue;
-		snprintf(line, sizeof(line), "md %s b\r\n", keys[i].base64);
+		snprintf(line, sizeof(line), "md %s\r\n", meta_key(&keys[i]));
 		ask(s, line, NULL);
 		gone = 1;
 	}
 	if (gone)
 		server_items(s, keys, items);
+}
+
+int server_flush_happens(struct server *s)
+{
+	double limit;
+	long left;
+
+	ask(s, "flush_all\r\nflush_all 3600\r\n", NULL);
+	left = server_pending(s);
+	if (left < 3590 || left > 3600)
+		return -1;
+	ask(s, "flush_all\r\nset k1 0 0 1\r\nx\r\nflush_all 3\r\n", NULL);
+	limit = now() + (double)server_pending(s) + 1.5;
+	if (strncmp(ask(s, "get k1\r\n", NULL), "VALUE", 5) != 0)
+		return -1;
+	while (!strncmp(ask(s, "get k1\r\n", NULL), "VALUE", 5)) {
+		if (now() > limit)
+			return -1;
+		poll(NULL, 0, 20);
+	}
+	return server_pending(s) > 0 ? -1 : 0;
 }

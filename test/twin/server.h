@@ -46,6 +46,10 @@ int server_feed(struct server *s, const void *bytes, size_t len, void *answers, 
 void server_items(struct server *s, const struct key *keys, struct items *ret);
 /* The keys whose items are not the same, a bit each. */
 uint64_t items_changed(const struct items *before, const struct items *after);
+/* Seconds until a delayed flush_all happens; 0 or less: none is to come. */
+long server_pending(struct server *s);
+/* A flush_all with a delay comes when server_pending says that it does. 0 or -1; takes seconds. */
+int server_flush_happens(struct server *s);
 /* flush_all, which takes a delayed one back. */
 void server_flush(struct server *s);
 /* Items that would expire while the test goes on go now. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * bpf/requests.bpf.h on the host: what it needs of the kernel and of the layers below it, so that the very code that
- * follows a connection can be fed from a buffer. The rules are stubs that note which keys were written.
+ * bpf/requests.bpf.h and bpf/answers.bpf.h on the host: what they need of the kernel and of the layers below them, so
+ * that the very code that follows a connection can be fed from a buffer. The rules are stubs that note which keys were
+ * written, and how much was answered.
  */
 #ifndef BMC_TWIN_SHIM_H
 #define BMC_TWIN_SHIM_H
 
 #include <string.h>
+#include <time.h>
 
 #include "mc_text.h"
 
@@ -17,6 +19,7 @@
 #define BMC_PLACE_BPF_H
 #define BMC_EARLY_BPF_H
 #define BMC_EXPIRY_BPF_H
+#define BMC_SEGMENT_BPF_H
 
 #ifndef __always_inline
 #define __always_inline inline
@@ -30,7 +33,17 @@
 struct __sk_buff {
 	const unsigned char *bytes;
 	__u32 len;
+	__u64 tstamp;
 };
+
+struct bmc_segment {
+	__u32 seq;
+	__u32 len;
+	__u32 off;
+	__u32 flags;
+};
+
+#define BMC_TCP_FIN 1
 
 #define BMC_BATCH 16
 
@@ -66,11 +79,13 @@ struct twin_seen {
 	__u64 keys; /* bit by index of twin_hash */
 	int all; /* an unknown write, a flush */
 	int later; /* a flush with a delay */
+	__s64 delay; /* seconds, the longest of them; TWIN_DELAY_ANY */
 	int lost;
 	int commands; /* that may be silent, too */
 };
 
-#define TWIN_KEYS 32
+#define TWIN_KEYS 38
+#define TWIN_DELAY_ANY (1LL << 40)
 extern __u64 twin_hash[TWIN_KEYS];
 extern struct twin_seen twin_seen;
 
@@ -162,8 +177,9 @@ static inline int bmc_unknown(struct bmc_conn *conn, __u64 want)
 static inline int bmc_no_fill_until(__u32 server, __u64 until)
 {
 	(void)server;
-	(void)until;
 	twin_seen.later = 1;
+	if (twin_seen.delay < (__s64)until)
+		twin_seen.delay = (__s64)until;
 	return 0;
 }
 
@@ -209,9 +225,13 @@ static inline __u32 bmc_life_time(__s64 exptime, __u32 server, __u32 life)
 
 static inline __u64 bmc_flush_time(__u64 delay, __u32 server, __u16 life)
 {
+	__s64 left = (__s64)delay - time(NULL);
+
 	(void)server;
 	(void)life;
-	return delay;
+	if (delay == MC_DELAY_ODD)
+		return TWIN_DELAY_ANY;
+	return delay <= BMC_RELATIVE_MAX ? delay : left > 0 ? (__u64)left : 0;
 }
 
 static inline int bmc_life_note(__u64 hash, __u32 server, __u64 epoch, __u32 until, __u32 how)
@@ -243,6 +263,45 @@ static inline void bmc_life_touch(__u64 hash)
 	(void)hash;
 }
 
+/* Answers: a segment of them is bytes from the first on. */
+static inline __s32 bmc_after(__u32 a, __u32 b)
+{
+	return (__s32)(a - b);
+}
+
+static inline int bmc_segment_read_at(const struct __sk_buff *skb, __u32 at,
+				      struct bmc_segment *ret)
+{
+	(void)skb;
+	(void)at;
+	(void)ret;
+	return -1;
+}
+
+static inline __u32 bmc_segment_header(const struct __sk_buff *skb)
+{
+	(void)skb;
+	return 0;
+}
+
+static inline int bmc_segment_counts(const struct bmc_segment *seg)
+{
+	(void)seg;
+	return 0;
+}
+
+static inline void bmc_release(__u32 *word)
+{
+	*word = 0;
+}
+
+static inline void bmc_answers_seen(struct bmc_conn *conn, __u32 rep, __u64 now)
+{
+	(void)now;
+	conn->rep = rep;
+}
+
 #include "requests.bpf.h"
+#include "answers.bpf.h"
 
 #endif

@@ -4,7 +4,9 @@
  *   - the keys that memcached changed (all are read back after each stream) are among those that were reported;
  *   - of a well-formed stream exactly the keys that its writes name are reported, and it is never given up;
  *   - memcached sends no more answers than commands were counted that may answer, and exactly as many when the stream
- *     is well formed and no silent command of it can fail.
+ *     is well formed and no silent command of it can fail; the code that counts them says the same;
+ *   - a flush_all that is still to come was reported, with no shorter delay.
+ * Streams are well formed, or have odd commands among others, or some of their bytes are changed.
  * BMC_TEST_LONG=1: 10 million commands. BMC_TWIN_MEMCACHED: another memcached, with options (-I 32k and what that needs). BMC_TWIN_SEED: other streams.
  */
 #include <stdio.h>
@@ -13,12 +15,12 @@
 
 #include "generate.h"
 #include "shim.h"
-#include "mc_answer.h"
 #include "server.h"
 
 #define COMMANDS 60 /* of a stream */
-#define COMMANDS_MUTATED 12 /* what comes behind a doubt is not compared */
-#define SHORT 200000 /* commands in all */
+#define COMMANDS_ODD 12 /* what comes behind a doubt is not compared */
+#define LATE 5 /* seconds that a stream may take */
+#define SHORT 400000 /* commands in all */
 #define LONG 10000000
 #define REPORTED_MAX 20 /* violations told in full */
 #define TOLD_MAX 6000 /* bytes of them */
@@ -35,9 +37,12 @@ static unsigned char answers[4 << 20];
 static size_t answers_len;
 
 struct counts {
-	long streams, commands, mutated, lost, changed, reported, exact, bad;
+	long streams, commands, mutated, odd, lost, changed, reported, exact, pending, bad;
 	long lost_why[BMC_LOST_KINDS];
 };
+
+/* How a stream is made. */
+enum kind { WELL_FORMED, ODD, MUTATED };
 
 static struct counts total;
 
@@ -53,7 +58,7 @@ static void follow(uint64_t *seed)
 		uint32_t left = (uint32_t)stream.len - at;
 		static const uint32_t sizes[] = { 12, 2000, 3 * BMC_WINDOW };
 		uint32_t n = 1 + roll(seed, sizes[roll(seed, 3)]);
-		struct __sk_buff skb = { stream.bytes + at, n > left ? left : n };
+		struct __sk_buff skb = { stream.bytes + at, n > left ? left : n, 0 };
 
 		work.place = 0;
 		work.off = 0;
@@ -115,6 +120,21 @@ static void tell(const char *what, long got, long want)
 	print_bytes(answers, answers_len);
 }
 
+/* What memcached sent, in segments of random sizes, through the code of bpf/answers.bpf.h. */
+static void follow_answers(uint64_t *seed)
+{
+	size_t at = 0;
+
+	while (at < answers_len && !conn.lost) {
+		static const uint32_t sizes[] = { 9, 100, 3000 };
+		size_t n = 1 + roll(seed, sizes[roll(seed, 3)]), left = answers_len - at;
+		struct __sk_buff skb = { answers + at, (uint32_t)(n > left ? left : n), 1 };
+
+		bmc_answers_parse(&skb, &conn, 0);
+		at += skb.len;
+	}
+}
+
 static uint64_t reported_keys(void)
 {
 	return twin_seen.all || twin_seen.lost ? ~0ULL : twin_seen.keys;
@@ -138,28 +158,65 @@ static void check_keys(const struct items *before, const struct items *after, in
 		tell("flushes", twin_seen.all, stream.flushes);
 }
 
-static void check_answers(long n, long errors, int well_formed)
+/* `n` answers (-1: cut off), `errors` of them errors, beside what the code counts. */
+static void check_answers(long n, long errors, int well_formed, uint64_t *seed)
 {
 	long silent = twin_seen.commands - (long)conn.cmd;
+	int classic = mc_is_classic(&work.req);
 
 	if (twin_seen.lost)
 		return;
+	follow_answers(seed);
+	if (conn.lost)
+		tell("answers that cannot be followed", n, conn.cmd);
 	if (n > (long)conn.cmd + (stream.binary ? 0 : silent))
 		tell("more answers than commands", n, conn.cmd);
-	if (!well_formed || errors)
+	if (!well_formed || errors || n < 0)
 		return;
 	total.exact += stream.may_fail == 0;
-	if (!stream.may_fail && n != (long)conn.cmd)
+	/* where it is not known whether they are silent, they are counted as commands that answer */
+	if (!stream.may_fail && n + (classic ? 0 : stream.settings) != (long)conn.cmd)
 		tell("answers and commands", n, conn.cmd);
+	if (!stream.may_fail && n != (long)conn.rep)
+		tell("answers, and all of them counted", n, conn.rep);
 }
 
-static void one_stream(struct server *server, int turn, int mutated, uint64_t *seed)
+/* The flush that memcached still has before it, beside those that were reported. */
+static void check_flush(struct server *server, int well_formed)
 {
+	long left = server_pending(server);
+
+	total.pending += left > 0;
+	if (left > 0 && !twin_seen.lost && twin_seen.delay < left)
+		tell("a flush is to come that was not reported", left, (long)twin_seen.delay);
+	if (!well_formed)
+		return;
+	if (twin_seen.delay != stream.delay_max)
+		tell("a flush's delay", (long)twin_seen.delay, (long)stream.delay_max);
+	if (left > 0 ? left >= stream.delay || left + LATE < stream.delay : stream.delay > LATE)
+		tell("a flush to come, and its delay", left, (long)stream.delay);
+}
+
+static void make(enum kind kind, uint64_t *seed)
+{
+	int binary = roll(seed, 3) == 0;
+
+	if (kind == WELL_FORMED)
+		generate(&stream, keys, COMMANDS, binary, seed);
+	else if (kind == ODD || roll(seed, 3) == 0)
+		generate_with_odd(&stream, keys, COMMANDS_ODD, binary, seed);
+	else
+		generate(&stream, keys, COMMANDS_ODD, binary, seed);
+	if (kind == MUTATED)
+		mutate(&stream, seed);
+}
+
+static void one_stream(struct server *server, int turn, enum kind kind, uint64_t *seed)
+{
+	int well_formed = kind == WELL_FORMED;
 	long errors = 0, n;
 
-	generate(&stream, keys, mutated ? COMMANDS_MUTATED : COMMANDS, roll(seed, 3) == 0, seed);
-	if (mutated)
-		mutate(&stream, seed);
+	make(kind, seed);
 	if (!stream.len)
 		return;
 	stream.binary = stream.bytes[0] == 0x80;
@@ -169,11 +226,11 @@ static void one_stream(struct server *server, int turn, int mutated, uint64_t *s
 		server_restart(server);
 	}
 	server_items(server, keys, &items[turn]);
-	check_keys(&items[!turn], &items[turn], !mutated);
+	check_keys(&items[!turn], &items[turn], well_formed);
+	check_flush(server, well_formed);
 	n = count_answers(answers, answers_len, stream.binary, &errors);
-	if (n >= 0)
-		check_answers(n, errors, !mutated);
-	else if (!mutated)
+	check_answers(n, errors, well_formed, seed);
+	if (n < 0 && well_formed)
 		tell("answers that cannot be read", n, 0);
 	if (twin_seen.later || twin_seen.lost) {
 		server_flush(server);
@@ -181,7 +238,8 @@ static void one_stream(struct server *server, int turn, int mutated, uint64_t *s
 	}
 	server_tidy(server, keys, &items[turn]);
 	total.streams++;
-	total.mutated += mutated;
+	total.mutated += kind == MUTATED;
+	total.odd += kind == ODD;
 	total.lost += twin_seen.lost;
 	total.commands += stream.commands;
 	total.lost_why[conn.lost < BMC_LOST_KINDS ? conn.lost : 0]++;
@@ -216,13 +274,17 @@ int main(void)
 	bmc_config.version[0] = version_number(version);
 	server_items(&server, keys, &items[1]);
 	for (int i = 0; total.commands < want && time(NULL) < until; i++)
-		one_stream(&server, i & 1, roll(&seed, 2) == 0, &seed);
+		one_stream(&server, i & 1, (enum kind)roll(&seed, 3), &seed);
+	if (server_flush_happens(&server)) {
+		printf("violation: a delayed flush is not as its server tells\n");
+		total.bad++;
+	}
 	server_stop(&server);
-	printf("memcached %s: %ld streams (%ld mutated), %ld commands, %ld given up, %ld keys "
-	       "changed, %ld "
-	       "reported, %ld streams answered exactly\n",
-	       version, total.streams, total.mutated, total.commands, total.lost, total.changed,
-	       total.reported, total.exact);
+	printf("memcached %s: %ld streams (%ld mutated, %ld with odd commands), %ld commands, %ld "
+	       "given up, %ld keys changed, %ld reported, %ld streams answered exactly, %ld with a "
+	       "flush to come\n",
+	       version, total.streams, total.mutated, total.odd, total.commands, total.lost,
+	       total.changed, total.reported, total.exact, total.pending);
 	printf("given up: %ld for binary requests, %ld for meta, %ld for rejected lines, %ld for "
 	       "long ones\n",
 	       total.lost_why[BMC_LOST_BINARY], total.lost_why[BMC_LOST_META],
