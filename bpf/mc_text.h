@@ -8,9 +8,10 @@
  *   change  := ("delete"|"incr"|"decr"|"touch") key any*
  *   touch   := ("gat"|"gats") exptime key+
  *   flush   := "flush_all" [delay] ["noreply"]
+ *   setting := ("verbosity"|"cache_memlimit"|"slabs"|"lru"|"extstore") any*
  *
  * The last token "noreply" silences. What clients send is read here, in few steps, and most sets in fewer still
- * (mc_set.h); a line with anything odd about it is mc_line.h's, and so are gat and flush_all; meta commands are
+ * (mc_set.h); a line with anything odd about it is mc_line.h's, and so are gat, flush_all and settings; meta commands are
  * mc_meta.h's.
  */
 #ifndef BMC_MC_TEXT_H
@@ -180,7 +181,8 @@ BMC_INLINE enum mc_verb mc_text_verb(const struct bmc_window *win, __u64 start, 
 /* Whether a line of this verb could matter to items, or to how what follows it is read. */
 BMC_INLINE int mc_verb_matters(enum mc_verb verb)
 {
-	return verb != MC_VERB_OTHER && verb != MC_VERB_GET && verb != MC_VERB_QUIT;
+	return verb != MC_VERB_OTHER && verb != MC_VERB_GET && verb != MC_VERB_QUIT &&
+	       verb != MC_VERB_SETTING;
 }
 
 /* stats any*: `cachedump` and `detail dump` write keys as they are, newlines too: that cannot be told from answers. */
@@ -193,6 +195,24 @@ BMC_INLINE int mc_text_stats(const struct bmc_window *win, struct mc_request *ou
 	     bmc_keep_bytes(bmc_window64(win, out->rest.pos[1]), 4) == MC_WORD4("dump")))
 		return mc_lost(out, BMC_LOST_ANSWERS);
 	out->op = MC_OP_OTHER;
+	return 0;
+}
+
+/*
+ * A setting, its verb before `at`: silent if its last token says so, which memcached looks for among the first ones only.
+ * `slabs` looks for it in `automove` alone. What is not known to be silent is counted as a command that answers.
+ */
+BMC_INLINE int mc_text_setting(const struct bmc_window *win, __u64 at, __u32 slabs,
+			       struct mc_request *out)
+{
+	out->op = MC_OP_OTHER;
+	if (!mc_is_classic(out) || mc_line_split(win, (__u32)at, out) ||
+	    out->line.n > MC_TOKENS_MAX)
+		return 0;
+	if (slabs &&
+	    (out->rest.len[0] != 8 || bmc_window64(win, out->rest.pos[0]) != MC_WORD8("automove")))
+		return 0;
+	out->silent = (__u8)mc_last_is_noreply(win, &out->rest);
 	return 0;
 }
 
@@ -215,12 +235,14 @@ BMC_STEP int mc_text_line(const struct bmc_window *win, __u32 pos, __u32 end,
 	if (start < out->line.end &&
 	    bmc_window8(win, start) == ' ') /* more spaces than are looked at */
 		return mc_lost(out, BMC_LOST_REJECTED);
-	if (start >= out->line.end || !mc_verb_matters(verb)) {
+	if (start >= out->line.end || (!mc_verb_matters(verb) && verb != MC_VERB_SETTING)) {
 		out->op = verb == MC_VERB_GET && start < out->line.end ? MC_OP_GET : MC_OP_OTHER;
 		return 0;
 	}
 	if (verb == MC_VERB_WATCH)
 		return mc_lost(out, BMC_LOST_WATCH);
+	if (verb == MC_VERB_SETTING)
+		return mc_text_setting(win, at, bmc_window8(win, start) == 's', out);
 	if (mc_line_split(win, (__u32)at, out))
 		return mc_lost(out, BMC_LOST_REJECTED);
 	if (verb == MC_VERB_META_NOOP) {
@@ -262,7 +284,7 @@ BMC_STEP int mc_text_plain(const struct bmc_window *win, __u32 pos, __u32 end,
 		return MC_ODD;
 	if (verb == MC_VERB_STORE || verb == MC_VERB_CAS || verb == MC_VERB_CHANGE)
 		return mc_text_keyed(win, (__u32)at, end, pos, verb, seed, out);
-	if (mc_verb_matters(verb))
+	if (mc_verb_matters(verb) || verb == MC_VERB_SETTING)
 		return MC_ODD;
 	return mc_whole_line(win, pos, end, verb == MC_VERB_GET ? MC_OP_GET : MC_OP_OTHER, out);
 }

@@ -30,7 +30,20 @@ enum mc_verb {
 	MC_VERB_META_DEBUG, /* me */
 	MC_VERB_STATS,
 	MC_VERB_WATCH,
+	MC_VERB_SETTING, /* changes no item, but how memcached works; noreply silences it */
 };
+
+/*
+ * verbosity, cache_memlimit, slabs, lru, extstore. What has the length and first bytes of one but is none is answered
+ * ERROR, which a silent command may be.
+ */
+BMC_INLINE int mc_verb_sets(__u64 word, __u32 len, __u8 ninth)
+{
+	return word == MC_WORD3("lru") || word == MC_WORD5("slabs") ||
+	       (word == MC_WORD8("verbosit") && len == 9 && ninth == 'y') ||
+	       (word == MC_WORD8("cache_me") && len == 14) ||
+	       (word == MC_WORD8("extstore") && len == 8);
+}
 
 /* The verb of a first token: `word` is its first 8 bytes (those behind it 0), `len` its length. */
 BMC_INLINE enum mc_verb mc_verb(__u64 word, __u32 len, __u8 ninth)
@@ -65,6 +78,8 @@ BMC_INLINE enum mc_verb mc_verb(__u64 word, __u32 len, __u8 ninth)
 		return MC_VERB_QUIT;
 	if (word == MC_WORD5("watch"))
 		return MC_VERB_WATCH;
+	if (mc_verb_sets(word, len, ninth))
+		return MC_VERB_SETTING;
 	return MC_VERB_OTHER;
 }
 

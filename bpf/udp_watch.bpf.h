@@ -145,8 +145,12 @@ __noinline int bmc_udp_command(struct bmc_work *w)
 		bmc_udp_unread(w);
 		return 1;
 	default:
-		/* it writes nothing, but its answer must not be taken for that of a write with the same id */
-		bmc_udp_expect(w, !w->req.silent);
+		/*
+		 * it writes nothing, but its answer must not be taken for that of a write with the same id; a silent
+		 * setting has errors only, which never are
+		 */
+		if (!w->req.silent || w->req.meta)
+			bmc_udp_expect(w, !w->req.silent);
 		break;
 	}
 	/* behind its block; a block that ends the datagram, or goes beyond it, ends the reading too */

@@ -51,6 +51,7 @@ static const struct command answered[] = {
 	{ "mg %s v\r\n", "VA" },
 	{ "mg no%s v\r\n", "EN" },
 	{ "verbosity 0\r\n", "OK" },
+	{ "verbosity 0 noreply\r\n", NULL },
 	{ "stats\r\n", "STAT" },
 };
 
