@@ -79,7 +79,7 @@ int bmc_sock_release(struct bpf_sock *sk)
 	if (conn && BMC_READ_ONCE(conn->ready)) {
 		bmc_old_closed(conn);
 		bmc_conn_closed(conn);
-		bmc_early_over(conn);
+		bmc_early_closed(conn);
 		bmc_stream_closed(conn);
 		return CGROUP_PASS;
 	}

@@ -16,7 +16,7 @@
 #endif
 
 /* Raised whenever the layout of a pinned map changes; `stop` works across versions, nothing else does. */
-#define BMC_ABI_VERSION 6
+#define BMC_ABI_VERSION 7
 
 /* ---- limits ---- */
 #define BMC_PORTS_MAX 8
@@ -59,6 +59,8 @@ enum bmc_off {
 		4, /* a connection of a marked listener without state: it cannot be followed */
 	BMC_OFF_BUSY = 8, /* an exchange did not succeed in its number of tries */
 	BMC_OFF_SHARED = 16, /* a second process of its user has sockets at its port */
+	BMC_OFF_PORTS =
+		32, /* its process has a socket at another port too, by which its items are changed unseen */
 };
 
 struct bmc_server {
@@ -73,7 +75,8 @@ struct bmc_server {
 	__u64 udp; /* [word] the UDP writer; see below */
 	__u64 owner; /* [word] life in the high 32 bits, in the low 32 the process (tgid) of its sockets; 0: not known */
 	__u64 strangers; /* [word] sockets at its port of other processes of its user; SHARED while there are any */
-	__u64 pad1[2];
+	__u64 unread; /* [word] connections of this life of which not all was read: they may have sent flush_all with a delay */
+	__u64 others; /* [word] another user has had a UDP socket at its port: whose an address is has to be looked up */
 };
 #define BMC_OWNER_LIFE_SHIFT 32
 
@@ -357,6 +360,7 @@ struct bmc_config {
 	X(REFUSED_BUSY, "refused_busy", "fills refused: another fill has the place")               \
 	X(REFUSED_COLD, "refused_cold",                                                            \
 	  "fills refused: not asked for often enough to push out others")                          \
+	X(REFUSED_ADDRESS, "refused_address", "fills refused: their address is another user's")    \
 	X(REFUSED_PLACE, "refused_place", "fills refused: too large, or too many addresses")       \
 	X(STAMPS, "stamps", "replies stamped with the time of their request")                      \
 	X(NO_STAMP, "no_stamp", "replies not stamped: no request is known that is young enough")   \

@@ -27,6 +27,8 @@
 	X(NO_STAMP, "a fill does not look at the time of its request")                             \
 	X(NO_RECOMPARE, "a fill does not compare the flights with what it looked at")              \
 	X(NO_FLUSH_TIME, "a fill does not wait for a delayed flush_all")                           \
+	X(ALL_READ, "a fill does not look whether all commands were read")                         \
+	X(NO_OWNER_OF_ADDRESS, "a fill does not look whose its address is")                        \
 	X(NO_FORM, "a reply of five tokens is an item")                                            \
 	X(WAY_SHARED, "two fills write one place at once")                                         \
 	X(NO_ODD, "a fill does not change seq")                                                    \

@@ -80,6 +80,7 @@ __noinline int bmc_conn_lost(struct bmc_conn *conn, __u32 why)
 	if (!conn || BMC_READ_ONCE(conn->lost))
 		return 0;
 	bmc_unknown(conn, BMC_HOLD_NEVER);
+	bmc_server_unread(bmc_server_get(conn->server));
 	if (__sync_val_compare_and_swap(&conn->lost, BMC_IN_STEP, why) == BMC_IN_STEP)
 		bmc_stats_count(BMC_STAT_LOST);
 	return 0;

@@ -112,6 +112,14 @@ static __always_inline void bmc_early_over(struct bmc_conn *conn)
 		bmc_quiet(conn->server, conn->life);
 }
 
+/* CLOSE: the bytes may not have been parsed. */
+static __always_inline void bmc_early_closed(struct bmc_conn *conn)
+{
+	if (BMC_READ_ONCE(conn->early))
+		bmc_server_unread(bmc_server_get(conn->server));
+	bmc_early_over(conn);
+}
+
 /* Bytes from offset w->off on, to `to` in the window: at most `max`. Returns how many; 0: none, or it failed. */
 static __always_inline __u64 bmc_early_load(struct __sk_buff *skb, struct bmc_work *w, __u64 to,
 					    __u64 max)

@@ -419,11 +419,16 @@ __noinline __u64 bmc_life_known_until(struct bmc_work *w, __u64 unknown)
 static __always_inline __u64 bmc_life_until(struct bmc_work *w, __u64 unknown)
 {
 	const struct bmc_lives *lives = bmc_lives_get(w->key.hash);
-	__u64 id = bmc_life_id(w->key.hash, w->server, w->epoch);
+	__u64 id = bmc_life_id(w->key.hash, w->server, w->epoch), until;
 
 	if (!lives || bmc_life_find(lives, id) == BMC_LIVES)
 		return unknown;
-	return bmc_life_known_until(w, unknown);
+	until = bmc_life_known_until(w, unknown);
+	/* a flush_all that was not read may come at any time */
+	if (until > unknown && BMC_READ_ONCE(bmc_server_get(w->server)->unread) &&
+	    !bmc_mutant(BMC_MUT_ALL_READ))
+		return unknown;
+	return until;
 }
 
 #endif

@@ -293,6 +293,9 @@ static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct
 		return BMC_STAT_REFUSED_HELD;
 	if (bmc_fill_look(w, b))
 		return BMC_STAT_REFUSED_FLIGHT;
+	if (BMC_READ_ONCE(s->others) && !bmc_mutant(BMC_MUT_NO_OWNER_OF_ADDRESS) &&
+	    !bmc_fill_is_asked(skb, w))
+		return BMC_STAT_REFUSED_ADDRESS;
 	why = bmc_fill_room(w, b, len);
 	if (why != BMC_STAT_FILLS)
 		return why;

@@ -145,6 +145,65 @@ static __always_inline int bmc_fill_server(struct __sk_buff *skb, __u16 port)
 	return server;
 }
 
+/* The request that this reply, an answer over UDP, may have had: its size; 0: not known. */
+static __always_inline __u32 bmc_fill_request(struct __sk_buff *skb, const struct bmc_pkt *pkt,
+					      struct bpf_sock_tuple *ret)
+{
+	struct udphdr udp;
+
+	if (bpf_skb_load_bytes(skb, pkt->l4, &udp, sizeof(udp)))
+		return 0;
+	if (pkt->family == 4) {
+		struct iphdr ip;
+
+		if (bpf_skb_load_bytes(skb, pkt->l3, &ip, sizeof(ip)))
+			return 0;
+		ret->ipv4.saddr = ip.daddr;
+		ret->ipv4.daddr = ip.saddr;
+		ret->ipv4.sport = udp.dest;
+		ret->ipv4.dport = udp.source;
+		return sizeof(ret->ipv4);
+	}
+	if (bpf_skb_load_bytes(skb, pkt->l3 + offsetof(struct ipv6hdr, daddr), ret->ipv6.saddr,
+			       sizeof(ret->ipv6.saddr)) ||
+	    bpf_skb_load_bytes(skb, pkt->l3 + offsetof(struct ipv6hdr, saddr), ret->ipv6.daddr,
+			       sizeof(ret->ipv6.daddr)))
+		return 0;
+	ret->ipv6.sport = udp.dest;
+	ret->ipv6.dport = udp.source;
+	return sizeof(ret->ipv6);
+}
+
+/*
+ * Whether who asks at the reply's source asks this server: memcached may answer from an address at which another user has a
+ * socket of its own.
+ */
+__noinline int bmc_fill_is_asked(struct __sk_buff *skb, struct bmc_work *w)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct bpf_sock_tuple request = {};
+	struct bmc_pkt pkt = {};
+	struct bmc_mark *mark;
+	struct bpf_sock *sk;
+	__u32 l3 = 0, size;
+	__u16 proto;
+	int ours;
+
+	if (!w)
+		return 0;
+	proto = bmc_pkt_ethernet(data, end, &l3);
+	if (bmc_pkt_ip(data, end, proto, l3, 0, &pkt))
+		return 0;
+	size = bmc_fill_request(skb, &pkt, &request);
+	sk = size ? bpf_sk_lookup_udp(skb, &request, size, BPF_F_CURRENT_NETNS, 0) : NULL;
+	if (!sk)
+		return 0;
+	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
+	ours = mark && mark->ready == BMC_READY_UDP && mark->server == w->server;
+	bpf_sk_release(sk);
+	return ours;
+}
+
 /* A reply that goes out: the length of its text without END\r\n, all of it in `w`, the key as well; 0: it may not fill. */
 static __always_inline int bmc_fill_read(struct __sk_buff *skb, struct bmc_work *w)
 {

@@ -18,6 +18,7 @@
 #define MC_VERSION_CLASSIC_FIRST BMC_VERSION_OF(1, 5, 0)
 #define MC_VERSION_CLASSIC_LAST BMC_VERSION_OF(1, 6, 18)
 #define MC_LINE_TOKENS 24 /* memcached looks at no more of them at once */
+#define MC_TOUCH_TOKENS 3 /* a touch with more behind its verb is rejected */
 
 /* The bit of a flag by its letter. */
 #define MC_FLAG(c) (1ULL << ((c)&63))
@@ -236,12 +237,13 @@ BMC_INLINE int mc_line_store(const struct bmc_window *win, struct mc_request *ou
 	return 0;
 }
 
-/* The exptime of a touch or gat, which is the token `i`. In doubt the item may be over at once. */
-BMC_INLINE void mc_line_touch_time(const struct bmc_window *win, __u32 i, struct mc_request *out)
+/* The exptime of a touch or gat, which is the token `i` of at most `most`. In doubt the item may be over at once. */
+BMC_INLINE void mc_line_touch_time(const struct bmc_window *win, __u32 i, __u32 most,
+				   struct mc_request *out)
 {
 	__u64 exptime = mc_line_signed(win, out->rest.pos[i], out->rest.len[i]);
 
-	out->touch = out->line.n > i && exptime < MC_NUMBER_UNSURE;
+	out->touch = out->line.n > i && out->line.n <= most && exptime < MC_NUMBER_UNSURE;
 	out->exptime = out->touch ? (__s64)exptime - (__s64)MC_SIGNED_BIAS : -1;
 }
 
@@ -257,7 +259,7 @@ BMC_INLINE int mc_line_touch(const struct bmc_window *win, __u32 pos, struct mc_
 		return 0;
 	}
 	out->op = MC_OP_TOUCH_GET;
-	mc_line_touch_time(win, 0, out);
+	mc_line_touch_time(win, 0, MC_LINE_TOKENS, out);
 	out->used = out->rest.pos[0] + out->rest.len[0] - pos;
 	return 0;
 }
@@ -304,7 +306,7 @@ BMC_STEP int mc_line_keyed(const struct bmc_window *win, const struct mc_seed *s
 	}
 	out->op = mc_line_key(win, seed, out) ? MC_OP_OTHER : MC_OP_CHANGE;
 	if (out->touch)
-		mc_line_touch_time(win, 1, out);
+		mc_line_touch_time(win, 1, MC_TOUCH_TOKENS, out);
 	if (store)
 		return mc_line_store(win, out, out->line.verb == MC_VERB_CAS);
 	out->silent = (__u8)mc_line_noreply(win, out);

@@ -28,6 +28,14 @@
 	 MC_FLAG('q') | MC_FLAG('s') | MC_FLAG('t') | MC_FLAG('u') | MC_FLAG('v') | MC_FLAG('L') | \
 	 MC_FLAG('O') | MC_FLAG('P') | MC_FLAG('R'))
 
+/* Flags that are accepted whatever follows them, and those that want a number, or take one. */
+#define MC_META_TAME                                                                               \
+	(MC_FLAG('b') | MC_FLAG('c') | MC_FLAG('f') | MC_FLAG('h') | MC_FLAG('k') | MC_FLAG('l') | \
+	 MC_FLAG('q') | MC_FLAG('s') | MC_FLAG('t') | MC_FLAG('u') | MC_FLAG('v') | MC_FLAG('L') | \
+	 MC_FLAG('P') | MC_FLAG('T'))
+#define MC_META_NUMBERED (MC_FLAG('F') | MC_FLAG('O'))
+#define MC_META_NUMBER_MAX 99999999
+
 /* ---- base64 (RFC 4648, section 4) ---- */
 #define MC_BASE64_GROUPS 63 /* of 4 bytes: a key has 250 */
 #define MC_BASE64_PAD 0x40U
@@ -128,6 +136,35 @@ BMC_INLINE int mc_meta_breaks(const struct bmc_window *win, __u64 flags, struct 
 	return out->line.newlines != 0;
 }
 
+/* Whether those of MC_META_NUMBERED have numbers of 1 to 8 digits. */
+BMC_STEP int mc_meta_numbers(const struct bmc_window *win, const struct mc_request *out)
+{
+	const struct mc_tokens *t;
+	__u32 bad = 0;
+
+	if (!win || !out || out->line.n > MC_TOKENS_MAX)
+		return 0;
+	t = &out->rest;
+	for (__u32 i = 1; i < MC_TOKENS_MAX; i++) {
+		if (i >= t->n)
+			break;
+		if (mc_flag_of(bmc_window8(win, t->pos[i])) & MC_META_NUMBERED)
+			bad |= mc_number(win, t->pos[i] + 1, t->len[i] - 1) > MC_META_NUMBER_MAX;
+	}
+	return !bad;
+}
+
+/* Whether memcached surely takes these flags (T's time is the caller's to look at): what it rejects changes no time. */
+BMC_INLINE int mc_meta_is_taken(const struct bmc_window *win, __u64 flags,
+				const struct mc_request *out)
+{
+	/* a bit is missing where two tokens begin alike */
+	if ((__u32)__builtin_popcountll(out->line.flags) != out->line.n - 1 ||
+	    out->line.n > MC_META_TOKENS || (flags & ~(MC_META_TAME | MC_META_NUMBERED)))
+		return 0;
+	return !(flags & MC_META_NUMBERED) || mc_meta_numbers(win, out);
+}
+
 /* What a plain ms tells: it replaces what was there, until T. */
 BMC_INLINE void mc_meta_plain(const struct bmc_window *win, __u64 flags, struct mc_request *out)
 {
@@ -137,7 +174,7 @@ BMC_INLINE void mc_meta_plain(const struct bmc_window *win, __u64 flags, struct 
 		time = mc_line_signed(win, out->line.time + 1, out->line.time_len - 1);
 	if (time >= MC_NUMBER_UNSURE)
 		return;
-	out->plain = !(flags & (MC_FLAG('C') | MC_FLAG('I') | MC_FLAG('M')));
+	out->plain = (__u8)mc_meta_is_taken(win, flags, out);
 	out->exptime = (__s64)time - (__s64)MC_SIGNED_BIAS;
 }
 
@@ -182,7 +219,8 @@ BMC_INLINE void mc_meta_time(const struct bmc_window *win, __u64 flags, struct m
 	if (!(flags & (MC_FLAG('T') | MC_FLAG('N'))))
 		return;
 	out->exptime = -1;
-	if (out->line.verb == MC_VERB_META_GET && !(flags & MC_FLAG('N')) && out->line.time_len)
+	if (out->line.verb == MC_VERB_META_GET && out->line.time_len &&
+	    mc_meta_is_taken(win, flags, out))
 		time = mc_line_signed(win, out->line.time + 1, out->line.time_len - 1);
 	if (time >= MC_NUMBER_UNSURE)
 		return;

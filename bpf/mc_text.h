@@ -111,7 +111,7 @@ BMC_INLINE void mc_text_touch(const struct bmc_window *win, struct mc_request *o
 
 	if (!out->touch)
 		return;
-	out->touch = t->n && exptime <= 0x7fffffffULL;
+	out->touch = t->n && t->n < MC_TOUCH_TOKENS && exptime <= 0x7fffffffULL;
 	out->exptime = sign || !out->touch ? -1 : (__s64)exptime;
 }
 

@@ -49,11 +49,35 @@ static __always_inline void bmc_stranger_gone(struct bmc_server *s)
 		bmc_server_off(s, BMC_OFF_SHARED);
 }
 
+/*
+ * This process has a socket at the port of `server` (-1: at one that is not served). Whether it has another server: that is
+ * off now, since what comes by the one port changes items of the other.
+ */
+__noinline int bmc_owner_elsewhere(__u32 process, int server)
+{
+	int found = 0;
+
+	for (__u32 i = 0; i < BMC_PORTS_MAX; i++) {
+		struct bmc_server *s = bmc_server_get(i);
+		__u64 owner = BMC_READ_ONCE(s->owner);
+
+		if (i >= bmc_config.n_ports)
+			break;
+		if ((int)i == server || !process || (__u32)owner != process ||
+		    owner >> BMC_OWNER_LIFE_SHIFT != bmc_word_life(BMC_READ_ONCE(s->word)))
+			continue;
+		bmc_server_off(s, BMC_OFF_PORTS);
+		found = 1;
+	}
+	return found;
+}
+
 /* MARK: a socket of the server's user is bound, or listens. */
 static __always_inline void bmc_mark_socket(struct bpf_sock *sk, __u32 server, __u64 cookie)
 {
 	struct bmc_server *s = bmc_server_get(server);
 	struct bmc_mark *mark;
+	__u32 process;
 	int life;
 
 	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
@@ -64,10 +88,13 @@ static __always_inline void bmc_mark_socket(struct bpf_sock *sk, __u32 server, _
 	if (BMC_READ_ONCE(mark->ready) || BMC_READ_ONCE(mark->taken) == BMC_MARK_STRANGER)
 		return;
 	mark->server = (__u8)server;
-	if (!bmc_owner_is(s, bmc_current_process())) {
+	process = bmc_current_process();
+	if (!bmc_owner_is(s, process)) {
 		bmc_stranger_came(s, mark, cookie);
 		return;
 	}
+	if (bmc_owner_elsewhere(process, (int)server))
+		bmc_server_off(s, BMC_OFF_PORTS);
 	life = bmc_socket_up(s);
 	if (life < 0) {
 		bmc_server_off(s, BMC_OFF_BUSY);
@@ -90,20 +117,32 @@ static __always_inline void bmc_mark_released(const struct bmc_mark *mark, __u64
 		bmc_stranger_gone(bmc_server_get(mark->server));
 }
 
+/* Another user's UDP socket: first the word, then the epoch, as fills read them the other way round. */
+static __always_inline void bmc_other_came(struct bmc_server *s)
+{
+	bmc_ordered(__sync_fetch_and_or(&s->others, 1));
+	bmc_epoch_up(s);
+}
+
 /*
- * A socket is bound to a port of ours. Another user's is not memcached's; but if it takes datagrams, those for one of
- * memcached's addresses may be its from now on: what was filled for them goes.
+ * A socket is bound. At a port that is not ours it matters only if its process has a server. At one of ours, another user's
+ * is not memcached's; but if it takes datagrams, those for one of memcached's addresses may be its from now on: what was
+ * filled for them goes, and fills look whose theirs is.
  */
 static __always_inline void bmc_bound(struct bpf_sock *sk)
 {
 	int server = bmc_config_server(bpf_htons((__u16)sk->src_port));
 
-	if (server < 0 || bpf_get_netns_cookie(sk) != bmc_config.netns_cookie)
+	if (bpf_get_netns_cookie(sk) != bmc_config.netns_cookie)
 		return;
+	if (server < 0) {
+		bmc_owner_elsewhere(bmc_current_process(), server);
+		return;
+	}
 	if ((__u32)bpf_get_current_uid_gid() == bmc_config.uid[server & (BMC_PORTS_MAX - 1)])
 		bmc_mark_socket(sk, (__u32)server, bpf_get_socket_cookie(sk));
 	else if (sk->protocol == IPPROTO_UDP)
-		bmc_epoch_up(bmc_server_get((__u32)server));
+		bmc_other_came(bmc_server_get((__u32)server));
 }
 
 /* A socket listens. One that was bound before the programs were there has no mark yet. */

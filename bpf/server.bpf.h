@@ -103,6 +103,12 @@ __noinline int bmc_no_fill_until(__u32 server, __u64 until)
 	return 0;
 }
 
+/* UNREAD: a connection of which not all is read, which holds fills: after its holds++ and before that is over. */
+static __always_inline void bmc_server_unread(struct bmc_server *s)
+{
+	bmc_ordered(__sync_fetch_and_add(&s->unread, 1));
+}
+
 /* ---- sockets of the server ---- */
 
 /* sockets++; the exchange that does it gives the life. -1: the tries ran out. */
@@ -121,10 +127,11 @@ static __always_inline int bmc_socket_up(struct bmc_server *s)
 	return -1;
 }
 
-/* SERVER GONE: t_quiet=now, epoch++, then sockets--; at 0 in the same exchange {life+1, 0, 0}. */
+/* SERVER GONE: t_quiet=now, epoch++, then sockets--; at 0 in the same exchange {life+1, 0, 0}; then what it was sent is over. */
 static __always_inline void bmc_socket_gone(struct bmc_server *s)
 {
-	__u64 old;
+	__u64 old, no_fill_until = BMC_READ_ONCE(s->no_fill_until),
+		   unread = BMC_READ_ONCE(s->unread);
 
 	if (bmc_time_up(&s->t_quiet, bpf_ktime_get_ns()))
 		bmc_server_off(s, BMC_OFF_BUSY);
@@ -138,8 +145,11 @@ static __always_inline void bmc_socket_gone(struct bmc_server *s)
 			next = ((next >> BMC_WORD_LIFE_SHIFT) + 1) << BMC_WORD_LIFE_SHIFT;
 		seen = __sync_val_compare_and_swap(&s->word, old, next);
 		if (seen == old) {
-			if (!(next << 16))
-				BMC_WRITE_ONCE(s->no_fill_until, 0);
+			if (!(next << 16)) {
+				/* unless the next one has changed it */
+				__sync_val_compare_and_swap(&s->no_fill_until, no_fill_until, 0);
+				__sync_val_compare_and_swap(&s->unread, unread, 0);
+			}
 			return;
 		}
 		old = seen;

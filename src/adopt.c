@@ -6,6 +6,7 @@
 #include "mark.h"
 #include "memcached.h"
 #include "old.h"
+#include "pending.h"
 #include "quiet.h"
 #include "shared.h"
 #include "threads.h"
@@ -62,16 +63,21 @@ static int look_for_process(struct bmc_adopt *a, int server, pid_t *ret)
 	pid_t pid = 0;
 
 	for (size_t i = 0; !err && i < sockets.n; i++) {
-		if (!is_servers(a, &sockets.list[i], server))
+		const struct bmc_socket *s = &sockets.list[i];
+
+		if (!is_servers(a, s, server)) {
+			if (!s->tcp)
+				bmc_shared_others(&a->shared->server[server]);
 			continue;
-		if (bmc_socket_owner(sockets.list[i].inode, &owner))
+		}
+		if (bmc_socket_owner(s->inode, &owner))
 			err = -EACCES;
 		else if (pid && pid != owner.pid)
 			err = -EEXIST;
 		else
 			pid = owner.pid;
 		if (!err)
-			ask_threads(a, &sockets.list[i], server);
+			ask_threads(a, s, server);
 	}
 	free(sockets.list);
 	*ret = pid;
@@ -187,8 +193,11 @@ static void count_lost(struct bmc_adopt *a, struct bmc_olds *olds)
 }
 
 /* Fills may begin: of requests from now on. */
-static void open_server(struct bmc_server *words)
+static void open_server(struct bmc_adopt *a, int server)
 {
+	struct bmc_server *words = &a->shared->server[server];
+
+	bmc_pending_look(ntohs(a->config->port[server]), a->config->uid[server], words);
 	bmc_shared_quiet_now(words);
 	bmc_shared_off_clear(words, BMC_OFF_STARTING);
 }
@@ -216,7 +225,7 @@ int bmc_adopt_run(struct bmc_adopt *a)
 	if (!err)
 		count_lost(a, &olds);
 	for (int i = 0; !err && i < n; i++)
-		open_server(&a->shared->server[i]);
+		open_server(a, i);
 	for (int i = 0; i < n; i++)
 		bmc_threads_close(&threads[i]);
 	bmc_old_close(&olds);

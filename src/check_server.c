@@ -179,6 +179,34 @@ static int check_processes(const struct bmc_socket_list *sockets, struct listeni
 	return 0;
 }
 
+/* What comes by another port of this process changes the same items, and is not seen. 0, or the exit code. */
+static int check_ports(const struct bmc_options *options, const struct listening *l, __u16 port)
+{
+	struct bmc_owner_list owned;
+	struct bmc_socket_list all;
+	int other = 0;
+
+	if (bmc_sockets_of_process(l->pid, &owned))
+		return 0; /* it is gone */
+	if (!bmc_sockets_of_port(BMC_ANY_PORT, &all)) {
+		for (size_t i = 0; i < all.n; i++) {
+			const struct bmc_socket *s = &all.list[i];
+
+			if (s->port != port && bmc_owner_fd(&owned, s->inode) >= 0)
+				other = s->port;
+		}
+		free(all.list);
+	}
+	free(owned.list);
+	if (!other)
+		return 0;
+	return refuse(
+		options,
+		"the memcached at port %u (pid %d) has a socket at port %d as well: what comes by "
+		"that one is not seen here; give it one port",
+		port, l->pid, other);
+}
+
 static int check_cgroup(const struct bmc_options *options, const struct listening *l, __u16 port)
 {
 	int below = bmc_cgroup_has(options->cgroup, l->pid);
@@ -259,6 +287,8 @@ static int check_listening(const struct bmc_options *options, struct bmc_plan *p
 	code = check_sockets(plan, l, port);
 	if (!code)
 		code = check_processes(sockets, l, port);
+	if (!code)
+		code = check_ports(options, l, port);
 	if (!code)
 		code = check_cgroup(options, l, port);
 	if (!code)

@@ -2,6 +2,7 @@
 #include "cmd.h"
 #include "connections.h"
 #include "log.h"
+#include "pending.h"
 #include "progress.h"
 #include "reset.h"
 #include "shared.h"
@@ -104,6 +105,9 @@ int bmc_cmd_reset(const struct bmc_options *options)
 		left = look(options->name, &note, shared, &r);
 	if (!left && r.closed)
 		left = wait_closed(options->name, &note, shared, r.closed);
+	for (__u32 i = 0; !left && i < note.config.n_ports && i < BMC_PORTS_MAX; i++)
+		bmc_pending_look(ntohs(note.config.port[i]), note.config.uid[i],
+				 &shared->server[i]);
 	bmc_shared_close(shared);
 	if (left < 0)
 		return bmc_fail("cannot look at the connections of instance '%s': %s",

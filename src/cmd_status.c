@@ -54,6 +54,9 @@ static void print_server(const struct bmc_server_status *v)
 		print_running(v);
 	else
 		printf("  server     port %u: not running (user id %u)\n", v->port, v->uid);
+	if (v->unread && !v->lost)
+		printf("             not all commands were read: items are served for --max-age at "
+		       "most ('bmcctl reset' asks memcached whether a flush_all is to come)\n");
 	if (v->foreign)
 		printf("             other users have %u socket%s at this port\n", v->foreign,
 		       v->foreign == 1 ? "" : "s");
@@ -143,6 +146,7 @@ static struct json_object *json_server(const struct bmc_server_status *v)
 	for (int i = 0; i < v->n_keepers; i++)
 		json_object_array_add(keepers, json_keeper(&v->keeper[i]));
 	json_object_object_add(o, "keepers", keepers);
+	json_object_object_add(o, "not_all_read", json_object_new_boolean(v->unread));
 	add_number(o, "marked_sockets", v->sockets);
 	add_number(o, "sockets_of_others", v->foreign);
 	add_number(o, "second_pid", (__u64)v->other_pid);

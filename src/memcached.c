@@ -33,6 +33,8 @@ static void take_line(struct talk *talk, const char *line)
 	if (sscanf(line, "STAT maxconns %llu", &m->maxconns) == 1 ||
 	    sscanf(line, "STAT curr_items %llu", &m->items) == 1 ||
 	    sscanf(line, "STAT time %lld", &m->time) == 1 ||
+	    sscanf(line, "STAT uptime %lld", &m->uptime) == 1 ||
+	    sscanf(line, "STAT oldest %lld", &m->oldest) == 1 ||
 	    sscanf(line, "STAT udpport %llu", &m->udp_port) == 1 ||
 	    sscanf(line, "STAT hash_power_level %u", &m->hash_power) == 1 ||
 	    sscanf(line, "STAT lru_crawler_running %d", &m->crawler) == 1)
@@ -118,7 +120,7 @@ int bmc_memcached_ask(const char *addr, __u16 port, struct bmc_memcached *ret)
 	struct bufferevent *bev;
 	int err, len;
 
-	*ret = (struct bmc_memcached){ .crawler = -1 };
+	*ret = (struct bmc_memcached){ .uptime = -1, .oldest = -1, .crawler = -1 };
 	err = make_address(addr, port, &to, &len);
 	if (err)
 		return err;

@@ -9,6 +9,8 @@ struct bmc_memcached {
 	char version[32];
 	__u64 maxconns;
 	__u64 items;
+	__s64 uptime; /* seconds; -1: not told */
+	__s64 oldest; /* when its last flush_all is, was or will be, by its own clock; -1: not told */
 	__s64 time; /* its wall clock, seconds; 0: not told */
 	__u64 udp_port; /* 0: off */
 	__u32 threads; /* that wait for events: its workers and the listener; 0: not told */

@@ -184,6 +184,7 @@ void bmc_old_lose(const struct bmc_old_one *one, struct bmc_server *words)
 {
 	int held = bmc_shared_holds_add(words, one->life, 1);
 
+	bmc_shared_unread_add(words);
 	for (__u64 state = state_of(one); state <= BMC_OLD_QUIET; state = state_of(one)) {
 		if (change(one, state, BMC_OLD_LOST))
 			return;

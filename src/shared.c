@@ -79,14 +79,44 @@ int bmc_shared_holds_add(struct bmc_server *server, __u16 life, int delta)
 	return 1;
 }
 
+/* *word = max(*word, time) */
+static void time_up(__u64 *word, __u64 time)
+{
+	__u64 old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
+
+	while (old < time && !__atomic_compare_exchange_n(word, &old, time, 0, __ATOMIC_SEQ_CST,
+							  __ATOMIC_SEQ_CST))
+		;
+}
+
 void bmc_shared_quiet_now(struct bmc_server *server)
 {
-	__u64 now = bmc_clock_ns(CLOCK_MONOTONIC);
-	__u64 old = __atomic_load_n(&server->t_quiet, __ATOMIC_SEQ_CST);
+	time_up(&server->t_quiet, bmc_clock_ns(CLOCK_MONOTONIC));
+}
 
-	while (old < now && !__atomic_compare_exchange_n(&server->t_quiet, &old, now, 0,
-							 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-		;
+void bmc_shared_no_fill_until(struct bmc_server *server, __u16 life, __u64 until)
+{
+	time_up(&server->no_fill_until, until);
+	/* the end of that life may have come before */
+	if (bmc_shared_life(server) != life)
+		__atomic_compare_exchange_n(&server->no_fill_until, &until, 0, 0, __ATOMIC_SEQ_CST,
+					    __ATOMIC_SEQ_CST);
+}
+
+void bmc_shared_unread_add(struct bmc_server *server)
+{
+	__atomic_fetch_add(&server->unread, 1, __ATOMIC_SEQ_CST);
+}
+
+void bmc_shared_unread_clear(struct bmc_server *server, __u64 seen)
+{
+	__atomic_compare_exchange_n(&server->unread, &seen, 0, 0, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+}
+
+void bmc_shared_others(struct bmc_server *server)
+{
+	__atomic_fetch_or(&server->others, 1, __ATOMIC_SEQ_CST);
 }
 
 void bmc_shared_epoch_up(struct bmc_server *server)

@@ -30,6 +30,16 @@ int bmc_shared_holds_add(struct bmc_server *server, __u16 life, int delta);
 /* t_quiet = now, if that is later: no fill whose request is older. */
 void bmc_shared_quiet_now(struct bmc_server *server);
 
+/* no_fill_until = until, if that is later, and the life still is `life`. */
+void bmc_shared_no_fill_until(struct bmc_server *server, __u16 life, __u64 until);
+
+/* UNREAD, and back to none unless another one came since `seen`. */
+void bmc_shared_unread_add(struct bmc_server *server);
+void bmc_shared_unread_clear(struct bmc_server *server, __u64 seen);
+
+/* Another user has a UDP socket at its port. */
+void bmc_shared_others(struct bmc_server *server);
+
 /* Forgets everything that was filled. */
 void bmc_shared_epoch_up(struct bmc_server *server);
 

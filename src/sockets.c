@@ -91,6 +91,11 @@ static int is_nobodys(const struct line *l)
 	return !l->inode && (l->state == BPF_TCP_TIME_WAIT || l->state == BPF_TCP_SYN_RECV);
 }
 
+static int is_wanted(const struct line *l, int tcp, __u16 port)
+{
+	return port != BMC_ANY_PORT ? l->port == port : !tcp || l->state == BPF_TCP_LISTEN;
+}
+
 static int read_table(const char *path, int tcp, int v6, __u16 port, struct bmc_socket_list *list,
 		      size_t *room)
 {
@@ -103,7 +108,7 @@ static int read_table(const char *path, int tcp, int v6, __u16 port, struct bmc_
 	if (!file)
 		return errno == ENOENT ? 0 : -errno; /* no IPv6 here */
 	while (!err && fgets(text, sizeof(text), file)) {
-		if (!read_line(text, v6, &l) || l.port != port || is_nobodys(&l))
+		if (!read_line(text, v6, &l) || !is_wanted(&l, tcp, port) || is_nobodys(&l))
 			continue;
 		describe(&l, tcp, v6, &s);
 		err = add_socket(list, room, &s);

@@ -110,6 +110,7 @@ static void read_words(const struct bmc_server *words, struct bmc_server_status 
 	v->holds = (__u32)(word & BMC_WORD_HOLDS_MASK);
 	v->life = (__u32)(word >> BMC_WORD_LIFE_SHIFT);
 	v->off = __atomic_load_n(&words->off, __ATOMIC_SEQ_CST);
+	v->unread = !!__atomic_load_n(&words->unread, __ATOMIC_SEQ_CST);
 	until = __atomic_load_n(&words->no_fill_until, __ATOMIC_SEQ_CST);
 	v->no_fill_for = until > now ? (until - now) / 1000000000ULL + 1 : 0;
 	if ((udp >> BMC_UDP_LIFE_SHIFT & 0xffff) == v->life) {

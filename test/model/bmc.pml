@@ -35,7 +35,7 @@
  *             epoch++, then the exchange, which at 0 sockets is {life+1, 0, 0} (SOCKETS_APART, LIFE_AT_BORN); FILL reads the life after flight[] (LIFE_EARLY);
  *             FILL has the way for itself: seq made odd under the lock, found odd: no fill (WAY_SHARED); it renews an entry with its reply's bytes only if seq is
  *             still that of its look at them (RENEW_NO_SEQ), and is judged as others are (RENEW_NO_JUDGE); of UDP only an answer that no get can have counts (UDP_ID_ONLY).
- * NOT HERE    the stream (order, retransmission, busy, rep > cmd), what is parsed, what one answer is, MN, expiry, no_fill_until, clock differences, wrapping of
+ * NOT HERE    the stream (order, retransmission, busy, rep > cmd), what is parsed, what one answer is, MN, expiry, no_fill_until, unread, clock differences, wrapping of
  *             counters, several buckets and servers, eviction, connections older than `start`, two servers in one bucket. Assumed: no thread of memcached
  *             carries anything out once a marked socket of it is released. */
 #define K_W  1    /* answering write */

@@ -351,6 +351,28 @@ static void sets_that_come_to_nothing(struct times *t)
 	add(t, s, keys, TEST_COUNT(keys), 0);
 }
 
+/* Lines that memcached answers by an error: the items stay, and so do their times. */
+static void lines_that_are_rejected(struct times *t)
+{
+	static const char *const keys[] = { "words", "odd", "twice", "flag", "stored", "number" };
+	struct server *s = &t->server[MAIN];
+	char line[64];
+
+	for (size_t i = 0; i < TEST_COUNT(keys); i++) {
+		snprintf(line, sizeof(line), "set %s 0 4 1\r\na\r\n", keys[i]);
+		lives_say(&s->tcp, line, 1);
+		lives_warm(&s->lives, keys[i]);
+	}
+	tcp_expect(&s->tcp, "touch words 1000 a b\r\n", "ERROR");
+	tcp_expect(&s->tcp, " touch odd 1000 a b\r\n", "ERROR");
+	tcp_expect(&s->tcp, "mg twice T1000 T1001\r\n", "CLIENT_ERROR duplicate flag");
+	tcp_expect(&s->tcp, "mg flag T1000 !\r\n", "CLIENT_ERROR invalid flag");
+	tcp_expect(&s->tcp, "ms stored 1 T1000 q q\r\nb\r\n", "CLIENT_ERROR duplicate flag");
+	tcp_expect(&s->tcp, "ms number 1 T1000 Fx\r\nb\r\n",
+		   "CLIENT_ERROR bad command line format");
+	add(t, s, keys, TEST_COUNT(keys), 0);
+}
+
 /* memcached keeps the wall clock that it began with; it has stepped since. */
 static void a_clock_that_stepped(struct times *t)
 {
@@ -407,6 +429,7 @@ static void (*const parts[])(struct times *t) = {
 	two_servers,
 	two_writers,
 	sets_that_come_to_nothing,
+	lines_that_are_rejected,
 	a_clock_that_stepped,
 };
 

@@ -1,29 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* Data in the handshake's last segment: the client leaves its ACK to the first command. */
-#include <errno.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net_address.h"
+#include "early.h"
 #include "world.h"
-
-/* A connection whose first segment is the handshake's last: the ACK waits for data. */
-static void open_late(struct tcp *t, const struct ns *ns, const char *address)
-{
-	struct sockaddr_storage addr;
-	socklen_t len = net_address(address, WORLD_PORT, &addr);
-	int one = 1, zero = 0;
-
-	memset(t, 0, sizeof(*t));
-	t->fd = ns_socket(ns, addr.ss_family, SOCK_STREAM);
-	setsockopt(t->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	assert_return_code(setsockopt(t->fd, IPPROTO_TCP, TCP_QUICKACK, &zero, sizeof(zero)),
-			   errno);
-	assert_return_code(connect(t->fd, (struct sockaddr *)&addr, len), errno);
-}
 
 /* What bmc could not have read of a handshake: it must have seen one with data, and lost none. */
 static void expect_seen(struct world *w, long long before)
@@ -46,7 +29,7 @@ static void handshake_with(struct world *w, const char *bytes, int answers, cons
 		struct tcp t;
 
 		world_cache(w, "k", "old");
-		open_late(&t, ways[i].local ? &w->server : &w->client, ways[i].address);
+		early_open(&t, ways[i].local ? &w->server : &w->client, ways[i].address);
 		tcp_send(&t, bytes, strlen(bytes));
 		for (int n = 0; n < answers; n++)
 			assert_int_equal(tcp_receive(&t, TEST_ANSWER_S, &w->text), 0);
@@ -114,7 +97,7 @@ static void a_command_cut_anywhere_after_the_handshake_takes_its_key_out(void **
 		snprintf(bytes, sizeof(bytes), command, (int)at);
 		snprintf(value, sizeof(value), "abcd\r\n%02d", (int)at);
 		len = strlen(bytes);
-		open_late(&t, &w->client, WORLD_IP4);
+		early_open(&t, &w->client, WORLD_IP4);
 		tcp_send(&t, bytes, at);
 		tcp_wait_sent(&t);
 		tcp_send(&t, bytes + at, len - at);
@@ -138,7 +121,7 @@ static void a_handshake_with_data_that_closes_at_once_holds_nothing(void **state
 		struct tcp t;
 
 		world_cache(w, "k", "old");
-		open_late(&t, &w->client, WORLD_IP4);
+		early_open(&t, &w->client, WORLD_IP4);
 		tcp_send(&t, set, sizeof(set) - 1);
 		if (reset)
 			tcp_wait_sent(&t);
@@ -166,7 +149,7 @@ static void as_much_data_as_is_kept_in_the_handshake(void **state)
 		text_add(&all, "set k%zu 0 0 1 noreply\r\nx\r\n", all.len);
 	text_add(&all, "set k 0 0 3\r\nnew\r\n");
 	assert_true(all.len <= LONGEST);
-	open_late(&t, &w->server, "127.0.0.1");
+	early_open(&t, &w->server, "127.0.0.1");
 	tcp_send(&t, all.data, all.len);
 	assert_int_equal(tcp_receive(&t, TEST_ANSWER_S, &w->text), 0);
 	text_assert_is("long", &w->text, "STORED\r\n");
@@ -197,7 +180,7 @@ static void a_time_in_the_handshake_counts_from_when_it_came(void **state)
 	struct tcp t;
 
 	world_cache(w, "k", "old");
-	open_late(&t, &w->client, WORLD_IP4);
+	early_open(&t, &w->client, WORLD_IP4);
 	tcp_send(&t, set, sizeof(set) - 1);
 	tcp_wait_sent(&t);
 	test_sleep(LATE_S);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* Whose item: several interfaces, ports, users and namespaces; a memcached that comes after bmc. */
+#include "fake.h"
 #include "world.h"
 
 #define EXTRA_IF "srv1"
 #define EXTRA_CLIENT_IF "cli1"
+#define DAEMON 1
 
 static void start_waits_for_memcached(void **state)
 {
@@ -146,6 +148,32 @@ static void local_address_is_part_of_the_item(void **state)
 	udp_close(&second);
 }
 
+/* memcached's answers come from the interface's first address, whichever was asked. At that one another user has a socket. */
+static void answers_from_anothers_address(void **state)
+{
+	static struct fake fake;
+	struct world *w = *state;
+	struct udp second;
+
+	child_sh(&w->server, "ip addr add 10.77.0.9/24 dev " WORLD_IF);
+	fake_start(&fake, &w->server, WORLD_IP4, WORLD_PORT, DAEMON, FAKE_NO_TCP, "END\r\n");
+	world_start_bmc(w, "--max-age 60s");
+	udp_open(&w->udp, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_open(&w->tcp, &w->client, WORLD_IP4, WORLD_PORT);
+	udp_open(&second, &w->client, "10.77.0.9", WORLD_PORT);
+	tcp_set(&w->tcp, "k", "value", 5);
+	for (int i = 0; i < 5; i++) {
+		udp_send(&second, "get k\r\n", 7);
+		test_sleep(0.02); /* the answer does not reach this socket */
+	}
+	udp_get(&w->udp, "k", &w->text);
+	text_assert_is("k", &w->text, "END\r\n");
+	assert_true(world_stat(w, "refused_address") > 0);
+	fake_stop(&fake);
+	world_warm(w, &w->udp, "k");
+	udp_close(&second);
+}
+
 #define EMPTY_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, world_teardown)
 #define OWNER_TEST(name)                                                                           \
 	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
@@ -159,6 +187,7 @@ static const struct CMUnitTest tests[] = {
 	OWNER_TEST(a_port_that_is_not_served_is_left_alone),
 	OWNER_TEST(another_namespaces_memcached_changes_nothing),
 	EMPTY_TEST(local_address_is_part_of_the_item),
+	OWNER_TEST(answers_from_anothers_address),
 };
 
 TEST_MAIN(tests, NULL, NULL)

@@ -153,6 +153,21 @@ static void two_servers_at_one_port_are_refused(void **state)
 	refused(w, "", "two processes");
 }
 
+#define TWO_PORTS "-l 0.0.0.0:11211,0.0.0.0:11212"
+
+/* A write by the other one would not be seen, and a flush_all by it not be that of this one's items. */
+static void one_memcached_at_two_ports_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct tcp t;
+
+	memcached_launch(&w->memcached, &w->server, WORLD_PORT, TWO_PORTS);
+	world_await_listener(w, &t);
+	tcp_close(&t);
+	refused(w, "", "has a socket at port 11212 as well");
+	refused(w, "--port 11211 --port 11212", "has a socket at port 11212 as well");
+}
+
 static void several_users_at_one_port_need_a_choice(void **state)
 {
 	struct world *w = *state;
@@ -246,6 +261,31 @@ static void a_second_process_of_its_user_is_noticed(void **state)
 	world_expect(w, &w->udp, "k", "new");
 }
 
+/* One that was not there at start. */
+static void one_that_comes_with_two_ports_is_noticed(void **state)
+{
+	static const char *const options[] = { "--wait --user nobody --max-age 60s",
+					       "--port 11211 --port 11212 --wait --user nobody "
+					       "--max-age 60s" };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < TEST_COUNT(options); i++) {
+		struct tcp t;
+
+		world_start_bmc(w, options[i]);
+		memcached_launch(&w->memcached, &w->server, WORLD_PORT, TWO_PORTS);
+		world_await_listener(w, &t);
+		tcp_set(&t, "k", "value", 5);
+		udp_open(&w->udp, &w->client, WORLD_IP4, WORLD_PORT);
+		nothing_is_served(w, "k");
+		says(w, "a socket at another port too");
+		tcp_close(&t);
+		udp_close(&w->udp);
+		memcached_stop(&w->memcached);
+		world_stop_bmc(w);
+	}
+}
+
 /* Its datagrams go to another user's socket now: what was filled from it is not served for that. */
 static void another_users_socket_takes_over_an_address(void **state)
 {
@@ -305,11 +345,13 @@ static const struct CMUnitTest tests[] = {
 	EMPTY_TEST(memcacheds_authentication_is_refused),
 	EMPTY_TEST(mptcp_is_refused),
 	EMPTY_TEST(two_servers_at_one_port_are_refused),
+	EMPTY_TEST(one_memcached_at_two_ports_is_refused),
 	EMPTY_TEST(several_users_at_one_port_need_a_choice),
 	START_TEST(sockets_that_cannot_be_seen_are_refused),
 	START_TEST(another_cgroup_is_refused),
 	EMPTY_TEST(force_starts_all_the_same_and_says_so),
 	EMPTY_TEST(a_memcached_that_is_dying_is_waited_for),
+	EMPTY_TEST(one_that_comes_with_two_ports_is_noticed),
 	EMPTY_TEST(a_second_process_of_its_user_is_noticed),
 	LATER_TEST(another_users_socket_takes_over_an_address),
 	LATER_TEST(a_restart_as_another_user_is_noticed),

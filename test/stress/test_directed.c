@@ -10,12 +10,15 @@
 
 #include "bmc_mutants.h"
 #include "directed.h"
+#include "fake.h"
 #include "world.h"
 
 #define SLOW_MS 60
 #define LATE_MS 80
 #define TRIES 12
 #define ROUNDS 3
+#define AGE_MS 200
+#define DAEMON 1
 
 /* ---- NO_LIFE_IN_FLIGHT: a write of a connection that memcached never accepted ends with memcached ---- */
 static int never_accepted(struct world *w)
@@ -51,6 +54,51 @@ static int delayed_flush(struct world *w)
 	world_await(w, &w->tcp, "k", NULL);
 	udp_get(&w->udp, "k", &w->text);
 	return directed_is_value(&w->text, "old");
+}
+
+/* ---- ALL_READ: a delayed flush_all of a connection that was not followed takes what was stored since ---- */
+static int unread_flush(struct world *w)
+{
+	struct tcp t;
+
+	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_expect(&t, "set a 0 99999999999999999999 1\r\n",
+		   "CLIENT_ERROR bad command line format");
+	tcp_expect(&t, "flush_all 3\r\n", "OK");
+	tcp_close(&t);
+	test_sleep(0.1); /* memcached has closed it, too */
+	tcp_set(&w->tcp, "k", "old", 3);
+	for (int i = 0; i < TRIES; i++)
+		udp_get(&w->udp, "k", &w->text);
+	if (!directed_is_value(&w->text, "old"))
+		return -1; /* it is over already */
+	world_await(w, &w->tcp, "k", NULL);
+	test_sleep(3 * AGE_MS * 1e-3);
+	udp_get(&w->udp, "k", &w->text);
+	return directed_is_value(&w->text, "old");
+}
+
+/* ---- NO_OWNER_OF_ADDRESS: memcached answers from an address at which another user has a socket ---- */
+static int answers_from_anothers_address(struct world *w)
+{
+	struct fake fake;
+	struct udp u;
+	int wrong;
+
+	child_sh(&w->server, "ip addr replace 10.77.0.9/24 dev " WORLD_IF);
+	tcp_set(&w->tcp, "k", "old", 3);
+	fake_start(&fake, &w->server, WORLD_IP4, WORLD_PORT, DAEMON, FAKE_NO_TCP, "END\r\n");
+	udp_open(&u, &w->client, "10.77.0.9", WORLD_PORT);
+	for (int i = 0; i < TRIES; i++) {
+		udp_send(&u, "get k\r\n", 7);
+		test_sleep(
+			0.02); /* the answer comes from the interface's first address, not to this socket */
+	}
+	udp_get(&w->udp, "k", &w->text);
+	wrong = directed_is_value(&w->text, "old");
+	udp_close(&u);
+	fake_stop(&fake);
+	return wrong;
 }
 
 /* ---- NO_GEN, CLOSED_NO_NOW: a closed connection's silent set, and who has its writer next ---- */
@@ -141,6 +189,8 @@ static int silent_error(struct world *w)
 static const struct directed schedules[] = {
 	{ WITHOUT(NO_LIFE_IN_FLIGHT), .wrong = never_accepted },
 	{ WITHOUT(NO_FLUSH_TIME), .wrong = delayed_flush },
+	{ WITHOUT(ALL_READ), .wrong = unread_flush, .max_age_ns = AGE_MS * 1000000ULL },
+	{ WITHOUT(NO_OWNER_OF_ADDRESS), .wrong = answers_from_anothers_address },
 	{ WITHOUT(NO_GEN), .wrong = closed_writer, .slow = "80", .after = "0" },
 	{ WITHOUT(CLOSED_NO_NOW), .wrong = closed_writer, .slow = "80", .after = "0" },
 	{ WITHOUT(NO_DOUBT), .wrong = silent_error, .slow = "0", .after = "60" },

@@ -305,12 +305,53 @@ static int run_table(const char *group, void (*test)(void **state))
 	return _cmocka_run_group_tests(group, tests, N_ROWS, NULL, NULL);
 }
 
+/* Only what memcached surely takes for a touch tells a time. */
+static void test_touches(void **state)
+{
+	static const struct {
+		const char *text;
+		int touch;
+		int64_t exptime;
+	} lines[] = {
+		{ "touch k 10\r\n", 1, 10 },
+		{ "touch k 10 noreply\r\n", 1, 10 },
+		{ "touch k 10 a\r\n", 1, 10 },
+		{ "touch k 10 a b\r\n", 0, -1 },
+		{ "touch k 10 a noreply\r\n", 0, -1 },
+		{ "touch k\r\n", 0, -1 },
+		{ " touch k 10\r\n", 1, 10 },
+		{ " touch k 10 a\r\n", 1, 10 },
+		{ " touch k 10 a b\r\n", 0, -1 },
+		{ " touch k\r\n", 0, -1 },
+		{ "touch k x\r\n", 0, -1 },
+		{ "mg k T10\r\n", 1, 10 },
+		{ "mg k T10 q O12 v\r\n", 1, 10 },
+		{ "mg k T10 T11\r\n", 0, -1 },
+		{ "mg k T10 Z\r\n", 0, -1 },
+		{ "mg k T10 Ox\r\n", 0, -1 },
+		{ "mg k T10 N0\r\n", 0, -1 },
+		{ "mg k T\r\n", 0, -1 },
+	};
+	struct bmc_window *win = window_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		uint32_t end = window_put(win, 3, lines[i].text, strlen(lines[i].text), 'x');
+		struct mc_request r = { .version = BMC_VERSION_OF(1, 6, 18) };
+
+		expect(mc_text_request(win, 3, end, &seed, &r) == 0, "%s: not read", lines[i].text);
+		expect(r.touch == lines[i].touch && r.exptime == lines[i].exptime, "%s: %u, %lld",
+		       lines[i].text, r.touch, (long long)r.exptime);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_very_many_spaces),
 		cmocka_unit_test(test_set_lines),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_touches),
 	};
 	int failed = run_table("mc_text.h: lines", test_row);
 

@@ -67,6 +67,17 @@ static const struct row {
 	{ VERSION, "ms Zm9v 3 b\r\n", MC_OP_STORE, "foo", 5, 0, 1, 0 },
 	{ VERSION, "ms b 3\r\n", MC_OP_STORE, "b", 5, 0, 1, 0 },
 	{ VERSION, "ms k 2147483645\r\n", MC_OP_STORE, "k", 2147483647, 0, 1, 0 },
+	/* ms that may be rejected, so that the item keeps its time */
+	{ VERSION, "ms k 5 T30 c k f h l s t u v O12 Lx P\r\n", MC_OP_STORE, "k", 7, 0, 0, 30 },
+	{ VERSION, "ms k 5 T30 c k O12 q F7\r\n", MC_OP_STORE, "k", 7, 1, 1, 30 },
+	{ VERSION, "ms k 5 c k f h l s t u v L P T30\r\n", MC_OP_STORE, "k", 7, 0, 1, 30 },
+	{ VERSION, "ms k 5 q q\r\n", MC_OP_STORE, "k", 7, 1, 0, 0 },
+	{ VERSION, "ms k 5 T30 T31\r\n", MC_OP_STORE, "k", 7, 0, 0, 31 },
+	{ VERSION, "ms k 5 T30 Fx\r\n", MC_OP_STORE, "k", 7, 0, 0, 30 },
+	{ VERSION, "ms k 5 T30 F\r\n", MC_OP_STORE, "k", 7, 0, 0, 30 },
+	{ VERSION, "ms k 5 F123456789\r\n", MC_OP_STORE, "k", 7, 0, 0, 0 },
+	{ VERSION, "ms k 5 Opaque\r\n", MC_OP_STORE, "k", 7, 0, 0, 0 },
+	{ VERSION, "ms k 5 !\r\n", MC_OP_STORE, "k", 7, 0, 0, 0 },
 	/* ms that is rejected before its size is known: what follows is the next line */
 	{ VERSION, "ms\r\n", MC_OP_OTHER, NULL, 0, 0, 0, 0 },
 	{ VERSION, "ms k\r\n", MC_OP_OTHER, NULL, 0, 0, 0, 0 },
@@ -75,7 +86,7 @@ static const struct row {
 	{ VERSION, "ms k 2147483646\r\n", MC_OP_OTHER, NULL, 0, 0, 0, 0 },
 	{ VERSION, "ms " A250 "a 5\r\n", MC_OP_OTHER, NULL, 0, 0, 0, 0 },
 	{ VERSION, "ms k 1 a c d e f g h i j k l m n o p r s\r\n", MC_OP_OTHER, NULL, 0, 0, 0, 0 },
-	{ VERSION, "ms k 1 a c d e f g h i j k l m n o p r\r\n", MC_OP_STORE, "k", 3, 0, 1, 0 },
+	{ VERSION, "ms k 1 a c d e f g h i j k l m n o p r\r\n", MC_OP_STORE, "k", 3, 0, 0, 0 },
 	{ VERSION, "ms k \t5\r\n", MC_OP_LOST, NULL, 0, 0, 0, 0 },
 	/* newer ones: the plain form */
 	{ NEW, "ms k 5 T0 q\r\n", MC_OP_STORE, "k", 7, 1, 1, 0 },
