@@ -279,9 +279,9 @@ static int check_listening(const struct bmc_options *options, struct bmc_plan *p
 			   const struct bmc_socket_list *sockets, struct listening *l,
 			   __u64 *connections)
 {
-	__u64 now = bmc_clock_ns(CLOCK_MONOTONIC);
 	__u16 port = options->port[i];
 	struct bmc_memcached server;
+	__u64 now;
 	int code;
 
 	code = check_sockets(plan, l, port);
@@ -291,6 +291,7 @@ static int check_listening(const struct bmc_options *options, struct bmc_plan *p
 		code = check_ports(options, l, port);
 	if (!code)
 		code = check_cgroup(options, l, port);
+	now = bmc_clock_ns(CLOCK_MONOTONIC); /* not before the looks above: they may take long */
 	if (!code)
 		code = ask(options, l, port, &server);
 	if (code)
