@@ -96,7 +96,7 @@ BMC_STEP int mc_line_split(const struct bmc_window *win, __u32 pos, struct mc_re
 			flags |= mc_flag_of(first);
 		if (i >= 2)
 			more |= mc_flag_of(first);
-		if (first == 'T') {
+		if (i >= 1 && first == 'T') {
 			out->line.time = (__u32)start;
 			out->line.time_len = (__u32)(at - start);
 		}
@@ -243,6 +243,10 @@ BMC_INLINE void mc_line_touch_time(const struct bmc_window *win, __u32 i, __u32 
 {
 	__u64 exptime = mc_line_signed(win, out->rest.pos[i], out->rest.len[i]);
 
+	/* white space and signs beside a number: not certain where the version is not known */
+	if (!mc_is_classic(out) &&
+	    mc_number(win, out->rest.pos[i], out->rest.len[i]) == MC_NO_NUMBER)
+		exptime = MC_NUMBER_UNSURE;
 	out->touch = out->line.n > i && out->line.n <= most && exptime < MC_NUMBER_UNSURE;
 	out->exptime = out->touch ? (__s64)exptime - (__s64)MC_SIGNED_BIAS : -1;
 }

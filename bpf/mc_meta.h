@@ -154,10 +154,22 @@ BMC_STEP int mc_meta_numbers(const struct bmc_window *win, const struct mc_reque
 	return !bad;
 }
 
-/* Whether memcached surely takes these flags (T's time is the caller's to look at): what it rejects changes no time. */
+/* White space and signs before and behind a number: not certain where the version is not known. */
+BMC_INLINE int mc_meta_time_is_taken(const struct bmc_window *win, const struct mc_request *out)
+{
+	return mc_is_classic(out) || !out->line.time_len ||
+	       mc_number(win, out->line.time + 1, out->line.time_len - 1) != MC_NO_NUMBER;
+}
+
+/*
+ * Whether memcached surely takes these flags (T's time is the caller's to look at, but for what only known versions take):
+ * what it rejects changes no time.
+ */
 BMC_INLINE int mc_meta_is_taken(const struct bmc_window *win, __u64 flags,
 				const struct mc_request *out)
 {
+	if (out->version < MC_VERSION_MS_BYTES || !mc_meta_time_is_taken(win, out))
+		return 0;
 	/* a bit is missing where two tokens begin alike */
 	if ((__u32)__builtin_popcountll(out->line.flags) != out->line.n - 1 ||
 	    out->line.n > MC_META_TOKENS || (flags & ~(MC_META_TAME | MC_META_NUMBERED)))

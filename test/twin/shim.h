@@ -74,6 +74,8 @@ struct bmc_work {
 	struct bmc_window win;
 };
 
+#define TWIN_KEYS 38
+
 /* What the rules were told. */
 struct twin_seen {
 	__u64 keys; /* bit by index of twin_hash */
@@ -82,9 +84,13 @@ struct twin_seen {
 	__s64 delay; /* seconds, the longest of them; TWIN_DELAY_ANY */
 	int lost;
 	int commands; /* that may be silent, too */
+	struct twin_life {
+		int known; /* all of its life, by what was taught */
+		__u32 until; /* seconds from now on at the most; BMC_LIFE_NEVER: no bound */
+		__u32 ord; /* of the last write that taught: it may not have been carried out */
+	} life[TWIN_KEYS];
 };
 
-#define TWIN_KEYS 38
 #define TWIN_DELAY_ANY (1LL << 40)
 extern __u64 twin_hash[TWIN_KEYS];
 extern struct twin_seen twin_seen;
@@ -147,7 +153,7 @@ static inline __u64 bmc_place_load(struct bmc_work *w, __u64 to, __u64 max)
 }
 
 #define BMC_FROM_EARLY (~0U) /* no handshake has data */
-#define BMC_LIFE_NEVER (~0U)
+#define BMC_LIFE_NEVER 0x7fffffffU
 static inline __u64 bmc_early_load(struct __sk_buff *skb, struct bmc_work *w, __u64 to, __u64 max)
 {
 	(void)skb;
@@ -191,16 +197,28 @@ static inline int bmc_conn_lost(struct bmc_conn *conn, __u32 why)
 	return 0;
 }
 
+/* The index of a key; TWIN_KEYS: it is none of them. */
+static inline int twin_key(__u64 hash)
+{
+	int i = 0;
+
+	while (i < TWIN_KEYS && twin_hash[i] != hash)
+		i++;
+	return i;
+}
+
 static inline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 {
+	int i = twin_key(hash);
+
 	(void)conn;
 	(void)ord;
-	for (int i = 0; i < TWIN_KEYS; i++)
-		twin_seen.keys |= (__u64)(twin_hash[i] == hash) << i;
+	if (i < TWIN_KEYS)
+		twin_seen.keys |= 1ULL << i;
 	return 0;
 }
 
-/* Expiry: what is taught is not looked at here. */
+/* Expiry: what a lone connection teaches, if all of it is carried out. */
 enum { BMC_NOTE_EARLIER, BMC_NOTE_DOUBT };
 
 struct twin_server {
@@ -217,10 +235,13 @@ static inline struct twin_server *bmc_server_get(__u32 server)
 
 static inline __u32 bmc_life_time(__s64 exptime, __u32 server, __u32 life)
 {
-	(void)exptime;
 	(void)server;
 	(void)life;
-	return 0;
+	if (!exptime)
+		return BMC_LIFE_NEVER;
+	if (exptime > BMC_RELATIVE_MAX)
+		exptime -= time(NULL);
+	return exptime > 0 ? (__u32)exptime : 0;
 }
 
 static inline __u64 bmc_flush_time(__u64 delay, __u32 server, __u16 life)
@@ -231,25 +252,33 @@ static inline __u64 bmc_flush_time(__u64 delay, __u32 server, __u16 life)
 	(void)life;
 	if (delay == MC_DELAY_ODD)
 		return TWIN_DELAY_ANY;
-	return delay <= BMC_RELATIVE_MAX ? delay : left > 0 ? (__u64)left : 0;
+	if (delay <= BMC_RELATIVE_MAX)
+		return delay + BMC_SECONDS_LATE;
+	return left > 0 ? (__u64)left + 2 * BMC_SECONDS_LATE : 0;
 }
 
 static inline int bmc_life_note(__u64 hash, __u32 server, __u64 epoch, __u32 until, __u32 how)
 {
-	(void)hash;
+	int i = twin_key(hash);
+
 	(void)server;
 	(void)epoch;
-	(void)until;
-	(void)how;
+	if (i == TWIN_KEYS)
+		return 0;
+	if (twin_seen.life[i].until > until)
+		twin_seen.life[i].until = until;
+	if (how == BMC_NOTE_DOUBT)
+		twin_seen.life[i].known = 0;
 	return 0;
 }
 
 static inline int bmc_life_teach(struct bmc_conn *conn, __u64 hash, __u32 until, __u32 ord)
 {
+	int i = twin_key(hash);
+
 	(void)conn;
-	(void)hash;
-	(void)until;
-	(void)ord;
+	if (i < TWIN_KEYS)
+		twin_seen.life[i] = (struct twin_life){ 1, until, ord };
 	return 0;
 }
 

@@ -5,7 +5,8 @@
  *   - of a well-formed stream exactly the keys that its writes name are reported, and it is never given up;
  *   - memcached sends no more answers than commands were counted that may answer, and exactly as many when the stream
  *     is well formed and no silent command of it can fail; the code that counts them says the same;
- *   - a flush_all that is still to come was reported, with no shorter delay.
+ *   - a flush_all that is still to come was reported, with no shorter delay;
+ *   - no item is over earlier than what was taught of its life says.
  * Streams are well formed, or have odd commands among others, or some of their bytes are changed.
  * BMC_TEST_LONG=1: 10 million commands. BMC_TWIN_MEMCACHED: another memcached, with options (-I 32k and what that needs). BMC_TWIN_SEED: other streams.
  */
@@ -37,7 +38,7 @@ static unsigned char answers[4 << 20];
 static size_t answers_len;
 
 struct counts {
-	long streams, commands, mutated, odd, lost, changed, reported, exact, pending, bad;
+	long streams, commands, mutated, odd, lost, changed, reported, exact, pending, lives, bad;
 	long lost_why[BMC_LOST_KINDS];
 };
 
@@ -191,10 +192,27 @@ static void check_flush(struct server *server, int well_formed)
 		tell("a flush is to come that was not reported", left, (long)twin_seen.delay);
 	if (!well_formed)
 		return;
-	if (twin_seen.delay != stream.delay_max)
+	if (twin_seen.delay != stream.delay_max + (stream.delay_max ? BMC_SECONDS_LATE : 0))
 		tell("a flush's delay", (long)twin_seen.delay, (long)stream.delay_max);
 	if (left > 0 ? left >= stream.delay || left + LATE < stream.delay : stream.delay > LATE)
 		tell("a flush to come, and its delay", left, (long)stream.delay);
+}
+
+/* What the stream taught of items' lives, beside memcached's times. Before its answers were followed nothing is known. */
+static void check_lives(const struct items *after)
+{
+	if (twin_seen.lost || twin_seen.all)
+		return;
+	for (int i = 0; i < GENERATE_KEYS; i++) {
+		const struct twin_life *life = &twin_seen.life[i];
+		const struct item *item = &after->item[i];
+
+		if (!item->there || !life->known || bmc_after(life->ord, conn.rep) > 0)
+			continue;
+		total.lives++;
+		if (item->ttl >= 0 && (long)life->until > item->ttl + LATE)
+			tell("an item is over earlier than it was taught", item->ttl, life->until);
+	}
 }
 
 static void make(enum kind kind, uint64_t *seed)
@@ -209,6 +227,9 @@ static void make(enum kind kind, uint64_t *seed)
 		generate(&stream, keys, COMMANDS_ODD, binary, seed);
 	if (kind == MUTATED)
 		mutate(&stream, seed);
+	/* no more answers than commands: at no point of it */
+	if (kind != WELL_FORMED && stream.len && roll(seed, 2))
+		stream.len = 1 + roll(seed, (uint32_t)stream.len);
 }
 
 static void one_stream(struct server *server, int turn, enum kind kind, uint64_t *seed)
@@ -230,6 +251,7 @@ static void one_stream(struct server *server, int turn, enum kind kind, uint64_t
 	check_flush(server, well_formed);
 	n = count_answers(answers, answers_len, stream.binary, &errors);
 	check_answers(n, errors, well_formed, seed);
+	check_lives(&items[turn]);
 	if (n < 0 && well_formed)
 		tell("answers that cannot be read", n, 0);
 	if (twin_seen.later || twin_seen.lost) {
@@ -282,9 +304,9 @@ int main(void)
 	server_stop(&server);
 	printf("memcached %s: %ld streams (%ld mutated, %ld with odd commands), %ld commands, %ld "
 	       "given up, %ld keys changed, %ld reported, %ld streams answered exactly, %ld with a "
-	       "flush to come\n",
+	       "flush to come, %ld lives known\n",
 	       version, total.streams, total.mutated, total.odd, total.commands, total.lost,
-	       total.changed, total.reported, total.exact, total.pending);
+	       total.changed, total.reported, total.exact, total.pending, total.lives);
 	printf("given up: %ld for binary requests, %ld for meta, %ld for rejected lines, %ld for "
 	       "long ones\n",
 	       total.lost_why[BMC_LOST_BINARY], total.lost_why[BMC_LOST_META],
