@@ -312,17 +312,30 @@ __noinline int bmc_answers_read(struct __sk_buff *skb, struct bmc_conn *conn)
 	return 0;
 }
 
+/*
+ * The connection's rep is now `rep`. While data of its handshake wait, a CPU may parse them that looks for `rep` when it is
+ * through (bmc_stream_early).
+ */
+static __always_inline void bmc_answers_rep(struct bmc_conn *conn, __u32 rep, __u32 early)
+{
+	if (early)
+		bmc_ordered(__sync_lock_test_and_set(&conn->rep, rep));
+	else
+		BMC_WRITE_ONCE(conn->rep, rep);
+}
+
 /* The skb's bytes from `off` to its end are the next ones of the answers. */
 static __always_inline void bmc_answers_parse(struct __sk_buff *skb, struct bmc_conn *conn,
 					      __u32 off)
 {
-	__u32 before = conn->rep, early, cmd;
+	__u32 before = conn->rep, early, cmd, wrote;
 	__u64 now;
 
 	early = BMC_READ_ONCE(conn->early) != 0;
 	bmc_rmb();
-	/* has what is answered here; its line is another CPU's, and comes while the answers are read */
+	/* have what is answered here; their line is another CPU's, and comes while the answers are read */
 	cmd = BMC_READ_ONCE(conn->cmd);
+	wrote = BMC_READ_ONCE(conn->wrote);
 	conn->out_early = (__u8)early;
 	conn->out_rep = before;
 	conn->out_off = off;
@@ -341,9 +354,13 @@ static __always_inline void bmc_answers_parse(struct __sk_buff *skb, struct bmc_
 		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
 		return;
 	}
-	/* TCP's own time of sending, not before any of these bytes was written */
-	now = skb->tstamp;
-	bmc_answers_seen(conn, conn->out_rep, now ? now : bpf_ktime_get_ns());
+	bmc_answers_rep(conn, conn->out_rep, early);
+	if (early || bmc_answers_matter(before, wrote)) {
+		/* TCP's own time of sending, not before any of these bytes was written */
+		now = skb->tstamp;
+		bmc_writer_answered(conn, conn->out_rep, now ? now : bpf_ktime_get_ns());
+	}
+	bmc_unhold(conn, conn->out_rep);
 	bmc_stats_add(BMC_STAT_ANSWERS, conn->out_rep - before);
 }
 

@@ -223,11 +223,13 @@ struct bmc_conn {
 	/* written at ingress by every command, read at egress */
 	__u32 cmd; /* answering commands seen */
 	__u32 doubt; /* up to this many answers an error line may belong to a silent command */
+	__u32 wrote; /* ordinal of the last write */
+	__u32 pad9;
 	/* ingress, seldom; under `busy` */
 	__u64 redo_at; /* time of `redo`; 0: none */
 	__u32 redo; /* rcv_nxt when a retransmission of parsed bytes was dropped */
 	__u32 probe; /* sequence number of the byte that was parsed while the window was closed */
-	__u64 pad4[5];
+	__u64 pad4[4];
 	/*
 	 * Sequence numbers that came ahead of their turn, or were parsed but may not be accepted by TCP; empty:
 	 * from == to. Of those with a bit in kept_bytes the bytes are in `place`, the others lie inside a data block.

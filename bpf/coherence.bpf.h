@@ -303,6 +303,7 @@ static __always_inline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u
 		return 0;
 	if (bmc_mutant(BMC_MUT_NO_FLIGHT))
 		return bmc_bucket_forget(b, hash) ? BMC_SEEN_ITEM : 0;
+	BMC_WRITE_ONCE(conn->wrote, ord);
 	word = BMC_READ_ONCE(conn->writer);
 	if (word == BMC_WRITER_NONE)
 		word = bmc_writer_of(conn);
@@ -323,31 +324,34 @@ static __always_inline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u
 	return seen;
 }
 
-/* ANSWER, for the answers of one segment: the conn's rep is now `rep`; `now` not before any of them was written. */
-static __always_inline void bmc_answers_seen(struct bmc_conn *conn, __u32 rep, __u64 now)
+/* Answers that a writer may not know of: ordinals are compared modulo 2^32. */
+#define BMC_NOTE_LAG (1U << 30)
+
+/* Whether the writer is to know of answers behind the first `rep` ones: all writes up to `wrote` were among these if not. */
+static __always_inline int bmc_answers_matter(__u32 rep, __u32 wrote)
 {
-	struct bmc_writer *writer;
-	__u64 word;
+	return rep - wrote >= BMC_NOTE_LAG;
+}
 
-	BMC_WRITE_ONCE(conn->rep, rep);
-	word = BMC_READ_ONCE(conn->writer);
-	writer = bmc_writer_get(word);
-	if (writer && bmc_time_up(&writer->t_rep, now) == 0) {
-		__u64 gen = word >> 32 << 32;
-		__u64 old = BMC_READ_ONCE(writer->answers);
+/* ANSWER, for the connection's writer: t_rep first. */
+static __always_inline void bmc_writer_answered(struct bmc_conn *conn, __u32 rep, __u64 now)
+{
+	__u64 word = BMC_READ_ONCE(conn->writer), gen = word >> 32 << 32, old;
+	struct bmc_writer *writer = bmc_writer_get(word);
 
-		for (__u32 i = 0; i < BMC_TRIES; i++) {
-			__u64 seen;
+	if (!writer || bmc_time_up(&writer->t_rep, now))
+		return;
+	old = BMC_READ_ONCE(writer->answers);
+	for (__u32 i = 0; i < BMC_TRIES; i++) {
+		__u64 seen;
 
-			if (old >> 32 << 32 != gen)
-				break;
-			seen = __sync_val_compare_and_swap(&writer->answers, old, gen | rep);
-			if (seen == old)
-				break;
-			old = seen;
-		}
+		if (old >> 32 << 32 != gen || (__s32)(rep - (__u32)old) <= 0)
+			return;
+		seen = __sync_val_compare_and_swap(&writer->answers, old, gen | rep);
+		if (seen == old)
+			return;
+		old = seen;
 	}
-	bmc_unhold(conn, rep);
 }
 
 /* CLOSE: what this connection has in flight is over, and its writer is free for another. */

@@ -331,6 +331,7 @@ static __always_inline void bmc_stream_early(struct __sk_buff *skb, struct bmc_w
 {
 	struct bpf_sock *sk = skb->sk;
 	struct bmc_early *early;
+	__u32 rep;
 
 	if (!sk || !BMC_READ_ONCE(conn->early))
 		return;
@@ -343,7 +344,9 @@ static __always_inline void bmc_stream_early(struct __sk_buff *skb, struct bmc_w
 	w->late = (__u32)((bpf_ktime_get_ns() - early->came) >> BMC_LIFE_SHIFT) + 1;
 	bmc_conn_parse(skb, w, conn, early->seq + early->len + early->fin, 0);
 	bmc_early_over(conn);
-	bmc_unhold(conn, BMC_READ_ONCE(conn->rep));
+	rep = BMC_READ_ONCE(conn->rep);
+	bmc_writer_answered(conn, rep, bpf_ktime_get_ns());
+	bmc_unhold(conn, rep);
 	bpf_sk_storage_delete(&bmc_earlies, sk);
 }
 

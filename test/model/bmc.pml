@@ -24,6 +24,7 @@
  * PROPERTY    valid and epoch current -> the entry's value is memcached's, checked whenever it could break (a write carried out, a fill). A hit's value was
  *             memcached's at a moment since the hit began, and is whole. rep <= truth (the answers that did pass). Counters in range.
  *             -DLEAK (no gets; every accepted connection is closed in the end): then no hold counts, no flight is unfinished, every writer is back.
+ *             -DANSWERED, with it, and no connection closes: when all is answered, no hold counts and no flight is unfinished.
  *
  * OPTIONS     NC connections, Nc commands and Kc kinds of commands of connection c (a sum of K_*: chosen freely at every command), NW writers (fewer than NC: an
  *             index is used again, or there is none left), NF places in flight[] for TCP (the one for UDP is extra), NK keys in the bucket, NGET gets at once,
@@ -155,6 +156,7 @@ byte wfree = (1 << NW) - 1;               /* the stack of free indices, as a set
 #define WCLOSED 8
 byte cw[NC] = NONE, cg[NC], ci[NC];       /* writer: an index, NONE or WCLOSED; gen; life */
 byte cmd[NC], crep[NC], doubt[NC];        /* cmd, rep, doubt */
+byte wrote[NC];                           /* ord of its last write */
 byte hold[NC];                            /* hold: FREE, held{ord} or HCLOSED */
 #define FREE 0
 #define HELD(o) (1+(o))
@@ -413,10 +415,20 @@ proctype ingress(byte c) {
 				o = cmd[c] + 1
 #endif
 			:: else fi };
-		if :: t & WRITES -> take(c); look_finished() :: else fi }
+		if :: t & WRITES -> take(c);
+#ifndef WROTE_LATE
+			wrote[c] = o;
+#endif
+			look_finished() :: else fi }
 		if
 		:: t & WRITES -> COARSE write_seen(c);
+#ifdef WROTE_LATE                         /* when memcached may have the command */
+			q = o;
+#endif
 			give(c, M_CHG + M_KEY*k + (t == K_S -> 0 : M_ANS) + (t & (K_SF | K_WF) -> M_ERR : 0) + (t & (K_S | K_SF) -> M_SIL : 0)) }
+#ifdef WROTE_LATE
+			atomic { wrote[c] = q; q = 0 }
+#endif
 		:: t == K_G -> give(c, M_ANS)
 		:: t & (K_U | K_US) -> unknown(c, o); give(c, M_CHG + M_ALL + (t == K_U -> M_ANS : 0))
 		:: t == K_L ->                        /* not parsed; it may or may not answer */
@@ -490,7 +502,11 @@ proctype egress(byte c) {                 /* under the socket's lock: one answer
 		if :: (m & M_ERR) && doubt[c] > crep[c] -> cnt = 0; R(8) :: else fi;
 #endif
 		if :: !(m & M_SIL) -> truth[c]++ :: else fi;
-		m = 0; w = (cw[c] == WCLOSED -> NONE : cw[c]) };
+		m = 0; w = (cw[c] == WCLOSED -> NONE : cw[c]);
+#ifndef NOTE_ALL
+		if :: wrote[c] <= crep[c] -> w = NONE; R(23) :: else fi      /* every write of it was answered before: its writer knows */
+#endif
+		};
 		if
 		:: cnt ->
 #ifndef T_REP_AFTER
@@ -881,7 +897,7 @@ proctype leak() {
 	timeout -> 
 #ifdef GONE
 	if :: life == 0 -> goto end :: else fi;    /* the sockets of the two memcacheds overlapped: nothing ended */
-#else
+#elif !defined(ANSWERED)
 	assert(wfree == (1 << NW) - 1);
 #endif
 	assert(count == 0);

@@ -38,6 +38,7 @@ write="-DN0=2 -DK0=3 -DNGET=1" unknown="-DN0=2 -DK0=17 -DK1=17 -DNGET=1" lost="-
 recycle="-DNW=1 -DK0=17 -DK1=17 -DCLOSEM=1 -DNGET=1" fine="-DFINE -DK0=17 -DK1=17 -DNGET=1" fine_recycle="-DFINE $recycle"
 gone="-DGONE -DNC=1 -DNGET=1 -DK0=17" gone2="-DGONE -DNGET=1" udp="-DNC=1 -DNU=2 -DNGET=1" udp_gone="-DGONE -DNC=1 -DN0=0 -DNU=2 -DNGET=1 -DNG=5" hit="-DHIT -DFINE -DNC=1 -DNGET=1 -DK0=17" ways="-DHIT -DFINE -DNC=1 -DN0=0"
 leak="-DLEAK -DFINE -DNGET=1 -DNW=1 -DK0=17 -DK1=17 -DCLOSEM=3" leak_gone="-DLEAK -DGONE -DNGET=1 -DK0=17"
+answered="-DLEAK -DANSWERED -DFINE -DNGET=1 -DK0=9 -DK1=9"
 
 run fail original.pml original
 ok write -DNGET=2 -DK0=3
@@ -52,6 +53,7 @@ ok hit $hit
 ok gone $gone
 ok leak $leak
 ok leak-gone $leak_gone
+ok answered $answered -DN0=2
 if full; then
 	ok fine-recycle $fine_recycle
 	ok leak-2 $leak -DN0=2 -DK0=51 -DK1=81
@@ -124,6 +126,7 @@ no UDP_TAKES $udp_gone             # a late write of the old life takes the plac
 no UDP_OUT_LATE $udp               # out++ after the flight is placed
 no HOLD_NOT_UNDONE $leak           # HOLD of a closed conn keeps its count
 no TAKE_AFTER_CLOSE $leak          # a writer taken after CLOSE is not given back
+no WROTE_LATE $answered            # the last write's ord is noted when memcached may have it: its answer may not be
 no NO_LIFE_IN_FLIGHT $leak_gone    # a never-accepted child's write stays in flight for ever
 no SOCKETS_APART -DLIFE_AT_BORN -DNOT_FOUND_OK $gone    # COHERENCE.md's SERVER GONE: sockets-- is a step of its own; a conn's life is the server's
 no LIFE_EARLY $gone                # FILL reads the server's life before flight[]

@@ -30,7 +30,7 @@ static void set_line(char *ret, size_t size, int value, const char *noreply)
 static void rounds_of(struct world *w, void (*act)(struct world *w, int round))
 {
 	for (int round = 1; round <= ROUNDS; round++) {
-		tcp_set(&w->tcp, "k", "old!", 4);
+		world_set_after_flush(w, "k", "old!");
 		world_warm(w, &w->udp, "k");
 		memcached_freeze(&w->memcached);
 		if (round % 2)
@@ -246,6 +246,24 @@ static void late_fill_after_a_close(void **state)
 	assert_int_equal(late, 8);
 }
 
+/* What a writer is answered after its write, here `mn` and a get, does not make a reply too old that was read after the write. */
+static void fill_while_the_writer_gets(void **state)
+{
+	struct world *w = *state;
+	struct tcp t[4];
+
+	for (int round = 0; round < 8; round++) {
+		four_open(w, t);
+		for (int i = 0; i < 4; i++)
+			tcp_set(&t[i], "k", "new!", 4);
+		test_sleep(0.002);
+		tcp_expect(late_get(w, t), "get k\r\n", "VALUE k 0 4\r\nnew!\r\nEND");
+		assert_int_equal(udp_receive(&w->udp, w->udp.id, TEST_ANSWER_S, &w->text), 0);
+		assert_true(world_get(w, &w->udp, "k"));
+		four_close(t);
+	}
+}
+
 /* ---- clients that do not read: what they sent last waits in memcached, for as long as it takes ---- */
 
 #define LARGE (900 * 1024)
@@ -356,6 +374,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(write_that_is_broken_off),
 	FLIGHT_SLOW(late_fill_after_flush_all),
 	FLIGHT_SLOW(late_fill_after_a_close),
+	FLIGHT_SLOW(fill_while_the_writer_gets),
 	FLIGHT_STUCK(flush_all_of_a_client_that_does_not_read),
 	FLIGHT_STUCK(writer_without_a_place),
 	FLIGHT_STUCK(client_that_does_not_read_and_goes),
