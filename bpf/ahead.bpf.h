@@ -201,7 +201,10 @@ __noinline int bmc_kept_differs(struct __sk_buff *skb, struct bmc_work *w, struc
 	return 0;
 }
 
-/* Whether all of from..to, which was parsed, is kept or lies in the data block that contains `next`. */
+/*
+ * Whether all of from..to, which was parsed, is kept or lies in the data block that contains `next`; but not when the
+ * first of the two bytes that end the block was parsed: what it is tells whether the block is stored.
+ */
 __noinline int bmc_kept_covers(struct bmc_work *w, const struct bmc_conn *conn, __u32 from,
 			       __u32 to)
 {
@@ -218,7 +221,7 @@ __noinline int bmc_kept_covers(struct bmc_work *w, const struct bmc_conn *conn, 
 			w->range.from = conn->kept[i].to;
 	}
 	block = conn->in_next - (__u32)(conn->in_whole - conn->in_block);
-	if (conn->in_block && bmc_after(w->range.from, block) >= 0)
+	if (conn->in_block > 1 && bmc_after(w->range.from, block) >= 0)
 		return 1;
 	return bmc_after(w->range.from, to) >= 0;
 }

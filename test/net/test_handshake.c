@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "early.h"
+#include "peer.h"
 #include "world.h"
 
 /* What bmc could not have read of a handshake: it must have seen one with data, and lost none. */
@@ -160,6 +161,30 @@ static void as_much_data_as_is_kept_in_the_handshake(void **state)
 	text_free(&all);
 }
 
+/*
+ * The handshake's last segment is lost, and the first one with data is late: the second one comes to the listener. Nothing
+ * can be kept for a connection that is not there; it comes again.
+ */
+static void data_ahead_of_their_turn_in_the_handshake(void **state)
+{
+	static const char set[] = "set k 0 0 3\r\nnew\r\n";
+	static const struct peer_segment first = {}, rest = { .seq = 7 };
+	struct world *w = *state;
+	struct peer p;
+
+	world_cache(w, "k", "old");
+	peer_begin(&p, w, 0);
+	peer_send(&p, &rest, set + 7, sizeof(set) - 1 - 7);
+	peer_send(&p, &first, set, 7);
+	peer_send(&p, &rest, set + 7, sizeof(set) - 1 - 7);
+	peer_expect(&p, "STORED\r\n");
+	p.seq += sizeof(set) - 1;
+	world_expect(w, &w->udp, "k", "new");
+	assert_int_equal(world_stat(w, "lost"), 0);
+	world_warm(w, &w->udp, "k");
+	peer_close(&p);
+}
+
 static int old_age_setup(void **state)
 {
 	world_setup_memcached(state);
@@ -206,6 +231,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(a_command_cut_anywhere_after_the_handshake_takes_its_key_out),
 	WORLD_TEST(a_handshake_with_data_that_closes_at_once_holds_nothing),
 	WORLD_TEST(as_much_data_as_is_kept_in_the_handshake),
+	WORLD_TEST(data_ahead_of_their_turn_in_the_handshake),
 	cmocka_unit_test_setup_teardown(a_time_in_the_handshake_counts_from_when_it_came,
 					old_age_setup, world_teardown),
 };

@@ -146,6 +146,15 @@ int peer_receive(struct peer *p, double seconds, struct text *ret)
 	return 0;
 }
 
+void peer_expect(struct peer *p, const char *answer)
+{
+	struct text got = {};
+
+	assert_int_equal(peer_receive(p, TEST_ANSWER_S, &got), 0);
+	text_assert_is("answer", &got, answer);
+	text_free(&got);
+}
+
 void peer_wait(struct peer *p)
 {
 	double until = test_now() + test_patience(TEST_ANSWER_S);
@@ -168,6 +177,12 @@ void peer_open_stamped(struct peer *p, struct world *w, uint32_t stamp)
 
 void peer_open_by(struct peer *p, struct world *w, uint32_t stamp, const struct peer_segment *last)
 {
+	peer_begin(p, w, stamp);
+	peer_send(p, last, "", 0);
+}
+
+void peer_begin(struct peer *p, struct world *w, uint32_t stamp)
+{
 	static uint16_t number;
 	struct sockaddr_ll all = { .sll_family = AF_PACKET };
 
@@ -189,7 +204,6 @@ void peer_open_by(struct peer *p, struct world *w, uint32_t stamp, const struct 
 	p->seq++;
 	peer_wait(p);
 	assert_false(p->reset);
-	peer_send(p, last, "", 0);
 }
 
 void peer_close(struct peer *p)

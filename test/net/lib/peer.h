@@ -42,6 +42,8 @@ void peer_open(struct peer *p, struct world *w);
 void peer_open_stamped(struct peer *p, struct world *w, uint32_t stamp);
 /* The same, and `last` is the handshake's last segment. */
 void peer_open_by(struct peer *p, struct world *w, uint32_t stamp, const struct peer_segment *last);
+/* The same, without it. */
+void peer_begin(struct peer *p, struct world *w, uint32_t stamp);
 /* Resets the connection. */
 void peer_close(struct peer *p);
 
@@ -51,6 +53,8 @@ void peer_send(struct peer *p, const struct peer_segment *how, const void *bytes
 void peer_say(struct peer *p, const char *bytes);
 /* One answer, at most `seconds`; what comes is acknowledged. 0 or -ETIMEDOUT */
 int peer_receive(struct peer *p, double seconds, struct text *ret);
+/* The next answer must be this. */
+void peer_expect(struct peer *p, const char *answer);
 /* Until the server has acknowledged all up to seq. The test fails if it never does. */
 void peer_wait(struct peer *p);
 
