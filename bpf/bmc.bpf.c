@@ -107,16 +107,14 @@ static __always_inline enum bmc_verdict bmc_marked_in(struct __sk_buff *skb,
 
 	if (mark->cookie == bpf_get_socket_cookie(skb)) {
 		if (!bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt) &&
-		    pkt.proto == IPPROTO_TCP)
-			bmc_early_note(skb);
+		    pkt.proto == IPPROTO_TCP && bmc_early_note(skb))
+			return bmc_drop(BMC_STAT_DROP_EARLY);
 		return BMC_TO_STACK;
 	}
 	if (bmc_segment_read(skb, &seg) || !bmc_segment_counts(&seg))
 		return BMC_TO_STACK;
-	if (state == BPF_TCP_SYN_RECV) {
-		bmc_stats_count(BMC_STAT_DROP_EARLY);
-		return BMC_DROP;
-	}
+	if (state == BPF_TCP_SYN_RECV)
+		return bmc_drop(BMC_STAT_DROP_EARLY);
 	if (state == BPF_TCP_ESTABLISHED)
 		bmc_server_off(bmc_server_get(mark->server), BMC_OFF_UNSEEN);
 	return BMC_TO_STACK;

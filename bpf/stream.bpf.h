@@ -34,6 +34,7 @@ static __always_inline int bmc_tcp_read(struct __sk_buff *skb, struct bmc_tcp *r
 	ret->queued = (__u32)s->sk_backlog.rmem_alloc.counter + ret->backlog;
 	ret->room = (__u32)s->sk_rcvbuf;
 	ret->accepted = s->sk_socket != NULL;
+	ret->unread = tcp->rcv_nxt - tcp->copied_seq;
 	return 0;
 }
 
@@ -44,6 +45,24 @@ static __always_inline int bmc_tcp_read(struct __sk_buff *skb, struct bmc_tcp *r
 static __always_inline int bmc_tcp_is_tight(const struct bmc_tcp *tcp, __u32 end, __u32 len)
 {
 	return (__u64)tcp->queued + 2 * (__u64)len > (__u64)tcp->room * 3 / 4 ||
+	       bmc_after(end, tcp->rcv_nxt + tcp->window) > 0;
+}
+
+/*
+ * Whether TCP refuses the segment for want of room, as Linux 6.17 does (before, somewhat later): it ends beyond the window,
+ * or its memory would be more than there may be, or would be with another one like it, from another CPU. Never one that
+ * memcached needs to make room.
+ */
+static __always_inline int bmc_tcp_is_full(struct __sk_buff *skb, const struct bmc_tcp *tcp,
+					   __u32 end)
+{
+	__u64 size = BPF_CORE_READ((struct sk_buff *)skb, truesize), other = tcp->room / 4;
+
+	if (!tcp->unread)
+		return 0;
+	if (other > size)
+		other = size;
+	return tcp->queued + size + other > tcp->room ||
 	       bmc_after(end, tcp->rcv_nxt + tcp->window) > 0;
 }
 
@@ -277,9 +296,12 @@ __noinline int bmc_conn_odd(struct __sk_buff *skb, struct bmc_work *w, struct bm
 		if (seg->len > 1)
 			return bmc_drop(BMC_STAT_DROP_FORGED);
 		bmc_probe_note(skb, conn, seg);
-	} else if (bmc_after(data_end, next) > 0 && tcp->accepted &&
+	} else if (bmc_after(data_end, next) > 0 &&
 		   (bmc_conn_is_late(conn, seg) || bmc_tcp_is_tight(tcp, end, seg->len))) {
-		bmc_kept_add(skb, w, conn, off, next);
+		int kept = tcp->accepted && !bmc_kept_add(skb, w, conn, off, next);
+
+		if (!kept && bmc_tcp_is_full(skb, tcp, end))
+			return bmc_drop(BMC_STAT_DROP_FORGED);
 	}
 	if (bmc_after(data_end, next) <= 0)
 		off = skb->len;
@@ -347,7 +369,7 @@ static __always_inline void bmc_stream_early(struct __sk_buff *skb, struct bmc_w
 	rep = BMC_READ_ONCE(conn->rep);
 	bmc_writer_answered(conn, rep, bpf_ktime_get_ns());
 	bmc_unhold(conn, rep);
-	bpf_sk_storage_delete(&bmc_earlies, sk);
+	bmc_early_forget(sk);
 }
 
 /* A segment without data: TCP may have accepted what was kept. */

@@ -30,6 +30,7 @@ struct bmc_tcp {
 	__u32 queued; /* bytes of memory that wait for memcached, the backlog included */
 	__u32 room; /* ... of what there may be */
 	__u32 accepted; /* memcached has it */
+	__u32 unread; /* bytes in order that memcached has not taken yet */
 };
 
 /* Bytes of a segment on their way to, or beside, those in a place. */

@@ -9,12 +9,22 @@
 
 struct bpf_flow_keys;
 struct bpf_sock;
+struct hlist_node;
 struct io_bitmap;
+struct ip_options_rcu;
+struct ipv6_txoptions;
 struct list_head;
 struct perf_event;
 struct rb_node;
+struct request_sock;
+struct request_sock_ops;
+struct saved_syn;
 struct sk_buff;
+struct skb_ext;
+struct sock;
 struct socket;
+struct tcp_request_sock_ops;
+struct timer_list;
 
 typedef signed char __s8;
 
@@ -65,6 +75,11 @@ struct list_head {
 	struct list_head *prev;
 };
 
+struct hlist_node {
+	struct hlist_node *next;
+	struct hlist_node **pprev;
+};
+
 struct sched_statistics {};
 
 struct qspinlock {
@@ -102,6 +117,13 @@ struct spinlock {
 };
 
 typedef struct spinlock spinlock_t;
+
+struct timer_list {
+	struct hlist_node entry;
+	long unsigned int expires;
+	void (*function)(struct timer_list *);
+	u32 flags;
+};
 
 struct desc_struct {
 	u16 limit0;
@@ -155,6 +177,19 @@ struct wait_queue_head {
 
 typedef struct wait_queue_head wait_queue_head_t;
 
+typedef unsigned int sk_buff_data_t;
+
+struct sk_buff {
+	struct sock *sk;
+	unsigned int len;
+	sk_buff_data_t tail;
+	sk_buff_data_t end;
+	unsigned char *head;
+	unsigned char *data;
+	unsigned int truesize;
+	struct skb_ext *extensions;
+};
+
 enum bpf_map_type {
 	BPF_MAP_TYPE_UNSPEC = 0,
 	BPF_MAP_TYPE_HASH = 1,
@@ -205,6 +240,9 @@ struct in6_addr {
 
 typedef __u64 __be64;
 
+struct sock_common {
+};
+
 typedef struct {
 	spinlock_t slock;
 	int owned;
@@ -222,6 +260,23 @@ struct sock {
 	struct socket *sk_socket;
 	socket_lock_t sk_lock;
 	kuid_t sk_uid;
+};
+
+struct request_sock {
+	struct sock_common __req_common;
+	struct request_sock *dl_next;
+	u16 mss;
+	u8 num_retrans;
+	u8 syncookie: 1;
+	u8 num_timeout: 7;
+	u32 ts_recent;
+	struct timer_list rsk_timer;
+	const struct request_sock_ops *rsk_ops;
+	struct sock *sk;
+	struct saved_syn *saved_syn;
+	u32 secid;
+	u32 peer_secid;
+	u32 timeout;
 };
 
 enum xdp_action {
@@ -562,6 +617,51 @@ struct tcp_sock {
 	u32 rcv_wnd;
 	u64 bytes_received;
 	u32 rcv_wup;
+};
+
+struct inet_request_sock {
+	struct request_sock req;
+	u16 snd_wscale: 4;
+	u16 rcv_wscale: 4;
+	u16 tstamp_ok: 1;
+	u16 sack_ok: 1;
+	u16 wscale_ok: 1;
+	u16 ecn_ok: 1;
+	u16 acked: 1;
+	u16 no_srccheck: 1;
+	u16 smc_ok: 1;
+	u32 ir_mark;
+	union {
+		struct ip_options_rcu *ireq_opt;
+		struct {
+			struct ipv6_txoptions *ipv6_opt;
+			struct sk_buff *pktopts;
+		};
+	};
+};
+
+struct tcp_request_sock {
+	struct inet_request_sock req;
+	const struct tcp_request_sock_ops *af_specific;
+	u64 snt_synack;
+	bool tfo_listener;
+	bool is_mptcp;
+	bool req_usec_ts;
+	bool drop_req;
+	u32 txhash;
+	u32 rcv_isn;
+	u32 snt_isn;
+	u32 ts_off;
+	u32 snt_tsval_first;
+	u32 snt_tsval_last;
+	u32 last_oow_ack_time;
+	u32 rcv_nxt;
+	u8 syn_tos;
+	bool accecn_ok;
+	u8 syn_ect_snt: 2;
+	u8 syn_ect_rcv: 2;
+	u8 accecn_fail_mode: 4;
+	u8 saw_accecn_opt: 2;
 };
 
 enum {

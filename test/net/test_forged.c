@@ -3,6 +3,7 @@
  * Segments as no well-behaved client sends them: forged, overlapping, broken off. What TCP refuses changes
  * nothing; what it takes is served as memcached has it; and fills go on.
  */
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>

@@ -113,7 +113,8 @@ static void write_rounds(struct world *w, int rounds, size_t block)
 
 static void say(struct world *w)
 {
-	const struct wire_count *n = &bad.skel->bss->wire.count;
+	static const struct wire_count none;
+	const struct wire_count *n = bad.skel ? &bad.skel->bss->wire.count : &none;
 
 	print_message("segments %llu lost %llu held %llu twice %llu corrupt %llu; kept_ahead %lld "
 		      "drop_ahead %lld drop_redo %lld drop_forged %lld drop_busy %lld\n",
@@ -305,40 +306,67 @@ static int setup_little_memory(void **state)
 	return 0;
 }
 
+#define MANY 80 /* more connections than can keep bytes */
+#define STUCK_S 1.0
+
 /*
  * Segments of a few bytes take more of TCP's memory than of its window: it has to make room, and may refuse those that
  * are in order. They come again until memcached reads: no reason to lose the connection.
  */
-static void tiny_segments_for_a_memcached_that_stands_still(void **state)
+static void tiny_segments_for_a_memcached_that_stands_still(struct world *w, int n)
 {
-	struct world *w = *state;
 	struct text all = {};
-	struct tcp local;
-	size_t at = 0;
+	struct tcp local[MANY];
+	size_t at[MANY] = {};
 	double until;
 
 	/* on loopback a segment keeps the memory that it was made of */
-	tcp_open(&local, &w->server, "127.0.0.1", WORLD_PORT);
+	for (int i = 0; i < n; i++) {
+		tcp_open(&local[i], &w->server, "127.0.0.1", WORLD_PORT);
+		tcp_expect(&local[i], "mn\r\n", "MN");
+	}
 	world_cache(w, "k", "old");
 	for (int i = 0; i < 4000; i++)
 		text_add(&all, "set k 0 0 8 noreply\r\n%08d\r\n", i);
 	memcached_freeze(&w->memcached);
-	for (until = test_now() + 1.2; test_now() < until;) {
-		size_t len = all.len - at < 17 ? all.len - at : 17;
-		size_t n = tcp_send_some(&local, all.data + at, len);
+	for (until = test_now() + STUCK_S; test_now() < until;) { /* TCP takes no more */
+		size_t sent = 0;
 
-		at += n;
-		if (!n)
+		for (int i = 0; i < n; i++) {
+			size_t len = all.len - at[i] < 17 ? all.len - at[i] : 17;
+
+			len = tcp_send_some(&local[i], all.data + at[i], len);
+			at[i] += len;
+			sent += len;
+		}
+		if (sent)
+			until = test_now() + STUCK_S;
+		else
 			test_sleep(0.01);
 	}
 	memcached_thaw(&w->memcached);
-	tcp_send(&local, all.data + at, all.len - at);
-	tcp_expect(&local, "mn\r\n", "MN");
+	for (int i = 0; i < n; i++) {
+		tcp_send(&local[i], all.data + at[i], all.len - at[i]);
+		tcp_expect(&local[i], "mn\r\n", "MN");
+	}
+	say(w);
 	world_expect(w, &w->udp, "k", "00003999");
+	/* what is on its way on another CPU is not known: one of many may be */
+	assert_in_range(world_stat(w, "lost"), 0, n / 20);
+	for (int i = 0; i < n; i++)
+		tcp_close(&local[i]);
 	world_warm(w, &w->udp, "k");
-	assert_int_equal(world_stat(w, "lost"), 0);
-	tcp_close(&local);
 	text_free(&all);
+}
+
+static void tiny_segments_on_one_connection(void **state)
+{
+	tiny_segments_for_a_memcached_that_stands_still(*state, 1);
+}
+
+static void tiny_segments_on_many_connections(void **state)
+{
+	tiny_segments_for_a_memcached_that_stands_still(*state, MANY);
 }
 
 #define FAULTY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -352,8 +380,10 @@ static const struct CMUnitTest tests[] = {
 	FAULTY_TEST(values_of_a_megabyte_over_a_wire_that_loses),
 	cmocka_unit_test_setup_teardown(values_of_several_megabytes, setup_large_items, teardown),
 	FAULTY_TEST(a_connection_on_two_cpus),
-	cmocka_unit_test_setup_teardown(tiny_segments_for_a_memcached_that_stands_still,
-					setup_little_memory, world_teardown),
+	cmocka_unit_test_setup_teardown(tiny_segments_on_one_connection, setup_little_memory,
+					world_teardown),
+	cmocka_unit_test_setup_teardown(tiny_segments_on_many_connections, setup_little_memory,
+					world_teardown),
 };
 
 TEST_MAIN(tests, NULL, NULL)
