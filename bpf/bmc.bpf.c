@@ -9,7 +9,7 @@
 #include "plain.bpf.h"
 #include "reply.bpf.h"
 #include "stream.bpf.h"
-#include "udp_watch.bpf.h"
+#include "udp_answers.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
