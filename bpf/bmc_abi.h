@@ -60,7 +60,7 @@ enum bmc_off {
 	BMC_OFF_BUSY = 8, /* an exchange did not succeed in its number of tries */
 	BMC_OFF_SHARED = 16, /* a second process of its user has sockets at its port */
 	BMC_OFF_PORTS =
-		32, /* its process has a socket at another port too, by which its items are changed unseen */
+		32, /* its process has a socket at another port too, or UDP only at this one: its items are changed unseen */
 };
 
 struct bmc_server {

@@ -80,7 +80,7 @@ __noinline int bmc_conn_lost(struct bmc_conn *conn, __u32 why)
 	if (!conn || BMC_READ_ONCE(conn->lost))
 		return 0;
 	bmc_unknown(conn, BMC_HOLD_NEVER);
-	bmc_server_unread(bmc_server_get(conn->server));
+	bmc_server_unread(conn->server, conn->life);
 	if (__sync_val_compare_and_swap(&conn->lost, BMC_IN_STEP, why) == BMC_IN_STEP)
 		bmc_stats_count(BMC_STAT_LOST);
 	return 0;
@@ -369,6 +369,8 @@ static __always_inline void bmc_conn_closed(struct bmc_conn *conn)
 		bpf_map_push_elem(&bmc_free_writers, &index, BPF_ANY);
 	}
 	hold = __sync_lock_test_and_set(&conn->hold, BMC_HOLD_CLOSED);
+	if (hold == BMC_HOLD_NEVER) /* LOST, which may not have got so far */
+		bmc_server_unread(conn->server, conn->life);
 	if (hold != BMC_HOLD_FREE && hold != BMC_HOLD_CLOSED)
 		bmc_quiet(conn->server, conn->life);
 }

@@ -210,7 +210,7 @@ static __always_inline void bmc_early_over(struct bmc_conn *conn)
 static __always_inline void bmc_early_closed(struct bmc_conn *conn)
 {
 	if (BMC_READ_ONCE(conn->early))
-		bmc_server_unread(bmc_server_get(conn->server));
+		bmc_server_unread(conn->server, conn->life);
 	bmc_early_over(conn);
 }
 

@@ -18,6 +18,7 @@
 #define MC_VERSION_CLASSIC_FIRST BMC_VERSION_OF(1, 5, 0)
 #define MC_VERSION_CLASSIC_LAST BMC_VERSION_OF(1, 6, 18)
 #define MC_LINE_TOKENS 24 /* memcached looks at no more of them at once */
+#define MC_SETTING_TOKENS 6 /* 1.5 looks at its verb and so many more */
 #define MC_TOUCH_TOKENS 3 /* a touch with more behind its verb is rejected */
 
 /* The bit of a flag by its letter. */

@@ -207,7 +207,7 @@ BMC_INLINE int mc_text_setting(const struct bmc_window *win, __u64 at, __u32 sla
 {
 	out->op = MC_OP_OTHER;
 	if (!mc_is_classic(out) || mc_line_split(win, (__u32)at, out) ||
-	    out->line.n > MC_TOKENS_MAX)
+	    out->line.n > MC_SETTING_TOKENS)
 		return 0;
 	if (slabs &&
 	    (out->rest.len[0] != 8 || bmc_window64(win, out->rest.pos[0]) != MC_WORD8("automove")))

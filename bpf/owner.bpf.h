@@ -93,7 +93,9 @@ static __always_inline void bmc_mark_socket(struct bpf_sock *sk, __u32 server, _
 		bmc_stranger_came(s, mark, cookie);
 		return;
 	}
-	if (bmc_owner_elsewhere(process, (int)server))
+	/* memcached binds TCP first: one whose first socket here is a UDP one has TCP at another port */
+	if (bmc_owner_elsewhere(process, (int)server) ||
+	    (sk->protocol == IPPROTO_UDP && !bmc_word_sockets(BMC_READ_ONCE(s->word))))
 		bmc_server_off(s, BMC_OFF_PORTS);
 	life = bmc_socket_up(s);
 	if (life < 0) {

@@ -23,6 +23,11 @@ static __always_inline __u16 bmc_word_life(__u64 word)
 	return (__u16)(word >> BMC_WORD_LIFE_SHIFT);
 }
 
+static __always_inline __u16 bmc_word_sockets(__u64 word)
+{
+	return (__u16)(word >> BMC_WORD_SOCKETS_SHIFT);
+}
+
 /* Version of the server's memcached in this life of it: `start` asked the first one; 0: not known. */
 static __always_inline __u32 bmc_version_of(__u32 server, __u16 life)
 {
@@ -103,10 +108,13 @@ __noinline int bmc_no_fill_until(__u32 server, __u64 until)
 	return 0;
 }
 
-/* UNREAD: a connection of which not all is read, which holds fills: after its holds++ and before that is over. */
-static __always_inline void bmc_server_unread(struct bmc_server *s)
+/* UNREAD: a connection of this life of which not all is read, and which holds fills: before that hold is over. */
+static __always_inline void bmc_server_unread(__u32 server, __u32 life)
 {
-	bmc_ordered(__sync_fetch_and_add(&s->unread, 1));
+	struct bmc_server *s = bmc_server_get(server);
+
+	if (bmc_word_life(BMC_READ_ONCE(s->word)) == (__u16)life)
+		bmc_ordered(__sync_fetch_and_add(&s->unread, 1));
 }
 
 /* ---- sockets of the server ---- */
@@ -141,7 +149,7 @@ static __always_inline void bmc_socket_gone(struct bmc_server *s)
 	for (__u32 i = 0; i < BMC_TRIES; i++) {
 		__u64 next = old - (1ULL << BMC_WORD_SOCKETS_SHIFT), seen;
 
-		if (!(next >> BMC_WORD_SOCKETS_SHIFT & 0xffff))
+		if (!bmc_word_sockets(next))
 			next = ((next >> BMC_WORD_LIFE_SHIFT) + 1) << BMC_WORD_LIFE_SHIFT;
 		seen = __sync_val_compare_and_swap(&s->word, old, next);
 		if (seen == old) {

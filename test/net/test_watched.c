@@ -286,6 +286,22 @@ static void one_that_comes_with_two_ports_is_noticed(void **state)
 	}
 }
 
+/* UDP here, TCP at another port, which is bound before. */
+static void one_that_comes_with_tcp_at_another_port_is_noticed(void **state)
+{
+	struct world *w = *state;
+	struct tcp t;
+
+	world_start_bmc(w, "--wait --user nobody --max-age 60s");
+	memcached_start(&w->memcached, &w->server, 11300, "-U 11211");
+	tcp_open(&t, &w->client, WORLD_IP4, 11300);
+	tcp_set(&t, "k", "value", 5);
+	udp_open(&w->udp, &w->client, WORLD_IP4, WORLD_PORT);
+	nothing_is_served(w, "k");
+	says(w, "UDP here without TCP");
+	tcp_close(&t);
+}
+
 /* Its datagrams go to another user's socket now: what was filled from it is not served for that. */
 static void another_users_socket_takes_over_an_address(void **state)
 {
@@ -352,6 +368,7 @@ static const struct CMUnitTest tests[] = {
 	EMPTY_TEST(force_starts_all_the_same_and_says_so),
 	EMPTY_TEST(a_memcached_that_is_dying_is_waited_for),
 	EMPTY_TEST(one_that_comes_with_two_ports_is_noticed),
+	EMPTY_TEST(one_that_comes_with_tcp_at_another_port_is_noticed),
 	EMPTY_TEST(a_second_process_of_its_user_is_noticed),
 	LATER_TEST(another_users_socket_takes_over_an_address),
 	LATER_TEST(a_restart_as_another_user_is_noticed),

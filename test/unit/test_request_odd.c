@@ -134,7 +134,9 @@ static const struct row {
 	ROW("slabs reassign 1 noreply\r\n", OTHER, NULL, 0, 0, OTHER), /* 1.5: 1 to 0, answered */
 	ROW("slabs noreply\r\n", OTHER, NULL, 0, 0, OTHER),
 	ROW("refresh_certs noreply\r\n", OTHER, NULL, 0, 0, OTHER),
-	/* memcached looks at 23 tokens: the last of more is not its last */
+	/* 1.5 looks at 7 tokens, 1.6 at 23: the last of more is not its last */
+	ROW("lru mode flat x x x noreply\r\n", OTHER, NULL, 0, 1, OTHER),
+	ROW("lru mode flat x x x x noreply\r\n", OTHER, NULL, 0, 0, OTHER),
 	ROW("lru mode flat x x x x x x x x x x x x x x x x x x x x x noreply\r\n", OTHER, NULL, 0,
 	    0, OTHER),
 	/* listings with keys as they are */
