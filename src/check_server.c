@@ -179,25 +179,39 @@ static int check_processes(const struct bmc_socket_list *sockets, struct listeni
 	return 0;
 }
 
+/* A port other than `port` at which there is one of these sockets; 0: none, or -errno. */
+static int other_port(const struct bmc_owner_list *owned, __u16 port)
+{
+	struct bmc_socket_list all;
+	int err = bmc_sockets_of_port(BMC_ANY_PORT, &all), other = 0;
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < all.n; i++) {
+		const struct bmc_socket *s = &all.list[i];
+
+		if (s->port != port && bmc_owner_fd(owned, s->inode) >= 0)
+			other = s->port;
+	}
+	free(all.list);
+	return other;
+}
+
 /* What comes by another port of this process changes the same items, and is not seen. 0, or the exit code. */
 static int check_ports(const struct bmc_options *options, const struct listening *l, __u16 port)
 {
 	struct bmc_owner_list owned;
-	struct bmc_socket_list all;
-	int other = 0;
+	int other;
 
 	if (bmc_sockets_of_process(l->pid, &owned))
 		return 0; /* it is gone */
-	if (!bmc_sockets_of_port(BMC_ANY_PORT, &all)) {
-		for (size_t i = 0; i < all.n; i++) {
-			const struct bmc_socket *s = &all.list[i];
-
-			if (s->port != port && bmc_owner_fd(&owned, s->inode) >= 0)
-				other = s->port;
-		}
-		free(all.list);
-	}
+	other = other_port(&owned, port);
+	if (!other) /* the kernel may have left one out while others came and went */
+		other = other_port(&owned, port);
 	free(owned.list);
+	if (other < 0)
+		return bmc_fail("cannot look at the sockets of memcached (pid %d): %s", l->pid,
+				strerror(-other));
 	if (!other)
 		return 0;
 	return refuse(

@@ -40,12 +40,14 @@ struct bmc_owner_list {
 	size_t n;
 };
 
+#define BMC_ANY_PORT 0
+
 /*
  * All sockets bound to a local port, by tuple: listeners, connections (but those that are not established yet, or that
- * nobody has), UDP. Of BMC_ANY_PORT only listeners and UDP. While sockets come and go the kernel may leave out some: look twice. Free with free(ret->list).
+ * nobody has), UDP. Of BMC_ANY_PORT only listeners and UDP. While sockets come and go the kernel may leave out some: look
+ * twice. Free with free(ret->list).
  * 0 or -errno.
  */
-#define BMC_ANY_PORT 0
 int bmc_sockets_of_port(__u16 port, struct bmc_socket_list *ret);
 
 /* The socket with the tuple of `like` in such a list, or NULL. */

@@ -27,12 +27,10 @@ static int off_reason(const struct bmc_server_status *v, char *why)
 	if (v->off & (BMC_OFF_UNSEEN | BMC_OFF_BUSY))
 		return say(why, "a connection could not be followed: stop and start");
 	if (v->off & BMC_OFF_PORTS)
-		return say(
-			why,
-			"its process has, or had, a socket at another port too, or UDP here "
-			"without "
-			"TCP: what comes by another port is not seen; give it one port, stop and "
-			"start");
+		return say(why,
+			   "its process has, or had, a socket at another port too, or UDP here "
+			   "without TCP: what comes by another port is not seen; give it one "
+			   "port, stop and start");
 	if (v->off & BMC_OFF_STARTING)
 		return say(why, "start did not get through with it");
 	return 0;
