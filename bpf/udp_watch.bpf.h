@@ -317,17 +317,36 @@ static __always_inline int bmc_udp_is_get(struct __sk_buff *skb, __u32 l4)
 	return text + 8 <= end && bmc_equal_bytes(*(__u64 *)text, '\n') == 1ULL << 63;
 }
 
+/* Of struct sk_buff, where they are members of an unnamed union. */
+struct sk_buff___headers {
+	__u16 transport_header;
+	__u16 network_header;
+} __attribute__((preserve_access_index));
+
+/*
+ * The headers of a datagram that a socket has. Where its UDP header is the kernel knows: in front of it there may be any number
+ * of extension headers, and that of an atomic fragment (RFC 6946). 0; -1: not to be read.
+ */
+static __always_inline int bmc_udp_headers(struct __sk_buff *skb, struct bmc_pkt *pkt)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct sk_buff___headers *kernel = (struct sk_buff___headers *)skb;
+
+	if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 0, pkt))
+		return -1;
+	if (pkt->proto != IPPROTO_UDP)
+		pkt->l4 = BPF_CORE_READ(kernel, transport_header) -
+			  BPF_CORE_READ(kernel, network_header);
+	return 0;
+}
+
 /* All commands of a datagram for memcached. */
 static __always_inline enum bmc_verdict bmc_udp_read(struct __sk_buff *skb, __u32 server,
 						     __u32 life)
 {
-	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	struct bmc_pkt pkt = {};
 	struct bmc_work *w;
 
-	if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt) ||
-	    pkt.proto != IPPROTO_UDP)
-		return BMC_TO_STACK;
 	w = bmc_work_enter(BMC_WORK_INGRESS);
 	if (!w) {
 		bmc_stats_count(BMC_STAT_DROP_BUSY);
@@ -335,7 +354,9 @@ static __always_inline enum bmc_verdict bmc_udp_read(struct __sk_buff *skb, __u3
 	}
 	w->server = server;
 	w->life = life;
-	if (!bmc_udp_load(skb, w, &pkt))
+	if (bmc_udp_headers(skb, &pkt))
+		bmc_udp_unread(w);
+	else if (!bmc_udp_load(skb, w, &pkt))
 		bmc_udp_commands(skb, w, &pkt);
 	bmc_work_leave(w);
 	return BMC_TO_STACK;

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* Headers between Ethernet and UDP that few packets have. */
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <netinet/ip6.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "wire.h"
+#include "world.h"
+
+#define FRAME_HEADER 8 /* memcached's */
+#define EXTENSION 8 /* bytes of each one */
+
+/* An IPv6 datagram of u's with extension headers of these types, 8 bytes each, before its UDP header. */
+static void send_behind(struct wire *wire, struct udp *u, const unsigned char *types, size_t n,
+			const char *request)
+{
+	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = wire->ifindex };
+	size_t text = strlen(request), udp_len = sizeof(struct udphdr) + FRAME_HEADER + text;
+	struct sockaddr_in6 source, dest;
+	socklen_t len = sizeof(source);
+	unsigned char bytes[1500] = {}, *at = bytes;
+	struct ether_header *eth = (struct ether_header *)bytes;
+	struct ip6_hdr *ip = (struct ip6_hdr *)(eth + 1);
+	uint16_t id = htons(++u->id), one = htons(1);
+	struct udphdr *udp;
+
+	assert_return_code(getsockname(u->fd, (struct sockaddr *)&source, &len), errno);
+	assert_return_code(getpeername(u->fd, (struct sockaddr *)&dest, &len), errno);
+	memcpy(eth->ether_shost, wire->from, 6);
+	memcpy(eth->ether_dhost, wire->to, 6);
+	eth->ether_type = htons(ETHERTYPE_IPV6);
+	ip->ip6_vfc = 0x60;
+	ip->ip6_hlim = 64;
+	ip->ip6_nxt = n ? types[0] : IPPROTO_UDP;
+	ip->ip6_plen = htons((uint16_t)(n * EXTENSION + udp_len));
+	ip->ip6_src = source.sin6_addr;
+	ip->ip6_dst = dest.sin6_addr;
+	at = (unsigned char *)(ip + 1);
+	for (size_t i = 0; i < n; i++, at += EXTENSION) {
+		at[0] = i + 1 < n ? types[i + 1] : IPPROTO_UDP;
+		if (types[i] != IPPROTO_FRAGMENT) {
+			at[2] = 1; /* PadN of 4 bytes: RFC 8200, section 4.2 */
+			at[3] = 4;
+		}
+	}
+	udp = (struct udphdr *)at;
+	udp->source = source.sin6_port;
+	udp->dest = dest.sin6_port;
+	udp->len = htons((uint16_t)udp_len);
+	at = (unsigned char *)(udp + 1);
+	memcpy(at, &id, 2);
+	memcpy(at + 4, &one, 2);
+	memcpy(at + FRAME_HEADER, request, text);
+	udp->check = wire_fold(
+		wire_sum(udp, udp_len, wire_sum(&ip->ip6_src, 32, IPPROTO_UDP + udp_len)));
+	len = (socklen_t)(at + FRAME_HEADER + text - bytes);
+	assert_int_equal(sendto(wire->fd, bytes, len, 0, (struct sockaddr *)&to, sizeof(to)), len);
+}
+
+static void writes_behind(struct world *w, const unsigned char *types, size_t n)
+{
+	struct wire wire;
+
+	wire_open(&wire, &w->client, WORLD_CLIENT_IF, &w->server, WORLD_IF);
+	world_cache(w, "k", "old");
+	world_warm(w, &w->udp6, "k");
+	send_behind(&wire, &w->udp6, types, n, "set k 0 0 3\r\nnew\r\n");
+	assert_int_equal(udp_receive(&w->udp6, w->udp6.id, TEST_ANSWER_S, &w->text), 0);
+	text_assert_is("set", &w->text, "STORED\r\n");
+	world_expect(w, &w->udp6, "k", "new");
+	world_expect(w, &w->udp, "k", "new");
+	world_warm(w, &w->udp6, "k");
+	wire_close(&wire);
+}
+
+static void a_write_behind_extension_headers(void **state)
+{
+	static const unsigned char types[] = { IPPROTO_DSTOPTS, IPPROTO_DSTOPTS, IPPROTO_DSTOPTS,
+					       IPPROTO_DSTOPTS, IPPROTO_DSTOPTS };
+	struct world *w = *state;
+
+	for (size_t n = 0; n <= TEST_COUNT(types); n++)
+		writes_behind(w, types, n);
+}
+
+static void a_write_in_an_atomic_fragment(void **state)
+{
+	static const unsigned char type = IPPROTO_FRAGMENT;
+
+	writes_behind(*state, &type, 1);
+}
+
+static const struct CMUnitTest tests[] = {
+	WORLD_TEST(a_write_behind_extension_headers),
+	WORLD_TEST(a_write_in_an_atomic_fragment),
+};
+
+TEST_MAIN(tests, NULL, NULL)
