@@ -304,6 +304,8 @@ enum bmc_test {
 	BMC_TEST_LOSE_RACE = 2, /* the second look at seq fails */
 	BMC_TEST_SLOW_FILL =
 		4, /* a fill takes its time before it publishes: races with writes are likely */
+	BMC_TEST_SLOW_PUBLISH =
+		8, /* between its look at the flights and its entry's being valid a fill takes microseconds */
 };
 
 /* memcached's version in one number that compares as it does; 0: not known. */

@@ -36,6 +36,7 @@ struct bmc_flight {
 #define BMC_FLIGHT_ORD 1ULL /* states; 0: free */
 #define BMC_FLIGHT_NEVER 2ULL /* until the server is gone */
 #define BMC_FLIGHT_GEN 3ULL /* until the UDP writer's generation ends */
+#define BMC_FLIGHT_TAKEN (4ULL << 56) /* `what`: of a place that somebody is writing to */
 #define BMC_WRITER_UDP 0xffffffffU
 
 #define BMC_TAG_WORDS (BMC_GROUP_SLOTS / 4)
@@ -52,7 +53,7 @@ struct bmc_bucket {
 	/* the line of every look-up, every write and every fill */
 	struct bpf_spin_lock lock;
 	__u32 seq; /* odd: a fill has the bucket, its bytes and places change */
-	__u64 valid; /* a bit for each slot; under the lock */
+	__u64 valid; /* a bit for each slot; changed by exchanges only */
 	__u64 recent; /* hit since the last period ended; what two do at once may be lost */
 	__u64 t_change; /* under the lock; only grows */
 	__u16 used; /* of the fill that has the bucket: units of `data` up to the end of the last entry, holes counted */
@@ -62,7 +63,7 @@ struct bmc_bucket {
 	__u8 ghost_next;
 	__u8 pad[11];
 	__u8 ghost_seen[BMC_GHOSTS]; /* how often it was asked for */
-	struct bmc_flight flight[BMC_FLIGHTS]; /* under the lock */
+	struct bmc_flight flight[BMC_FLIGHTS]; /* flight.bpf.h */
 	struct bmc_slots group[BMC_GROUPS];
 	__u8 data[BMC_DATA];
 	/* of the fill that has the bucket; others may look at it, and be wrong */

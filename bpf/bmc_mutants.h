@@ -26,6 +26,7 @@
 	X(NO_COUNT, "a fill does not look at holds")                                               \
 	X(NO_STAMP, "a fill does not look at the time of its request")                             \
 	X(NO_RECOMPARE, "a fill does not compare the flights with what it looked at")              \
+	X(NO_LOOK_AGAIN, "a fill does not look at the flights again when its entry is valid")      \
 	X(NO_FLUSH_TIME, "a fill does not wait for a delayed flush_all")                           \
 	X(ALL_READ, "a fill does not look whether all commands were read")                         \
 	X(NO_OWNER_OF_ADDRESS, "a fill does not look whose its address is")                        \
@@ -33,6 +34,7 @@
 	X(WAY_SHARED, "two fills write one place at once")                                         \
 	X(NO_ODD, "a fill does not change seq")                                                    \
 	X(NO_SECOND_SEQ, "a hit looks at seq once")                                                \
+	X(ODD_READ, "a hit does not refuse an odd seq")                                            \
 	X(NO_HIT_EPOCH, "a hit does not compare the epoch")                                        \
 	X(NO_UNTIL, "a hit does not look at the entry's end")                                      \
 	X(NO_KEY, "a hit compares the key's tag and length only")                                  \

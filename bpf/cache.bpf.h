@@ -13,8 +13,6 @@
 #include "maps.bpf.h"
 #include "work.bpf.h"
 
-#define BMC_FLIGHT_UDP (BMC_FLIGHTS - 1)
-
 #define BMC_TAGS_TRIED 4 /* slots of one tag that a look-up tries */
 #define BMC_TEXT_SMALL 256
 #define BMC_TEXT_TAIL 5 /* END\r\n */
@@ -312,7 +310,7 @@ static __always_inline enum bmc_taken bmc_cache_take(struct bmc_work *w, const s
 	if (!b)
 		return BMC_MISSED;
 	seq = BMC_READ_ONCE(b->seq);
-	if (seq & 1) {
+	if ((seq & 1) && !bmc_mutant(BMC_MUT_ODD_READ)) {
 		w->miss = BMC_STAT_MISS_BUSY;
 		return BMC_MISSED;
 	}
@@ -333,18 +331,29 @@ static __always_inline enum bmc_taken bmc_cache_take(struct bmc_work *w, const s
 	return BMC_TAKEN;
 }
 
-/* ---- invalidate: under the bucket's lock ---- */
+/* ---- valid: all change it, each only its own bits ---- */
 #define BMC_GROUP_MASK ((1ULL << BMC_GROUP_SLOTS) - 1)
 
+static __always_inline void bmc_slots_close(struct bmc_bucket *b, __u64 bits)
+{
+	__sync_fetch_and_and(&b->valid, ~bits);
+}
+
+/*
+ * Every entry of a key goes, by its tag. Behind its flight: what a fill published before that is seen, and what comes
+ * after it is taken back. Tags may change meanwhile: of slots that are not valid. Whether there was one.
+ */
 static __always_inline int bmc_cache_forget(struct bmc_bucket *b, __u64 hash)
 {
-	__u64 bits = b->valid & BMC_GROUP_MASK << (bmc_group_of(hash) * BMC_GROUP_SLOTS);
+	__u64 bits = BMC_READ_ONCE(b->valid) & BMC_GROUP_MASK
+						       << (bmc_group_of(hash) * BMC_GROUP_SLOTS);
 
 	if (!bits)
 		return 0;
+	bmc_rmb();
 	bits &= bmc_slots_tagged(b, hash);
-	if (!bmc_mutant(BMC_MUT_NO_INVAL))
-		b->valid &= ~bits;
+	if (bits && !bmc_mutant(BMC_MUT_NO_INVAL))
+		bmc_slots_close(b, bits);
 	return bits != 0;
 }
 

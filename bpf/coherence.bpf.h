@@ -6,8 +6,7 @@
 #ifndef BMC_COHERENCE_BPF_H
 #define BMC_COHERENCE_BPF_H
 
-#include "cache.bpf.h"
-#include "server.bpf.h"
+#include "flight.bpf.h"
 
 /* ---- holds of a connection ---- */
 
@@ -137,61 +136,18 @@ static __always_inline struct bmc_writer *bmc_writer_get(__u64 word)
 	return bpf_map_lookup_elem(&bmc_writers, &index);
 }
 
-/* ---- flights ---- */
-#define BMC_IN_FLIGHT 0ULL
-#define BMC_OVER 1ULL /* closed or gone: its time is now */
-#define BMC_LONG_AGO 2ULL /* of mutants */
-
-/*
- * finished: BMC_IN_FLIGHT, BMC_OVER, or the t_rep of the writer whose answer ended it. Reads the server's life and
- * the writer after the flight; answers before t_rep.
- */
-__noinline __u64 bmc_flight_look(__u64 who, __u64 what)
-{
-	struct bmc_server *s = bmc_server_get((__u32)(what >> 48));
-	__u64 answers, t_rep;
-	struct bmc_writer *writer;
-	__u32 index = (__u32)who;
-
-	if (bmc_word_life(BMC_READ_ONCE(s->word)) != (__u16)(what >> 32) &&
-	    !bmc_mutant(BMC_MUT_NO_LIFE_IN_FLIGHT))
-		return BMC_OVER;
-	if (index == BMC_WRITER_UDP) {
-		if (what >> 56 == BMC_FLIGHT_NEVER)
-			return BMC_IN_FLIGHT;
-		bmc_rmb();
-		return BMC_READ_ONCE(s->udp) >> BMC_UDP_GEN_SHIFT == who >> 32 ? BMC_IN_FLIGHT :
-										 BMC_OVER;
-	}
-	writer = bpf_map_lookup_elem(&bmc_writers, &index);
-	if (!writer)
-		return BMC_IN_FLIGHT;
-	bmc_rmb();
-	answers = BMC_READ_ONCE(writer->answers);
-	bmc_rmb();
-	t_rep = BMC_READ_ONCE(writer->t_rep);
-	if (answers >> 32 != who >> 32)
-		return bmc_mutant(BMC_MUT_CLOSED_NO_NOW) ? BMC_LONG_AGO : BMC_OVER;
-	if ((__s32)((__u32)answers - (__u32)what) < 0)
-		return BMC_IN_FLIGHT;
-	if (bmc_mutant(BMC_MUT_NO_T_REP))
-		return BMC_LONG_AGO;
-	return t_rep > BMC_OVER ? t_rep : BMC_OVER;
-}
-
-static __always_inline __u64 bmc_flight_what(__u64 state, __u32 server, __u32 life, __u32 ord)
-{
-	return ord | (__u64)(__u16)life << 32 | (__u64)(__u8)server << 48 | state << 56;
-}
-
-#define BMC_PLACE_TRIES 2
+/* ---- writes ---- */
+#define BMC_PLACE_TRIES 4
 #define BMC_SEEN_ITEM 1 /* an item was taken out */
 #define BMC_SEEN_HELD 2 /* no place was left: fills are held */
 
-/* Under no lock: entries of the key go, nothing else. */
-static __always_inline __u32 bmc_bucket_forget(struct bmc_bucket *b, __u64 hash)
+/*
+ * The entries of a key go: behind its flight, or else under the bucket's lock, since there a fill looks at holds and
+ * publishes. Whether there was one.
+ */
+static __always_inline int bmc_bucket_forget(struct bmc_bucket *b, __u64 hash)
 {
-	__u32 gone;
+	int gone;
 
 	bpf_spin_lock(&b->lock);
 	gone = bmc_cache_forget(b, hash);
@@ -199,53 +155,7 @@ static __always_inline __u32 bmc_bucket_forget(struct bmc_bucket *b, __u64 hash)
 	return gone;
 }
 
-/* The first flight of a bucket that is over, as it was looked at; what 0: none is. Each look is a line of memory more. */
-static __always_inline void bmc_flights_look(struct bmc_bucket *b, struct bmc_flight *ret)
-{
-	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
-		ret->what = BMC_READ_ONCE(b->flight[i].what);
-		ret->who = BMC_READ_ONCE(b->flight[i].who);
-		if (bmc_flight_look(ret->who, ret->what) != BMC_IN_FLIGHT)
-			return;
-	}
-	ret->what = 0;
-}
-
-/* Under the lock: puts a flight at this writer's own place, or at a free one. Whether there is one. */
-static __always_inline int bmc_flight_place(struct bmc_bucket *b, const struct bmc_flight *mine)
-{
-#pragma unroll
-	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
-		if (b->flight[i].who == mine->who && b->flight[i].what) {
-			b->flight[i].what = mine->what;
-			return 1;
-		}
-	}
-#pragma unroll
-	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
-		if (!b->flight[i].what) {
-			b->flight[i] = *mine;
-			return 1;
-		}
-	}
-	return 0;
-}
-
-/* The same, at the place of one that was over and is as it was. */
-static __always_inline int bmc_flight_replace(struct bmc_bucket *b, const struct bmc_flight *mine,
-					      const struct bmc_flight *over)
-{
-#pragma unroll
-	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
-		if (b->flight[i].who == over->who && b->flight[i].what == over->what) {
-			b->flight[i] = *mine;
-			return 1;
-		}
-	}
-	return 0;
-}
-
-/* The three lines of WRITE_SEEN are asked for; its lock is an exchange, which nothing overtakes. */
+/* The lines of WRITE_SEEN are asked for; it begins with an exchange, which nothing overtakes. */
 static __always_inline void bmc_write_touch(__u64 hash)
 {
 	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
@@ -257,71 +167,59 @@ static __always_inline void bmc_write_touch(__u64 hash)
 	(void)BMC_READ_ONCE(b->group[bmc_group_of(hash)].tag[0]);
 }
 
-/* Where no place is this writer's or free: one whose flight is over will do. Returns BMC_SEEN_*. */
+/* Where no place was this writer's or free, or another was faster: one whose flight is over will do. Whether it is placed. */
 __noinline int bmc_write_crowded(__u64 hash, __u64 who, __u64 what)
 {
-	struct bmc_flight mine = { .who = who, .what = what }, over = {};
+	struct bmc_flight mine = { .who = who, .what = what };
 	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
-	__u32 gone = 0, placed = 0;
 
 	if (!b)
 		return 0;
-	/* again, if another writer took the place that was looked at */
-	for (__u32 i = 0; i < BMC_PLACE_TRIES && !placed; i++) {
-		bmc_flights_look(b, &over);
-		bpf_spin_lock(&b->lock);
-		gone |= bmc_cache_forget(b, hash);
-		placed = bmc_flight_place(b, &mine) || bmc_flight_replace(b, &mine, &over);
-		bpf_spin_unlock(&b->lock);
+	for (__u32 i = 0; i < BMC_PLACE_TRIES; i++) {
+		if (bmc_flight_replace(b, &mine) || bmc_flight_place(b, &mine))
+			return 1;
 	}
-	return (gone ? BMC_SEEN_ITEM : 0) | (placed ? 0 : BMC_SEEN_HELD);
+	return 0;
 }
 
-/* No place, or no writer is left: HOLD(ord), then the entries go once more. Returns BMC_SEEN_*. */
+/* No place, or no writer is left: HOLD(ord), then the entries go. Returns BMC_SEEN_*. */
 __noinline int bmc_write_held(struct bmc_conn *conn, __u64 hash, __u32 ord)
 {
 	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
 
-	if (!conn || !b || bmc_mutant(BMC_MUT_NO_OVERFLOW_HOLD))
+	if (!conn || !b)
 		return BMC_SEEN_HELD;
-	bmc_hold(conn, BMC_HOLD_ORD | ord);
+	if (!bmc_mutant(BMC_MUT_NO_OVERFLOW_HOLD))
+		bmc_hold(conn, BMC_HOLD_ORD | ord);
 	return BMC_SEEN_HELD | (bmc_bucket_forget(b, hash) ? BMC_SEEN_ITEM : 0);
 }
 
 /*
- * WRITE_SEEN: every entry of the key goes, and the write is in flight until its answer, or a later one, is seen. Returns
+ * WRITE_SEEN: the write is in flight until its answer, or a later one, is seen, and every entry of the key goes. Returns
  * BMC_SEEN_*.
  */
 static __always_inline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u32 ord)
 {
 	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
 	struct bmc_flight mine;
-	int gone, placed = 0, seen;
 	__u64 word;
 
 	if (!b)
 		return 0;
-	if (bmc_mutant(BMC_MUT_NO_FLIGHT))
-		return bmc_bucket_forget(b, hash) ? BMC_SEEN_ITEM : 0;
 	BMC_WRITE_ONCE(conn->wrote, ord);
 	word = BMC_READ_ONCE(conn->writer);
 	if (word == BMC_WRITER_NONE)
 		word = bmc_writer_of(conn);
-	mine.who = word - 2; /* the index is in the low half: no borrow for a writer's word */
-	mine.what = bmc_flight_what(BMC_FLIGHT_ORD, conn->server, conn->life, ord);
-	bpf_spin_lock(&b->lock);
-	gone = bmc_cache_forget(b, hash);
-	if (word != BMC_WRITER_NONE && word != BMC_WRITER_CLOSED)
-		placed = bmc_flight_place(b, &mine);
-	bpf_spin_unlock(&b->lock);
-	seen = gone ? BMC_SEEN_ITEM : 0;
-	if (placed || word == BMC_WRITER_CLOSED)
-		return seen;
-	if (word != BMC_WRITER_NONE)
-		seen |= bmc_write_crowded(hash, mine.who, mine.what);
-	if (word == BMC_WRITER_NONE || (seen & BMC_SEEN_HELD))
-		seen |= bmc_write_held(conn, hash, ord);
-	return seen;
+	if (word == BMC_WRITER_NONE)
+		return bmc_write_held(conn, hash, ord);
+	if (word != BMC_WRITER_CLOSED && !bmc_mutant(BMC_MUT_NO_FLIGHT)) {
+		mine.who =
+			word - 2; /* the index is in the low half: no borrow for a writer's word */
+		mine.what = bmc_flight_what(BMC_FLIGHT_ORD, conn->server, conn->life, ord);
+		if (!bmc_flight_place(b, &mine) && !bmc_write_crowded(hash, mine.who, mine.what))
+			return bmc_write_held(conn, hash, ord);
+	}
+	return bmc_cache_forget(b, hash) ? BMC_SEEN_ITEM : 0;
 }
 
 /* Answers that a writer may not know of: ordinals are compared modulo 2^32. */

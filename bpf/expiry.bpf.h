@@ -235,7 +235,9 @@ __noinline int bmc_write_is_alone(__u64 hash, __u32 server, __u64 who)
 		__u64 what = BMC_READ_ONCE(b->flight[i].what),
 		      other = BMC_READ_ONCE(b->flight[i].who);
 
-		if (what && other != who && bmc_flight_look(other, what) == BMC_IN_FLIGHT)
+		if (!what || (other == who && what != BMC_FLIGHT_TAKEN))
+			continue;
+		if (bmc_flight_look(other, what) == BMC_IN_FLIGHT)
 			return 0;
 	}
 	return 1;
@@ -359,7 +361,7 @@ static __always_inline void bmc_life_teach(struct bmc_conn *conn, __u64 hash, __
 	__u64 epoch = BMC_READ_ONCE(bmc_server_get(conn->server)->epoch), id;
 	struct bmc_lives *lives = bmc_lives_get(hash);
 
-	bmc_mb(); /* it is in flight for all: of two, one at the least sees the other */
+	/* it is in flight for all, by an exchange: of two, one at the least sees the other */
 	id = bmc_life_id(hash, conn->server, epoch);
 	if (!lives || bmc_life_stays(lives, id, bmc_conn_who(conn), until))
 		return;

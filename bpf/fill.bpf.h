@@ -9,6 +9,7 @@
 #include "stamp.bpf.h"
 
 #define BMC_SLOW_STEPS 20000 /* of BMC_TEST_SLOW_FILL: some hundred microseconds */
+#define BMC_LINGER_STEPS 10000 /* of BMC_TEST_SLOW_PUBLISH: some microseconds */
 
 /* The index of a local address, which it gets now if it has none; -1: there are too many. */
 static __always_inline int bmc_where_of(struct bmc_work *w)
@@ -153,18 +154,18 @@ static __always_inline enum bmc_stat bmc_fill_judge(struct bmc_work *w, struct b
 
 #pragma unroll
 	for (__u32 i = 0; i < BMC_FLIGHTS; i++) {
-		__u64 time;
+		__u64 time, what;
 
-		if (!b->flight[i].what)
+		what = BMC_READ_ONCE(b->flight[i].what);
+		if (!what)
 			continue;
-		if (b->flight[i].what != w->seen_what[i] || b->flight[i].who != w->seen_who[i] ||
-		    w->ended[i] == BMC_IN_FLIGHT) {
+		if (what != w->seen_what[i] || w->ended[i] == BMC_IN_FLIGHT ||
+		    !bmc_flight_clear(&b->flight[i], w->seen_who[i], what)) {
 			if (!bmc_mutant(BMC_MUT_NO_RECOMPARE))
 				why = BMC_STAT_REFUSED_FLIGHT;
 			continue;
 		}
 		time = w->ended[i] == BMC_OVER ? w->now : w->ended[i];
-		b->flight[i].what = 0;
 		if (b->t_change < time)
 			b->t_change = time;
 	}
@@ -178,23 +179,59 @@ static __always_inline enum bmc_stat bmc_fill_judge(struct bmc_work *w, struct b
 	return why;
 }
 
+/* BMC_TEST_SLOW_PUBLISH: time for a write to be placed. */
+static __always_inline void bmc_fill_linger(const struct bmc_bucket *b)
+{
+	for (__u32 i = 0; i < BMC_LINGER_STEPS; i++)
+		(void)BMC_READ_ONCE(b->seq);
+}
+
+/*
+ * Under the lock, seq is odd: the entry in w->slot is valid, unless a write was placed since the flights were judged; one
+ * that is placed from now on sees that it is. Hits take it when seq is even. Whether it is.
+ */
+static __always_inline int bmc_fill_publish(const struct bmc_work *w, struct bmc_bucket *b)
+{
+	__u64 bit = 1ULL << (w->slot & (BMC_SLOTS - 1));
+
+	if (bmc_config.test & BMC_TEST_SLOW_PUBLISH)
+		bmc_fill_linger(b);
+	bmc_ordered(__sync_fetch_and_or(&b->valid, bit));
+	if (!bmc_flights_any(b) || bmc_mutant(BMC_MUT_NO_LOOK_AGAIN) ||
+	    bmc_mutant(BMC_MUT_NO_RECOMPARE))
+		return 1;
+	bmc_slots_close(b, bit);
+	return 0;
+}
+
 /*
  * Under the lock, of an entry that has these bytes: it is of this epoch now, and has another end; refused, it stays what it
- * was. Whether it was.
+ * was. BMC_STAT_FILLS; else why not.
  */
-static __always_inline int bmc_fill_renew(struct bmc_work *w, struct bmc_bucket *b,
-					  struct bmc_entry *e)
+static __always_inline enum bmc_stat bmc_fill_renew(struct bmc_work *w, struct bmc_bucket *b,
+						    struct bmc_entry *e)
 {
+	int is_there;
+
 	if (b->seq != w->seq || (w->seq & 1))
-		return 0;
+		return BMC_STAT_REFUSED_BUSY;
 	BMC_WRITE_ONCE(b->seq, w->seq + 1);
 	bmc_wmb();
 	e->epoch = w->epoch;
 	e->until = w->until;
+	is_there = bmc_fill_publish(w, b);
 	bmc_wmb();
 	BMC_WRITE_ONCE(b->seq, w->seq + 2);
-	b->valid |= 1ULL << (w->slot & (BMC_SLOTS - 1));
-	return 1;
+	return is_there ? BMC_STAT_FILLS : BMC_STAT_REFUSED_FLIGHT;
+}
+
+/* The same of an entry that was written, whose bucket this fill has. */
+static __always_inline enum bmc_stat bmc_fill_new(struct bmc_work *w, struct bmc_bucket *b)
+{
+	if (!w->is_written)
+		return BMC_STAT_REFUSED_PLACE;
+	bmc_room_done(w, b);
+	return bmc_fill_publish(w, b) ? BMC_STAT_FILLS : BMC_STAT_REFUSED_FLIGHT;
 }
 
 /* FILL, its last step: the entry becomes valid, and the bucket is given back. Returns the counter of what happened. */
@@ -215,16 +252,13 @@ __noinline int bmc_fill_end(struct bmc_work *w, __u64 stamp)
 	stamp -= BMC_CLOCK_SKEW_NS;
 	bpf_spin_lock(&b->lock);
 	why = bmc_fill_judge(w, s, b, stamp);
-	if (w->is_same) {
-		if (why == BMC_STAT_FILLS && (!e || !bmc_fill_renew(w, b, e)))
-			why = BMC_STAT_REFUSED_BUSY;
-	} else {
-		if (why == BMC_STAT_FILLS && !w->is_written)
-			why = BMC_STAT_REFUSED_PLACE;
+	if (why == BMC_STAT_FILLS && w->is_same)
+		why = e ? bmc_fill_renew(w, b, e) : BMC_STAT_REFUSED_BUSY;
+	else if (why == BMC_STAT_FILLS)
+		why = bmc_fill_new(w, b);
+	if (!w->is_same) {
 		bmc_wmb(); /* the bytes are there before seq is even */
-		if (why == BMC_STAT_FILLS)
-			bmc_room_done(w, b);
-		b->seq += !bmc_mutant(BMC_MUT_NO_ODD);
+		BMC_WRITE_ONCE(b->seq, b->seq + !bmc_mutant(BMC_MUT_NO_ODD));
 	}
 	bpf_spin_unlock(&b->lock);
 	return why;

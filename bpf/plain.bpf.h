@@ -246,7 +246,7 @@ static __always_inline enum bmc_verdict bmc_plain_find(struct xdp_md *ctx, void 
 	group %= BMC_GROUPS;
 	bits = bmc_group_tagged(&b->group[group], hash) &
 	       BMC_READ_ONCE(b->valid) >> (group * BMC_GROUP_SLOTS);
-	if (p->seq & 1)
+	if ((p->seq & 1) && !bmc_mutant(BMC_MUT_ODD_READ))
 		return BMC_UNDECIDED;
 	if (!bits) {
 		stats->plain.misses++;

@@ -207,7 +207,8 @@ static __always_inline int bmc_room_take(struct bmc_work *w, struct bmc_bucket *
 	bpf_spin_lock(&b->lock);
 	if ((b->seq == w->seq && !(b->seq & 1)) || bmc_mutant(BMC_MUT_WAY_SHARED)) {
 		b->seq += !bmc_mutant(BMC_MUT_NO_ODD);
-		b->valid &= ~w->gone;
+		if (w->gone)
+			bmc_slots_close(b, w->gone);
 		taken = 1;
 	}
 	bpf_spin_unlock(&b->lock);
@@ -346,7 +347,7 @@ __noinline int bmc_room_settle(struct bmc_work *w)
 	return 0;
 }
 
-/* Under the lock: the entry in w->slot is there; as newly hit, unless it was there before. */
+/* Under the lock, before it is valid: what finds the entry in w->slot; as newly hit, unless it was there before. */
 static __always_inline void bmc_room_done(const struct bmc_work *w, struct bmc_bucket *b)
 {
 	__u64 slot = w->slot, at, bit;
@@ -357,7 +358,6 @@ static __always_inline void bmc_room_done(const struct bmc_work *w, struct bmc_b
 	at = BMC_TAG_OF_SLOT(slot % BMC_GROUP_SLOTS);
 	bmc_hide(at);
 	b->group[slot / BMC_GROUP_SLOTS].tag[at % BMC_GROUP_SLOTS] = bmc_tag_of(w->key.hash);
-	b->valid |= bit;
 	if (w->is_reused)
 		return;
 	__sync_fetch_and_and(&b->recent, ~bit);

@@ -55,8 +55,8 @@ __noinline int bmc_udp_expiry(struct bmc_work *w)
 static __always_inline void bmc_udp_key(struct bmc_work *w, __u64 state)
 {
 	__u64 who = w->udp >> BMC_UDP_GEN_SHIFT << 32 | BMC_WRITER_UDP;
-	int seen =
-		bmc_udp_place(w->req.key.hash, who, bmc_flight_what(state, w->server, w->life, 0));
+	__u64 what = bmc_flight_what(state, w->server, w->life, 0);
+	int seen = bmc_udp_write_seen(w->req.key.hash, who, what);
 
 	w->n_writes++;
 	if (seen & BMC_SEEN_HELD) {
@@ -64,8 +64,7 @@ static __always_inline void bmc_udp_key(struct bmc_work *w, __u64 state)
 			bmc_udp_out(w->server, w->life, 0);
 		bmc_udp_hold(w->server, w->life);
 		bmc_stats_count(BMC_STAT_OVERFLOWS);
-		seen |= bmc_udp_place(w->req.key.hash, who,
-				      bmc_flight_what(state, w->server, w->life, 0));
+		seen |= bmc_udp_write_seen(w->req.key.hash, who, what);
 	}
 	w->n_invalidated += seen & BMC_SEEN_ITEM;
 	bmc_udp_expiry(w);

@@ -136,56 +136,62 @@ __noinline int bmc_udp_unknown(__u32 server, __u32 life)
 /* Whether two flights are of one server's UDP writer. */
 static __always_inline int bmc_udp_same(__u64 who, __u64 what, __u64 mine)
 {
-	return what && (__u32)who == BMC_WRITER_UDP && (__u16)(what >> 32) == (__u16)(mine >> 32) &&
+	return what && what != BMC_FLIGHT_TAKEN && (__u32)who == BMC_WRITER_UDP &&
+	       (__u16)(what >> 32) == (__u16)(mine >> 32) &&
 	       (__u8)(what >> 48) == (__u8)(mine >> 48);
 }
 
 /*
- * WRITE_SEEN over UDP, with the flight {who, what}. Its place is the one that this server's UDP writer has (a flight
- * that is never over stays there), else a free or finished one, the last one first: it is no connection's. Where
- * there is none, the caller holds. Returns BMC_SEEN_*.
+ * Puts the flight {who, what} at the place that this server's UDP writer has (a flight that is never over stays there), else
+ * at a free one or one that is over, the last one first: it is no connection's. Whether it is placed.
  */
 __noinline int bmc_udp_place(__u64 hash, __u64 who, __u64 what)
 {
 	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
-	__u32 finished = 0, gone, own = BMC_FLIGHTS, empty = BMC_FLIGHTS, kept = 0;
-	struct bmc_flight seen[BMC_FLIGHTS] = {};
+	struct bmc_flight mine = { .who = who, .what = what }, found = {};
+	__u32 at = BMC_FLIGHTS;
 
 	if (!b)
 		return 0;
-	if (bmc_mutant(BMC_MUT_NO_UDP_OUT))
-		return bmc_bucket_forget(b, hash) ? BMC_SEEN_ITEM : 0;
 	for (__u32 i = 0; i < BMC_FLIGHTS; i++) {
-		seen[i].what = BMC_READ_ONCE(b->flight[i].what);
-		seen[i].who = BMC_READ_ONCE(b->flight[i].who);
-		if (seen[i].what && bmc_flight_look(seen[i].who, seen[i].what) != BMC_IN_FLIGHT)
-			finished |= 1U << i;
-	}
-	bpf_spin_lock(&b->lock);
-	gone = bmc_cache_forget(b, hash);
-#pragma unroll
-	for (__u32 i = 0; i < BMC_FLIGHTS; i++) {
-		__u64 other = b->flight[i].who, that = b->flight[i].what;
+		const struct bmc_flight *f = bmc_flight_at(b, i);
+		__u64 that = BMC_READ_ONCE(f->what), other = BMC_READ_ONCE(f->who);
 
 		if (bmc_udp_same(other, that, what)) {
-			own = i;
-			kept = that >> 56 == BMC_FLIGHT_NEVER;
-		} else if (!that ||
-			   ((finished & 1U << i) && other == seen[i].who && that == seen[i].what)) {
-			empty = i;
+			if (that >> 56 == BMC_FLIGHT_NEVER) {
+				bmc_rmb();
+				return 1;
+			}
+		} else if ((found.what && bmc_udp_same(found.who, found.what, what)) ||
+			   (that && bmc_flight_look(other, that) == BMC_IN_FLIGHT)) {
+			continue;
 		}
+		at = i;
+		found.who = other;
+		found.what = that;
 	}
-	if (own == BMC_FLIGHTS)
-		own = empty;
-#pragma unroll
-	for (__u32 i = 0; i < BMC_FLIGHTS; i++) {
-		if (own == i && !kept) {
-			b->flight[i].who = who;
-			b->flight[i].what = what;
-		}
+	if (at == BMC_FLIGHTS || !bmc_flight_take(bmc_flight_at(b, at), found.who, found.what))
+		return 0;
+	bmc_flight_give(bmc_flight_at(b, at), &mine);
+	return 1;
+}
+
+/* WRITE_SEEN over UDP. Where there is no place the caller holds, and this comes again. Returns BMC_SEEN_*. */
+__noinline int bmc_udp_write_seen(__u64 hash, __u64 who, __u64 what)
+{
+	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
+
+	if (!b)
+		return 0;
+	if (!bmc_mutant(BMC_MUT_NO_UDP_OUT)) {
+		int placed = 0;
+
+		for (__u32 i = 0; i < BMC_PLACE_TRIES && !placed; i++)
+			placed = bmc_udp_place(hash, who, what);
+		if (!placed)
+			return BMC_SEEN_HELD | (bmc_bucket_forget(b, hash) ? BMC_SEEN_ITEM : 0);
 	}
-	bpf_spin_unlock(&b->lock);
-	return (gone ? BMC_SEEN_ITEM : 0) | (own == BMC_FLIGHTS ? BMC_SEEN_HELD : 0);
+	return bmc_cache_forget(b, hash) ? BMC_SEEN_ITEM : 0;
 }
 
 #endif

@@ -100,6 +100,9 @@
 #define NCMD(c) ((c) == 0 -> N0 : ((c) == 1 -> N1 : N2))
 #define KIND(c,k) ((((c) == 0 -> K0 : ((c) == 1 -> K1 : K2)) & (k)) != 0)
 #define CLOSABLE(c) ((CLOSEM >> (c)) & 1)
+#ifdef NO_RECOMPARE
+#define NO_LOOK_AGAIN
+#endif
 #ifdef MUT
 #define SANE(x) skip
 #else
@@ -122,17 +125,16 @@
 #define T_QUIET   1
 #define T_GONE    2                       /* local now of a marked socket's release */
 #define T_REP(w)  (3+(w))
-#define T_IN(c)   (3+NW+(c))              /* local now of ingress(c), egress(c), memc(c) */
-#define T_EG(c)   (3+NW+NX+(c))
-#define T_CL(c)   (3+NW+2*NX+(c))
-#define T_NOW(r)  (3+NW+3*NX+(r))         /* FILL's now */
-#define T_F(r,i)  (3+NW+3*NX+NGET+(r)*NP+(i))  /* FILL's copy of t_rep of the writer of place i */
-#define NT        (3+NW+3*NX+NGET+NGET*NP)
+#define T_EG(c)   (3+NW+(c))              /* local now of egress(c), memc(c) */
+#define T_CL(c)   (3+NW+NX+(c))
+#define T_NOW(r)  (3+NW+2*NX+(r))         /* FILL's now */
+#define T_F(r,i)  (3+NW+2*NX+NGET+(r)*NP+(i))  /* FILL's copy of t_rep of the writer of place i */
+#define NT        (3+NW+2*NX+NGET+NGET*NP)
 byte T[NT], stamps;                       /* stamps: now */
 #define LATER(r,t) ((T[t] & (1 << (r))) == 0)   /* S of get r is later than time t */
 
 /* ---- the bucket ---- */
-bit lk;                                   /* its lock, where a section is more than one step */
+bit lk;                                   /* its lock, which FILLs take, and a write that found no place */
 byte flight[NP];                          /* 0 free, else {writer, gen, ord, life}; writer NW is that of UDP */
 #define NEVER 7
 #ifndef NG
@@ -191,7 +193,8 @@ bit ewas, gwas[NGET];                     /* (ghost) the entry's, a get's value 
 #ifdef HIT
 inline seq_up(o) { odd = o; seqcur = 0; q = 0; do :: q < NGET -> gseq[q] = 0; q++ :: else -> q = 0; break od; skip }
 #endif
-#define CHECK(k) assert(!(valid[k] && ecur[k] && !efresh[k]))
+bit hid;                                  /* seq is odd, and an entry was made valid: no hit takes it yet */
+#define CHECK(k) assert(!(valid[k] && !hid && ecur[k] && !efresh[k]))
 inline stale(k) {                         /* a write of key k is carried out: every copy of its value is old now */
 	efresh[k] = 0; q = 0;
 	do :: q < NGET -> if :: gk[q] == k -> gfresh[q] = 0 :: else fi; q++ :: else -> q = 0; break od;
@@ -316,40 +319,45 @@ inline look_finished() {                  /* before the lock: which flights are 
 }
 inline clear_finished_looked() { q = 0; do :: q < NF -> fin[q] = 0; q++ :: else -> q = 0; break od }
 
-inline write_seen(c) {                    /* key k, ordinal o; T_IN(c) is its now, `fin` what it saw to be finished before it takes the lock */
-	atomic {
-		lk == 0 ->
-		d_step {
+/* key k, ordinal o; `fin` is what it saw to be finished before. It takes no lock: its place by an exchange (flight.pml has that of two words), then the entry */
+inline forget() {
 #ifndef NO_INVAL
-			valid[k] = 0;
+	valid[k] = 0;
 #endif
-#ifndef NO_T_CHANGE
-			T[T_CHANGE] = T[T_CHANGE] | T[T_IN(c)];
+	skip
+}
+inline write_seen(c) {
+#ifdef FORGET_FIRST
+	forget();
 #endif
-			T[T_IN(c)] = 0;
-			find_place(c); clear_finished_looked();
-			if :: j < NF ->
+	d_step {
+		find_place(c); clear_finished_looked();
+		if :: j < NF ->
 #ifndef NO_FLIGHT
-				flight[j] = FLIGHT(w, cg[c], o, ci[c])
+			flight[j] = FLIGHT(w, cg[c], o, ci[c])
 #endif
-			:: else -> R(6)
-			fi
-		}
+		:: else -> R(6)
+		fi
 	};
-	/* no place: HOLD under no lock, then the entries of the key go once more: a fill that did not see the hold is undone */
 #ifndef NO_OVERFLOW_HOLD
-	if :: j == NF -> j = 0; hold_on(c, o);
-#ifndef HOLD_AFTER
-		atomic { lk == 0 -> d_step {
-			valid[k] = 0;
-#ifndef NO_T_CHANGE
-			T[T_CHANGE] = T[T_CHANGE] | stamps;
+	/* no place: HOLD first; the entry goes under the lock, as a FILL looks at holds and publishes in one section */
+	if :: j == NF -> j = 0;
+#ifdef HOLD_AFTER
+		atomic { lk == 0 -> forget() };
 #endif
-			skip } }
+		hold_on(c, o);
+#if defined(HOLD_NO_LOCK)
+		forget()
+#elif !defined(HOLD_AFTER)
+		atomic { lk == 0 -> forget() }
 #endif
-	:: else -> j = 0 fi;
+	:: else -> j = 0;
+#ifndef FORGET_FIRST
+		forget()
+#endif
+	fi
 #else
-	j = 0;
+	j = 0; forget()
 #endif
 }
 inline unknown(c, o) {
@@ -364,7 +372,7 @@ inline unknown(c, o) {
 #endif
 }
 /* memcached may have the command now */
-inline give(c, x) { d_step { if :: !closed[c] && cs[c] == srv && !dead && acc[c] -> tcp[c]!x :: else fi; T[T_IN(c)] = 0; o = 0; k = 0; t = 0; w = 0 } }
+inline give(c, x) { d_step { if :: !closed[c] && cs[c] == srv && !dead && acc[c] -> tcp[c]!x :: else fi; o = 0; k = 0; t = 0; w = 0 } }
 
 #define WRITES (K_W | K_S | K_SF | K_WF)
 #ifdef LEAK
@@ -393,7 +401,7 @@ proctype ingress(byte c) {
 	do
 	:: COARSE i < NCMD(c) && COMES(c) ->
 		atomic {
-			i++; T[T_IN(c)] = stamps;             /* its now, the earliest possible */
+			i++;
 			w = (cw[c] == WCLOSED -> NONE : cw[c]);
 			if :: NK == 2 -> k = 1 :: true fi;
 			if
@@ -545,6 +553,25 @@ inline read_epoch(r) {
 #endif
 	skip
 }
+/* valid=1, which no hit takes yet; a write that does not see it is seen here: its flight is placed before it looks at valid */
+inline publish(r, renew) {
+	d_step { hid = 1; valid[gk[r]] = 1; ecur[gk[r]] = gecur[r]; if :: !renew -> efresh[gk[r]] = gfresh[r] :: else fi;
+#ifdef HIT
+		eh = gh[r]; if :: !renew -> ewas = gwas[r] :: else fi;
+#endif
+		skip };
+#ifndef NO_LOOK_AGAIN
+	d_step { q = 0; do :: q < NP && flight[q] == 0 -> q++ :: q < NP && flight[q] != 0 -> valid[gk[r]] = 0; R(24); break :: else -> break od; q = 0 };
+#endif
+	skip
+}
+inline shown() {
+	hid = 0; CHECK(0);
+#if NK == 2
+	CHECK(1);
+#endif
+	skip
+}
 #ifdef LIFE_EARLY                         /* read before flight[] */
 #define LIFE_SEEN lf
 #else
@@ -683,34 +710,28 @@ locked:
 	};
 	if
 #ifdef HIT
+	:: !ok && rn                                           /* it stays what it was */
 	:: ok && rn ->                                         /* renewed: the bytes stay */
 		d_step { seq_up(1) };
-		d_step { ecur[gk[r]] = gecur[r]; eh = gh[r]; CHECK(gk[r]) };
-		d_step { seq_up(0) };
-		d_step { valid[gk[r]] = 1; CHECK(gk[r]); R(21) };
+		publish(r, rn);
+		d_step { shown(); seq_up(0); R(21) };
 		lk = 0
-	:: !ok && rn                                           /* it stays what it was */
+	:: !ok && !rn -> d_step { seq_up(0) }
 	:: ok && !rn ->
 #else
+	:: !ok
 	:: ok ->
 #endif
 #ifdef EPOCH_LATE
 		gecur[r] = 1;
 #endif
-		d_step { valid[gk[r]] = 1; ecur[gk[r]] = gecur[r]; efresh[gk[r]] = gfresh[r];
+		publish(r, rn);
+		d_step { shown();
 #ifdef HIT
-			eh = gh[r]; ewas = gwas[r];
+			seq_up(0);
 #endif
-			CHECK(gk[r]); R(12) };
-#ifdef HIT
-		d_step { seq_up(0) };
-#endif
+			R(12) };
 		lk = 0
-#ifdef HIT
-	:: !ok && !rn -> d_step { seq_up(0) }
-#else
-	:: else
-#endif
 	fi;
 	over(r); goto again };
 done:
@@ -774,20 +795,18 @@ inline udp_out() { d_step {               /* out++, which gives the gen; the fir
 	fi;
 	g = gen[NW] }
 }
-inline udp_place(o) { atomic { lk == 0 -> d_step { valid[0] = 0;
-#ifndef NO_T_CHANGE
-	T[T_CHANGE] = T[T_CHANGE] | T[T_IN(c)];
-#endif
-	T[T_IN(c)] = 0;
-	if
+inline udp_place(o) {
+	d_step {
+		if
 #ifndef UDP_NEVER_LEAVES
-	:: flight[NF] != 0 && FO(flight[NF]) == FOREVER && FL(flight[NF]) == l -> R(18)
+		:: flight[NF] != 0 && FO(flight[NF]) == FOREVER && FL(flight[NF]) == l -> R(18)
 #endif
 #ifndef UDP_TAKES                         /* a place of a later life is not taken: nothing of this one is carried out */
-	:: flight[NF] != 0 && FL(flight[NF]) != l && !FINISHED(flight[NF],life) -> R(20)
+		:: flight[NF] != 0 && FL(flight[NF]) != l && !FINISHED(flight[NF],life) -> R(20)
 #endif
-	:: else -> flight[NF] = FLIGHT(NW, g, o, l)
-	fi } }
+		:: else -> flight[NF] = FLIGHT(NW, g, o, l)
+		fi };
+	valid[0] = 0
 }
 inline udp_hold() {
 	d_step { if :: l == life -> count++ :: else fi };
@@ -813,7 +832,7 @@ proctype udpw(byte c) {                   /* one UDP flow: each datagram at ingr
 	byte i, g, q, z, l, t; bit won, s, late;
 	do
 	:: i < UDP ->
-		atomic { i++; T[T_IN(c)] = stamps;
+		atomic { i++;
 			if :: KU & 1 -> t = 1 :: KU & 2 -> t = 2 :: KU & 4 -> t = 4 fi;
 #ifdef GONE                               /* memcached's old UDP socket, or its new one */
 			if
@@ -831,7 +850,7 @@ proctype udpw(byte c) {                   /* one UDP flow: each datagram at ingr
 		:: t == 1 && !late -> udp_place(NEVER)
 		:: t == 2 -> udp_place(FOREVER)
 		:: t == 4 && !late -> udp_hold()
-		:: late -> d_step { valid[0] = 0; T[T_IN(c)] = 0 }
+		:: late -> valid[0] = 0
 		fi;
 #ifdef UDP_OUT_LATE
 		udp_out();
@@ -844,7 +863,7 @@ proctype udpw(byte c) {                   /* one UDP flow: each datagram at ingr
 #ifdef UDP_ID_ONLY                        /* a get's answer of the same peer and request id is taken for the write's */
 		if :: atomic { uout > 0 -> uout--; if :: uout == 0 -> gen[NW]++ :: else fi } :: true fi;
 #endif
-		d_step { g = 0; t = 0; late = 0; s = 0; l = 0; T[T_IN(c)] = 0 }
+		d_step { g = 0; t = 0; late = 0; s = 0; l = 0 }
 	:: else -> break
 	od
 }

@@ -29,6 +29,8 @@ run_one() { # result want(ok|fail) model name -DX=Y...
 ok() { run ok bmc.pml "$@"; }
 life() { run ok expiry.pml "life-$1" "${@:2}"; }
 no_life() { run fail expiry.pml "life-without-$1" -D"$1" "${@:2}"; }
+flight() { run ok flight.pml "flight-$1" "${@:2}"; }
+no_flight() { run fail flight.pml "flight-without-$1" -D"$1" "${@:2}"; }
 old() { run ok old.pml "old-$1" "${@:2}"; }
 no_old() { run fail old.pml "old-without-$1" -D"$1" "${@:2}"; }
 no() { local g=$1; shift; run fail bmc.pml "without-$g" -DMUT -D"$g" "$@"; }          # a guard taken out
@@ -90,9 +92,8 @@ if full; then
 	ok hit-2-writes $hit -DN0=2
 	ok hit-ways $ways
 	ok hit-2-gets -DHIT -DFINE -DNC=1
-	# guards that the model does not need (kept for care): NO_T_CHANGE WRITE_SEEN without t_change=now, EXCHANGE_FIRST a release: t_quiet and epoch++ last,
-	# ODD_READ a hit does not refuse an odd seq. All of them out, and it still holds
-	lean="-DMUT -DNO_T_CHANGE -DEXCHANGE_FIRST"
+	# a guard that the model does not need (kept for care): EXCHANGE_FIRST a release: t_quiet and epoch++ last
+	lean="-DMUT -DEXCHANGE_FIRST"
 	ok lean-write $lean -DK0=3
 	ok lean-places $lean -DNF=2
 	ok lean-unknown $lean $unknown
@@ -102,7 +103,7 @@ if full; then
 	ok lean-fine $lean $fine
 	ok lean-gone $lean $gone
 	ok lean-udp $lean $udp
-	ok lean-hit $lean -DODD_READ $hit
+	ok lean-hit $lean $hit
 fi
 no NO_FLIGHT $write                # no places in flight[]
 no SILENT_AT_ONCE $write           # a silent command's ord is cmd, not cmd+1
@@ -111,13 +112,17 @@ no T_REP_AFTER $fine               # rep+1, then t_rep=now
 no CLOSED_NO_NOW $recycle          # a closed one cleared without t_change=now
 no EPOCH_LATE $fine                # FILL reads the epoch after it looked at holds
 no EPOCH_FIRST $unknown            # UNKNOWN: epoch++, then HOLD
-no HOLD_AFTER $fine                # no place: HOLD, and the entries do not go once more
+no HOLD_AFTER $fine                # no place: the entries go, then HOLD
 no NO_OVERFLOW_HOLD $write
 no NO_T_QUIET $unknown             # UNHOLD without t_quiet=now
 no NO_GEN $recycle                 # CLOSE without gen++
 no TAKE_KEEPS_REP $recycle         # a taken writer keeps its last owner's rep
 no CLOSE_EARLY $recycle            # CLOSE at TCP's close
 no NO_DOUBT $silent -DNGET=1       # a silent command's error line counts as an answer
+no FORGET_FIRST $fine              # WRITE_SEEN: the entry goes, then the flight is placed
+no NO_LOOK_AGAIN $fine             # FILL does not look at flight[] again when its entry is valid
+no HOLD_NO_LOCK $fine              # no place: HOLD, then the entries go without the lock
+no ODD_READ $hit                   # a hit does not refuse an odd seq
 no NO_SECOND_SEQ $hit
 no WAY_SHARED $ways                # two FILLs write one way at once
 no RENEW_NO_SEQ $ways              # an entry is renewed though another FILL has its place, or had it since
@@ -191,6 +196,14 @@ if full; then
 	life learn-two-writers -DLEARN
 	life learn-unknown -DLEARN -DK0=5 -DK1=9
 fi
+# A place of flight[]
+flight two-writers -DN=3
+full && flight three-writers -DNC=3
+no_flight TAKE_PLAIN                # `what` is compared, then stored
+no_flight WHO_UNSEEN                # who took the place does not look whose it is
+no_flight NOT_BACK                  # nor puts back what is another's
+no_flight WHAT_FIRST                # what, then who
+no_flight CLEAR_PLAIN               # a FILL clears what it looked at, without taking it
 # Connections older than start
 two="-DN=1 -DNCPU=2 -DROUNDS=1" closing="-DN=1 -DNCPU=1 -DROUNDS=1 -DLEAK -DCLOSE"
 old two-copies $two

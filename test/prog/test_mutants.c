@@ -129,6 +129,7 @@ static int another_keys_item(int guarded)
 static const struct row rows[] = {
 	{ "NO_SECOND_SEQ", BMC_MUT_NO_SECOND_SEQ, torn_hit, HARNESS_FOREVER_NS },
 	{ "NO_ODD", BMC_MUT_NO_ODD, torn_hit, HARNESS_FOREVER_NS },
+	{ "ODD_READ", BMC_MUT_ODD_READ, torn_hit, HARNESS_FOREVER_NS },
 	{ "WAY_SHARED", BMC_MUT_WAY_SHARED, torn_fill, HARNESS_FOREVER_NS },
 	{ "NO_UNTIL", BMC_MUT_NO_UNTIL, served_too_long, AGE_NS },
 	{ "NO_ADDRESS", BMC_MUT_NO_ADDRESS, served_at_another_address, HARNESS_FOREVER_NS },
