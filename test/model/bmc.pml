@@ -9,8 +9,8 @@
  *             hit         a lock-free HIT (-DHIT)      udpw, udpx  writes over UDP (-DNU=n flows)
  *             gone, newm  memcached dies and releases its two marked sockets one after the other; another one is up as soon as it can bind the first (-DGONE).
  *                         There a child of the old listener may be born until that is really closed, and may never be accepted: no command of it is carried out, no CLOSE
- * STEPS       Words with atomic exchange or compare-and-exchange: one step. A bucket's locked section: one step, but several under `lk` where it touches words of
- *             others and -DFINE is set. With -DFINE every other read or write of a shared word, and every `now`, is a step of its own (HIT needs it).
+ * STEPS       Words with atomic exchange or compare-and-exchange: one step (a place of flight[] is two words: flight.pml). FILL's look at flight[] in its locked section:
+ *             one step, as it looks there again; the section is several under `lk` where -DFINE is set. With -DFINE every other read or write of a shared word, and every `now`, is a step of its own (HIT needs it).
  *             Without -DFINE (COARSE) neighbouring steps are one where the moment so chosen is the worst one, the one that lets most fills pass: S is taken as
  *             late as memcached's read; FILL reads the epoch as late as its first look at flight[], t_rep as early as the answers word, and publishes with its look
  *             at holds; a writer's `now` is as early as the step before it; HOLD counts up as late, and UNHOLD counts down as early, as it can; memcached may have
@@ -35,7 +35,8 @@
  *             {life, sockets, count} is one word; MARK's exchange gives the mark its life and a conn has its mark's; every release of a marked socket does t_quiet=now,
  *             epoch++, then the exchange, which at 0 sockets is {life+1, 0, 0} (SOCKETS_APART, LIFE_AT_BORN); FILL reads the life after flight[] (LIFE_EARLY);
  *             FILL has the way for itself: seq made odd under the lock, found odd: no fill (WAY_SHARED); it renews an entry with its reply's bytes only if seq is
- *             still that of its look at them (RENEW_NO_SEQ), and is judged as others are (RENEW_NO_JUDGE); of UDP only an answer that no get can have counts (UDP_ID_ONLY).
+ *             still that of its look at them (RENEW_NO_SEQ), and is judged as others are (RENEW_NO_JUDGE); a write is placed, then the entry goes (FORGET_FIRST); a
+ *             FILL publishes, then looks at flight[] again (NO_LOOK_AGAIN), and no hit takes the entry before that (ODD_READ); of UDP only an answer that no get can have counts (UDP_ID_ONLY).
  * NOT HERE    the stream (order, retransmission, busy, rep > cmd), what is parsed, what one answer is, MN, expiry, no_fill_until, unread, clock differences, wrapping of
  *             counters, several buckets and servers, eviction, connections older than `start`, two servers in one bucket. Assumed: no thread of memcached
  *             carries anything out once a marked socket of it is released. */
