@@ -4,6 +4,10 @@
  * and gives some metrics of each. The runner takes the arms in turn, round after round; what comes out are the
  * values of all rounds, and the measure's targets say what they should be.
  *
+ * Arms that come one after another have one place. Where a few per cent are to be told, a machine is not the same a second later:
+ * a measure with slice() has all its arms up at once, each in a place of its own, and the runner gives the CPUs to one
+ * and another for some milliseconds. Places change hands with each round.
+ *
  * Functions return 0, or -1 with everything said on stderr, unless they say otherwise.
  */
 #ifndef BENCH_H
@@ -24,6 +28,7 @@ struct bench_options {
 	int rounds;
 	double seconds; /* of one case in one arm */
 	const char *cases; /* only those of these names, as by glob(7) */
+	int is_without_bmc; /* no arm has it: how far from 1 are ratios of what is the same? */
 	const char *command; /* the words that this came from */
 	const char *bmcctl; /* the programs */
 	const char *memcached_sr;
@@ -51,7 +56,7 @@ struct bench_target {
 /* What a measure's functions are given. */
 struct bench_run {
 	const struct bench_options *options;
-	struct bench_place *place;
+	struct bench_place *place; /* the arm's; in setup() and teardown() there is no arm */
 	void *state; /* the measure's own, from setup() to teardown() */
 	int arm, at; /* the case's index */
 	struct bench_histogram *distribution; /* run() adds to it; NULL: the measure has none */
@@ -68,10 +73,14 @@ struct bench_measure {
 	/* Once; teardown() also after a setup() that failed half-way. NULL: nothing to do. */
 	int (*setup)(struct bench_run *run);
 	void (*teardown)(struct bench_run *run);
-	/* Once in each round for each arm; leave() also after an enter() that failed. NULL: nothing to do. */
+	/* Once in each round for each arm; leave() also after an enter() that failed, or in the midst of a case. NULL: nothing to do. */
 	int (*enter)(struct bench_run *run);
 	int (*leave)(struct bench_run *run);
-	/* One case of the arm: fills a value for each metric; NAN: there is none. */
+	/* One case. Only where there is a slice(): begin() of all arms; slice() of one and another, which is over when nothing of
+	 * the arm goes on, and notes what it took; then run() of all arms. */
+	int (*begin)(struct bench_run *run);
+	int (*slice)(struct bench_run *run, double seconds);
+	/* Fills a value for each metric; NAN: there is none. */
 	int (*run)(struct bench_run *run, double *ret_values);
 };
 

@@ -26,7 +26,8 @@ int bench_child_sh(const struct bench_where *where, int seconds, const char *for
 /* This thread runs on one CPU (-1: on all). */
 int bench_pin(int cpu);
 
-/* CPU time that a process has used, in all its threads; 0 if it cannot be had. */
+/* CPU time that a process has used, in all its threads, once it is at rest, for which this waits a little: what a thread has
+ * used since it was put on its CPU, the kernel adds at its clock's ticks, or when the thread sleeps. 0 if it cannot be had. */
 double bench_cpu_seconds(pid_t pid);
 /* The same of this thread. */
 double bench_cpu_here(void);

@@ -54,6 +54,13 @@ static int set_case(void *target, const char *value)
 	return 0;
 }
 
+static int set_no_bmc(void *target, const char *value)
+{
+	(void)value;
+	((struct command *)target)->options.is_without_bmc = 1;
+	return 0;
+}
+
 static int set_bmcctl(void *target, const char *value)
 {
 	((struct command *)target)->options.bmcctl = value;
@@ -90,6 +97,10 @@ static const struct bench_option options[] = {
 	{ "rounds", "N", set_rounds, "rounds, in each of which all peers take their turn (5)", 0 },
 	{ "seconds", "S", set_seconds, "of one case of one peer in one round (0.5)", 0 },
 	{ "case", "NAME", set_case, "only cases of this name; it may have * and ?", 0 },
+	{ "no-bmc", NULL, set_no_bmc,
+	  "no arm has bmc, so that ratios should be 1: how far they are from it is what the\n"
+	  "figures of peers, watch-lo and watch-veth cannot tell; the others are left out",
+	  0 },
 	{ "bmcctl", "FILE", set_bmcctl,
 	  "the bmcctl to measure (the one beside which this was built)", 0 },
 	{ "memcached-sr", "FILE", set_sr, "the same of memcached-sr", 0 },
@@ -134,7 +145,7 @@ static int has_case(const struct command *c, const struct bench_measure *m)
 
 static int is_run(const struct command *c, const struct bench_measure *m)
 {
-	return is_wanted(c, m->name) && has_case(c, m);
+	return is_wanted(c, m->name) && has_case(c, m) && (!c->options.is_without_bmc || m->slice);
 }
 
 /* A --case that no measure has is a mistake as well. */
@@ -144,9 +155,11 @@ static int check_case(const struct command *c)
 		if (is_run(c, bench_measures[i]))
 			return 0;
 	}
-	return bench_fail("no such measure has a case '%s' (its table shows them; * and ? may be "
-			  "in it)",
-			  c->options.cases);
+	return bench_fail(
+		"no such measure has %sa case '%s' (its table shows them; * and ? may be "
+		"in it)",
+		c->options.is_without_bmc ? "all its arms up at once, for --no-bmc, and " : "",
+		c->options.cases);
 }
 
 /* A word that names no measure is a mistake. */

@@ -66,7 +66,7 @@ static __always_inline void window_look(const struct bench_wire_counts *c)
 {
 	__u64 replies = all_replies(), now = bpf_ktime_get_ns(), in_flight;
 
-	if (replies != window.seen)
+	if (replies != window.seen || !window.heard)
 		window.heard = now;
 	window.seen = replies;
 	if (c->sent < replies + window.lost) /* what was thought lost came late */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/if_link.h>
+#include <math.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
@@ -21,11 +22,15 @@
 
 #define PORTS 1000
 #define FIRST_PORT 20000
-/* Between two looks at the clock, and how many frames go out together. With a window most runs send nothing. */
-#define RUNS_AT_ONCE 200000
+/* About so many a second, and how many frames go out together. With a window most runs send nothing. */
+#define RUNS 2000000
 #define BATCH 64
-#define RUNS_OF_WINDOW 1000000
+#define RUNS_OF_WINDOW 7000000
 #define BATCH_OF_WINDOW 16
+#define LOOK_SECONDS 0.005 /* between two looks at the clock */
+#define SPARE_IF "spare0"
+#define SH_SECONDS 10
+#define POLL_SECONDS 0.00002
 
 /* ---- beginning and end ---- */
 
@@ -42,16 +47,34 @@ int bench_xdp_attach(const struct bench_place *p, int net, const char *ifname, i
 	return err ? bench_fail("cannot attach to %s: %s", ifname, strerror(-err)) : index;
 }
 
+/* Each BPF_PROG_RUN of live frames of a program that no interface has tells the kernel's XDP dispatcher of it, and waits for all CPUs,
+ * for tens of milliseconds: one that is never up has it. */
+static int attach_spare(const struct bench_generator *g, const struct bench_place *p)
+{
+	struct bench_where where = BENCH_HERE;
+	int prog = bpf_program__fd(g->skel->progs.generate);
+
+	where.net = p->client;
+	if (bench_child_sh(&where, SH_SECONDS, "ip link add " SPARE_IF " type veth"))
+		return -1;
+	return bench_xdp_attach(p, p->client, SPARE_IF, prog) < 0 ? -1 : 0;
+}
+
 int bench_generator_open(struct bench_generator *g, const struct bench_place *p)
 {
-	*g = (struct bench_generator){ .place = p, .skel = echo_bpf__open_and_load() };
+	*g = (struct bench_generator){ .skel = echo_bpf__open_and_load() };
 	if (!g->skel)
 		return bench_fail("cannot load the echo: %s", strerror(errno));
 	g->echo = bpf_program__fd(g->skel->progs.echo);
 	g->pass = bpf_program__fd(g->skel->progs.nothing);
-	g->client = bench_xdp_attach(p, p->client, BENCH_CLIENT_IF,
-				     bpf_program__fd(g->skel->progs.count));
-	return g->client < 0 ? -1 : 0;
+	return attach_spare(g, p);
+}
+
+int bench_generator_attach(const struct bench_generator *g, const struct bench_place *p)
+{
+	int prog = bpf_program__fd(g->skel->progs.count);
+
+	return bench_xdp_attach(p, p->client, BENCH_CLIENT_IF, prog) < 0 ? -1 : 0;
 }
 
 void bench_generator_close(struct bench_generator *g)
@@ -103,13 +126,16 @@ static void counts_sum(const struct bench_generator *g, struct bench_wire_counts
 	}
 }
 
-static void counts_reset(const struct bench_generator *g, const struct bench_generator_job *job)
+/* Where all senders have the whole table, they go on in it where they were. */
+static void counts_reset(const struct bench_generator *g, const struct bench_generator_job *job,
+			 double sent)
 {
 	__u32 part = BENCH_FRAMES / (__u32)job->parts;
+	__u32 from = job->parts == 1 ? (__u32)((__u64)sent % BENCH_FRAMES) : 0;
 
 	for (__u32 i = 0; i < BENCH_CPUS_MAX; i++)
 		g->skel->bss->counts[i] =
-			(struct bench_wire_counts){ .first = i % (__u32)job->parts * part,
+			(struct bench_wire_counts){ .first = from + i % (__u32)job->parts * part,
 						    .mask = part - 1,
 						    .expect = job->expect };
 	g->skel->bss->window = (struct bench_window){ .most = job->window,
@@ -128,12 +154,12 @@ struct sender {
 	pthread_t thread;
 };
 
-/* So many runs of `generate` at the client's interface, in whose namespace the caller is; the kernel's setting-up for them takes up
- * to milliseconds. */
+/* So many runs of `generate` at the client's interface, in whose namespace the caller is; setting-up for them takes some 60 us. */
 static int send_frames(const struct bench_generator *g, int n, unsigned int batch)
 {
 	unsigned char packet[BENCH_FRAME_LEN] = {};
-	struct xdp_md ctx = { .data_end = sizeof(packet), .ingress_ifindex = (__u32)g->client };
+	struct xdp_md ctx = { .data_end = sizeof(packet),
+			      .ingress_ifindex = if_nametoindex(BENCH_CLIENT_IF) };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet),
 		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = n,
 		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = batch);
@@ -144,7 +170,8 @@ static int send_frames(const struct bench_generator *g, int n, unsigned int batc
 
 static int send_until(const struct sender *s)
 {
-	int n = s->job->window ? RUNS_OF_WINDOW : RUNS_AT_ONCE;
+	double a_second = s->job->window ? RUNS_OF_WINDOW : RUNS;
+	int n = (int)(a_second * fmin(s->job->seconds, LOOK_SECONDS));
 
 	do { /* once, however late it is */
 		if (send_frames(s->g, n, s->job->window ? BATCH_OF_WINDOW : BATCH))
@@ -157,7 +184,7 @@ static void *sender_run(void *arg)
 {
 	struct sender *s = arg;
 
-	s->err = setns(s->g->place->client, CLONE_NEWNET) || bench_pin(s->cpu);
+	s->err = setns(s->job->place->client, CLONE_NEWNET) || bench_pin(s->cpu);
 	if (!s->err)
 		s->err = send_until(s);
 	return NULL;
@@ -182,12 +209,10 @@ static int run_senders(const struct bench_place *place, struct sender *senders, 
 	return err ? -1 : 0;
 }
 
-int bench_generator_run(const struct bench_generator *g, const struct bench_generator_job *job,
-			struct bench_generator_result *ret)
+static int send_all(const struct bench_generator *g, const struct bench_generator_job *job)
 {
-	struct bench_wire_counts c;
-	double from = bench_now();
 	struct sender *senders;
+	double until = bench_now() + job->seconds;
 	int err;
 
 	if (job->cpus < 1)
@@ -195,20 +220,44 @@ int bench_generator_run(const struct bench_generator *g, const struct bench_gene
 	senders = calloc((size_t)job->cpus, sizeof(*senders));
 	if (!senders)
 		return bench_fail("no memory");
-	counts_reset(g, job);
 	for (int i = 0; i < job->cpus; i++)
-		senders[i] = (struct sender){
-			.g = g, .job = job, .cpu = i, .until = from + job->seconds
-		};
-	err = run_senders(g->place, senders, job->cpus);
+		senders[i] = (struct sender){ .g = g, .job = job, .cpu = i, .until = until };
+	err = run_senders(job->place, senders, job->cpus);
 	free(senders);
-	if (err)
+	return err;
+}
+
+/* Until none is on the way, or nothing has come for so long that the rest is lost. -> when the last one had come */
+static double wait_for_replies(const struct bench_generator *g, struct bench_wire_counts *ret)
+{
+	double heard = bench_now(), now = heard;
+	__u64 seen = 0;
+
+	for (counts_sum(g, ret); ret->replies < ret->sent; counts_sum(g, ret)) {
+		if (ret->replies != seen)
+			heard = now;
+		else if (now - heard > BENCH_LOST_NS * 1e-9)
+			break;
+		seen = ret->replies;
+		bench_sleep(POLL_SECONDS);
+		now = bench_now();
+	}
+	return ret->replies < ret->sent ? heard : now;
+}
+
+int bench_generator_run(const struct bench_generator *g, const struct bench_generator_job *job,
+			struct bench_generator_result *sum)
+{
+	struct bench_wire_counts c;
+	double from = bench_now();
+
+	counts_reset(g, job, sum->sent);
+	if (send_all(g, job))
 		return -1;
-	counts_sum(g, &c);
-	*ret = (struct bench_generator_result){ .seconds = bench_now() - from,
-						.sent = (double)c.sent,
-						.replies = (double)c.replies,
-						.checked = (double)c.checked };
+	sum->seconds += wait_for_replies(g, &c) - from;
+	sum->sent += (double)c.sent;
+	sum->replies += (double)c.replies;
+	sum->checked += (double)c.checked;
 	if (!c.replies || c.wrong)
 		return bench_fail("%llu requests, %llu replies, of %llu looked at %llu wrong",
 				  c.sent, c.replies, c.checked, c.wrong);

@@ -13,14 +13,13 @@ struct bench_place;
 struct echo_bpf;
 
 struct bench_generator {
-	const struct bench_place *place;
 	struct echo_bpf *skel;
 	int echo; /* fd of the program that answers with what it gets */
 	int pass; /* ... and of one that does nothing */
-	int client; /* index of the client's interface */
 };
 
 struct bench_generator_job {
+	const struct bench_place *place; /* where it sends; the counter is there */
 	double seconds;
 	int cpus; /* one sender on each of the first so many; the caller is on CPU 0 */
 	int parts; /* the table is in so many parts, a power of two, the n-th CPU's is the n-th one; 1: all have the whole one */
@@ -35,17 +34,20 @@ struct bench_generator_result {
 	double sent, replies, checked;
 };
 
-/* Programs loaded, the counter attached. To be closed also after a failure; all below: 0 or -1 (said). */
+/* Programs loaded. To be closed also after a failure; all below: 0 or -1 (said). */
 int bench_generator_open(struct bench_generator *g, const struct bench_place *p);
 void bench_generator_close(struct bench_generator *g);
+
+/* The counter of replies, at the client's end of a wire. */
+int bench_generator_attach(const struct bench_generator *g, const struct bench_place *p);
 
 /* The requests: `pick` tells the item of each place in the table. Items are of BENCH_KEY_LEN, BENCH_VALUE_LEN. */
 int bench_generator_fill(const struct bench_generator *g, const struct bench_items *items,
 			 uint32_t (*pick)(void *arg, uint32_t place), void *arg);
 
-/* It is a failure if there was no reply at all, or a wrong one. */
+/* Sends, and waits for the replies; what comes of it is added to *sum. It is a failure if there was no reply at all, or a wrong one. */
 int bench_generator_run(const struct bench_generator *g, const struct bench_generator_job *job,
-			struct bench_generator_result *ret);
+			struct bench_generator_result *sum);
 
 /* A program at an end of the wire, natively, in place of what is there; -1: none. -> the interface's index, or -1 (said) */
 int bench_xdp_attach(const struct bench_place *p, int net, const char *ifname, int prog);

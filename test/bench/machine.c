@@ -79,6 +79,7 @@ void bench_print_machine(const struct bench_options *options)
 	struct machine m;
 
 	look(&m);
-	printf("%ld x %s, %s, %s; %d rounds of %g s; medians (quartiles)\n", m.cpus, m.cpu,
-	       m.kernel, m.memcached, options->rounds, options->seconds);
+	printf("%ld x %s, %s, %s; %d rounds of %g s%s; medians (quartiles)\n", m.cpus, m.cpu,
+	       m.kernel, m.memcached, options->rounds, options->seconds,
+	       options->is_without_bmc ? ", bmc in none" : "");
 }

@@ -42,7 +42,7 @@ static int foreign_setup(struct bench_run *run)
 	f->is_up = 1;
 	if (bench_bmc_start(run->place, run->place->cgroup, "--mode skb --memory 64M"))
 		return -1;
-	return bench_prog_time_start(&f->time, run->place->cgroup);
+	return bench_prog_time_start(&f->time, run->place, run->place->cgroup);
 }
 
 static void foreign_teardown(struct bench_run *run)

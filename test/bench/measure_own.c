@@ -30,7 +30,7 @@ static int own_setup(struct bench_run *run)
 	o->is_up = 1;
 	if (bench_bmc_start(run->place, run->place->server_cgroup, "--mode skb --memory 64M"))
 		return -1;
-	return bench_prog_time_start(&o->time, run->place->server_cgroup);
+	return bench_prog_time_start(&o->time, run->place, run->place->server_cgroup);
 }
 
 static void own_teardown(struct bench_run *run)
@@ -52,11 +52,12 @@ static int own_load(struct bench_run *run, const struct bench_tcp_job *job, stru
 {
 	const struct own *o = run->state;
 	struct bench_prog_raw before, after;
+	struct bench_load warm = {};
 	struct bench_tcp *l;
 	int err = bench_tcp_open(&l, run->place, job);
 
 	if (!err)
-		err = bench_tcp_run(l, run->options->seconds / 2, load);
+		err = bench_tcp_run(l, run->options->seconds / 2, &warm);
 	if (!err)
 		err = bench_prog_time_read(&o->time, &before);
 	if (!err)
@@ -74,7 +75,7 @@ static int own_run(struct bench_run *run, double *ret_values)
 	const struct own *o = run->state;
 	struct bench_prog_counts counts;
 	struct bench_tcp_job job;
-	struct bench_load load;
+	struct bench_load load = {};
 
 	bench_watch_case(run->at, &job);
 	job.net = run->place->server;

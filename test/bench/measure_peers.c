@@ -8,15 +8,18 @@
 #include "measures.h"
 #include "peer.h"
 #include "place.h"
+#include "turns.h"
 #include "usage.h"
 
 #define KEYS 10000
 #define ZIPF 0.99
 #define MEMCACHED_OPTIONS "-t 4 -m 256 -c 1024"
-#define BMC_OPTIONS "--mode native --memory 64M"
-#define WINDOW 40 /* requests in flight: a UDP socket's buffer takes some more by default */
+/* Of items that are stored many at a time it is not always known when they expire: for --max-age they are served anyway. */
+#define BMC_OPTIONS "--mode native --memory 64M --max-age 60s"
+#define COLD_OPTIONS "--mode native --memory 64M --max-age 0s"
+#define WINDOW 32 /* requests in flight: a UDP socket's buffer takes 38 of these by default */
 
-enum arm { MEMCACHED, MEMCACHED_SR, BMC, BMC_SR, COLD, ECHO };
+enum arm { MEMCACHED, MEMCACHED_SR, BMC, BMC_SR, COLD, ECHO, N_ARMS };
 enum case_at { HITS, MISSES };
 enum metric { RATE, ANSWERED, PASSED, SERVER, SOFTIRQ, SWITCHES, WAITS };
 
@@ -25,13 +28,21 @@ static const struct bench_peer_kind kinds[] = {
 	[MEMCACHED_SR] = { .has_sr = 1 },
 	[BMC] = { .bmc = BMC_OPTIONS },
 	[BMC_SR] = { .has_sr = 1, .bmc = BMC_OPTIONS },
-	[COLD] = { .bmc = BMC_OPTIONS " --max-age 0s", .is_cold = 1 },
+	[COLD] = { .bmc = COLD_OPTIONS, .is_cold = 1 },
 	[ECHO] = { .is_echo = 1 },
+};
+
+struct arm_state {
+	struct bench_peer peer;
+	double gets; /* at the case's beginning */
+	struct bench_generator_result sum;
+	double lead; /* replies that are not among these */
+	struct bench_usage usage;
 };
 
 struct peers {
 	struct bench_generator generator;
-	struct bench_peer peer;
+	struct arm_state arms[N_ARMS];
 	struct bench_items items; /* KEYS that are stored, then as many that are not */
 	struct bench_zipf zipf;
 	struct bench_random random;
@@ -65,6 +76,28 @@ static void peers_teardown(struct bench_run *run)
 	free(s);
 }
 
+static struct arm_state *own(const struct bench_run *run)
+{
+	struct peers *s = run->state;
+
+	return &s->arms[run->arm];
+}
+
+/* An echo has no items that could be missing: its hits say it. */
+static int is_none(const struct bench_run *run)
+{
+	return run->arm == ECHO && run->at == MISSES;
+}
+
+static struct bench_peer_kind kind_of(const struct bench_run *run)
+{
+	struct bench_peer_kind kind = kinds[run->arm];
+
+	if (run->options->is_without_bmc)
+		kind.bmc = NULL;
+	return kind;
+}
+
 static uint32_t pick(void *arg, uint32_t place)
 {
 	struct peers *s = arg;
@@ -86,13 +119,17 @@ static int peers_enter(struct bench_run *run)
 {
 	struct peers *s = run->state;
 	struct bench_items stored = { .n = KEYS, .items = s->items.items };
-	const struct bench_generator_job warm = {
-		.seconds = run->options->seconds, .cpus = 1, .parts = 1, .window = WINDOW
-	};
-	struct bench_generator_result result;
+	struct bench_peer_kind kind = kind_of(run);
+	const struct bench_generator_job warm = { .place = run->place,
+						  .seconds = run->options->seconds,
+						  .cpus = 1,
+						  .parts = 1,
+						  .window = WINDOW };
+	struct bench_generator_result result = {};
 
-	if (bench_peer_start(&s->peer, run->place, &kinds[run->arm], run->options,
-			     MEMCACHED_OPTIONS, &stored, s->generator.echo))
+	if (bench_generator_attach(&s->generator, run->place) ||
+	    bench_peer_start(&own(run)->peer, run->place, &kind, run->options, MEMCACHED_OPTIONS,
+			     &stored, s->generator.echo))
 		return -1;
 	if (run->arm == ECHO)
 		return 0;
@@ -101,18 +138,17 @@ static int peers_enter(struct bench_run *run)
 
 static int peers_leave(struct bench_run *run)
 {
-	struct peers *s = run->state;
-
-	return bench_peer_stop(&s->peer);
+	return bench_peer_stop(&own(run)->peer);
 }
 
 /* Who answers at the wire gets as much as can be sent; memcached as much as its sockets take, so that none is in vain. */
-static void make_job(const struct bench_run *run, struct bench_generator_job *ret)
+static void make_job(const struct bench_run *run, double seconds, struct bench_generator_job *ret)
 {
-	int is_wire =
-		run->arm == ECHO || ((run->arm == BMC || run->arm == BMC_SR) && run->at == HITS);
+	int is_wire = run->arm == ECHO ||
+		      (kind_of(run).bmc && !kinds[run->arm].is_cold && run->at == HITS);
 
-	*ret = (struct bench_generator_job){ .seconds = run->options->seconds,
+	*ret = (struct bench_generator_job){ .place = run->place,
+					     .seconds = seconds,
 					     .cpus = 1,
 					     .parts = 1,
 					     .window = is_wire ? 0 : WINDOW,
@@ -122,50 +158,65 @@ static void make_job(const struct bench_run *run, struct bench_generator_job *re
 		ret->expect = BENCH_EXPECT_ANYTHING;
 }
 
-static int load(struct bench_run *run, struct bench_generator_result *ret,
-		struct bench_usage *ret_usage)
+static int peers_begin(struct bench_run *run)
+{
+	struct arm_state *a = own(run);
+
+	a->sum = (struct bench_generator_result){};
+	a->usage = (struct bench_usage){};
+	a->lead = 0;
+	a->gets = run->arm == ECHO ? 0 : bench_server_gets(run->place);
+	if (run->arm == ECHO)
+		return 0;
+	return set_requests(run->state, run->at == MISSES) ||
+			       bench_bmc_check(run->place, !!kind_of(run).bmc) ?
+		       -1 :
+		       0;
+}
+
+static int peers_slice(struct bench_run *run, double seconds)
 {
 	struct peers *s = run->state;
+	struct arm_state *a = own(run);
 	struct bench_usage before, after;
+	struct bench_generator_result lead = { .sent = a->sum.sent + BENCH_FRAMES / 2 };
 	struct bench_generator_job job;
-	pid_t pid = s->peer.server.pid;
+	pid_t pid = a->peer.server.pid;
 
-	make_job(run, &job);
+	if (is_none(run))
+		return 0;
+	make_job(run, BENCH_LEAD_SECONDS, &job);
+	if (bench_generator_run(&s->generator, &job, &lead))
+		return -1;
+	a->lead += lead.replies;
+	job.seconds = seconds;
 	if (bench_usage_read(pid, BENCH_SERVER_CPU, &before) ||
-	    bench_generator_run(&s->generator, &job, ret) ||
+	    bench_generator_run(&s->generator, &job, &a->sum) ||
 	    bench_usage_read(pid, BENCH_SERVER_CPU, &after))
 		return -1;
-	bench_usage_between(&before, &after, ret_usage);
+	bench_usage_add(&before, &after, &a->usage);
 	return 0;
 }
 
 static int peers_run(struct bench_run *run, double *ret_values)
 {
-	struct peers *s = run->state;
-	struct bench_generator_result result;
-	struct bench_usage usage;
-	double gets = 0;
+	const struct arm_state *a = own(run);
+	double n = a->sum.replies, passed = 0;
 
-	if (run->arm == ECHO && run->at == MISSES) { /* that of HITS says it */
+	if (is_none(run)) {
 		for (int i = 0; i <= WAITS; i++)
 			ret_values[i] = NAN;
 		return 0;
 	}
-	if (set_requests(s, run->at == MISSES))
-		return -1;
 	if (run->arm != ECHO)
-		gets = bench_server_gets(run->place);
-	if (load(run, &result, &usage))
-		return -1;
-	if (run->arm != ECHO)
-		gets = bench_server_gets(run->place) - gets;
-	ret_values[RATE] = result.replies / result.seconds;
-	ret_values[ANSWERED] = result.replies / result.sent;
-	ret_values[PASSED] = gets / result.replies;
-	ret_values[SERVER] = usage.cpu * 1e9 / result.replies;
-	ret_values[SOFTIRQ] = usage.softirq * 1e9 / result.replies;
-	ret_values[SWITCHES] = usage.switches / result.replies;
-	ret_values[WAITS] = usage.waits / result.replies;
+		passed = bench_server_gets(run->place) - a->gets;
+	ret_values[RATE] = n / a->sum.seconds;
+	ret_values[ANSWERED] = n / a->sum.sent;
+	ret_values[PASSED] = passed / (n + a->lead);
+	ret_values[SERVER] = a->usage.cpu * 1e9 / n;
+	ret_values[SOFTIRQ] = a->usage.softirq * 1e9 / n;
+	ret_values[SWITCHES] = a->usage.switches / n;
+	ret_values[WAITS] = a->usage.waits / n;
 	return 0;
 }
 
@@ -197,5 +248,7 @@ const struct bench_measure bench_peers = {
 	.teardown = peers_teardown,
 	.enter = peers_enter,
 	.leave = peers_leave,
+	.begin = peers_begin,
+	.slice = peers_slice,
 	.run = peers_run,
 };

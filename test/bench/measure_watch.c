@@ -1,89 +1,115 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* What the watch costs memcached's TCP traffic: bmc is started and stopped beside the same memcached. */
+/* What the watch costs memcached's TCP traffic: a memcached that is watched beside one that is not, in slices of time. */
 #include <stdlib.h>
 
 #include "measures.h"
 #include "place.h"
 #include "server.h"
+#include "turns.h"
 #include "watch.h"
 
 #define MEMCACHED_OPTIONS "-t 1 -m 256 -c 1024"
+#define BMC_OPTIONS "--mode skb --memory 64M" /* over loopback, too, it must have some interface */
 
-enum arm { WITHOUT, WITH };
+enum arm { ALONE, BMC, N_ARMS };
 
-struct watch {
+struct watched {
 	struct bench_server server;
-	int is_up; /* bmc is */
+	int has_bmc;
+	struct bench_tcp *tcp;
+	struct bench_load sum;
 };
 
 static int watch_setup(struct bench_run *run)
 {
-	struct watch *w = calloc(1, sizeof(*w));
-
-	run->state = w;
-	if (!w)
-		return bench_fail("no memory");
-	return bench_server_start(&w->server, run->place, NULL, MEMCACHED_OPTIONS);
+	run->state = calloc(N_ARMS, sizeof(struct watched));
+	return run->state ? 0 : bench_fail("no memory");
 }
 
 static void watch_teardown(struct bench_run *run)
 {
-	struct watch *w = run->state;
-
-	if (!w)
-		return;
-	bench_server_stop(&w->server);
-	free(w);
+	free(run->state);
 }
 
-/* Also where the traffic goes over loopback: bmc must have some interface. */
+static struct watched *own(const struct bench_run *run)
+{
+	return (struct watched *)run->state + run->arm;
+}
+
 static int watch_enter(struct bench_run *run)
 {
-	struct watch *w = run->state;
+	struct watched *w = own(run);
 
-	if (run->arm == WITHOUT)
+	if (bench_server_start(&w->server, run->place, NULL, MEMCACHED_OPTIONS))
+		return -1;
+	if (run->arm == ALONE || run->options->is_without_bmc)
 		return 0;
-	w->is_up = 1;
-	return bench_bmc_start(run->place, run->place->cgroup, "--mode skb --memory 64M");
+	w->has_bmc = 1;
+	return bench_bmc_start(run->place, run->place->cgroup, BMC_OPTIONS);
 }
 
 static int watch_leave(struct bench_run *run)
 {
-	struct watch *w = run->state;
+	struct watched *w = own(run);
+	int err = w->has_bmc ? bench_bmc_stop(run->place) : 0;
 
-	if (!w->is_up)
-		return 0;
-	w->is_up = 0;
-	return bench_bmc_stop(run->place);
+	bench_tcp_close(w->tcp);
+	bench_server_stop(&w->server);
+	*w = (struct watched){};
+	return err;
 }
 
-static int watch_run(struct bench_run *run, const char *address, int net, double *ret_values)
+static int begin(struct bench_run *run, const char *address, int net)
 {
-	const struct watch *w = run->state;
+	struct watched *w = own(run);
+	struct bench_load warm = {};
 	struct bench_tcp_job job;
-	struct bench_load load;
 
 	bench_watch_case(run->at, &job);
 	job.net = net;
 	job.address = address;
 	job.server = w->server.pid;
-	if (bench_tcp_load(run->place, &job, run->options->seconds, &load))
-		return -1;
-	ret_values[0] = load.ops / load.seconds;
-	ret_values[1] = load.server_cpu * 1e9 / load.ops;
-	ret_values[2] = load.client_cpu * 1e9 / load.ops;
+	w->sum = (struct bench_load){};
+	return bench_bmc_check(run->place, w->has_bmc) ||
+			       bench_tcp_open(&w->tcp, run->place, &job) ||
+			       bench_tcp_run(w->tcp, run->options->seconds / 2, &warm) ?
+		       -1 :
+		       0;
+}
+
+static int watch_begin_lo(struct bench_run *run)
+{
+	return begin(run, "127.0.0.1", run->place->server);
+}
+
+static int watch_begin_veth(struct bench_run *run)
+{
+	return begin(run, BENCH_SERVER_IP, run->place->client);
+}
+
+static int watch_slice(struct bench_run *run, double seconds)
+{
+	struct watched *w = own(run);
+	struct bench_load lead = {};
+
+	return bench_tcp_run(w->tcp, BENCH_LEAD_SECONDS, &lead) ||
+			       bench_tcp_run(w->tcp, seconds, &w->sum) ?
+		       -1 :
+		       0;
+}
+
+static int watch_run(struct bench_run *run, double *ret_values)
+{
+	struct watched *w = own(run);
+	const struct bench_load *sum = &w->sum;
+
+	bench_tcp_close(w->tcp);
+	w->tcp = NULL;
+	ret_values[0] = sum->ops / sum->seconds;
+	ret_values[1] = sum->server_cpu * 1e9 / sum->ops;
+	ret_values[2] = sum->client_cpu * 1e9 / sum->ops;
 	ret_values[3] = ret_values[1] + ret_values[2];
 	return 0;
-}
-
-static int watch_run_lo(struct bench_run *run, double *ret_values)
-{
-	return watch_run(run, "127.0.0.1", run->place->server, ret_values);
-}
-
-static int watch_run_veth(struct bench_run *run, double *ret_values)
-{
-	return watch_run(run, BENCH_SERVER_IP, run->place->client, ret_values);
 }
 
 #define WATCH_METRICS                                                                              \
@@ -114,7 +140,9 @@ const struct bench_measure bench_watch_lo = {
 	.teardown = watch_teardown,
 	.enter = watch_enter,
 	.leave = watch_leave,
-	.run = watch_run_lo,
+	.begin = watch_begin_lo,
+	.slice = watch_slice,
+	.run = watch_run,
 };
 
 const struct bench_measure bench_watch_veth = {
@@ -128,5 +156,7 @@ const struct bench_measure bench_watch_veth = {
 	.teardown = watch_teardown,
 	.enter = watch_enter,
 	.leave = watch_leave,
-	.run = watch_run_veth,
+	.begin = watch_begin_veth,
+	.slice = watch_slice,
+	.run = watch_run,
 };

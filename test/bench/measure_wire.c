@@ -52,7 +52,10 @@ static int wire_setup(struct bench_run *run)
 		;
 	if (bench_loaded_open(&w->bmc, BUCKETS) || make_items(w))
 		return -1;
-	return bench_generator_open(&w->generator, run->place);
+	return bench_generator_open(&w->generator, run->place) ||
+			       bench_generator_attach(&w->generator, run->place) ?
+		       -1 :
+		       0;
 }
 
 static void wire_teardown(struct bench_run *run)
@@ -110,12 +113,13 @@ static int wire_run(struct bench_run *run, double *ret_values)
 									pick_first, pick_part };
 	struct wire *w = run->state;
 	int is_all = run->at == HOT_KEY || run->at == OWN_KEYS;
-	struct bench_generator_job job = { .seconds = run->options->seconds,
+	struct bench_generator_job job = { .place = run->place,
+					   .seconds = run->options->seconds,
 					   .cpus = is_all ? (int)sysconf(_SC_NPROCESSORS_ONLN) : 1,
 					   .parts = is_all ? w->parts : 1,
 					   .expect = run->arm == BMC ? BENCH_EXPECT_HIT :
 								       BENCH_EXPECT_ANYTHING };
-	struct bench_generator_result result;
+	struct bench_generator_result result = {};
 
 	w->random.state = 1;
 	if (bench_generator_fill(&w->generator, &w->items, picks[run->at], w) ||

@@ -88,6 +88,13 @@ int bench_cgroup_enter(const char *cgroup)
 	return err;
 }
 
+int bench_place_enter(const struct bench_place *p)
+{
+	int err = bench_cgroup_enter(p->client_cgroup);
+
+	return err ? bench_fail("cannot enter '%s': %s", p->client_cgroup, strerror(-err)) : 0;
+}
+
 /* Where cgroup2 is mounted: a line of /proc/self/mountinfo, see proc(5). */
 static int find_cgroup2(char *ret, size_t size)
 {
@@ -126,19 +133,17 @@ static void find_own_cgroup(const char *root, char *ret, size_t size)
 static int make_cgroups(struct bench_place *p)
 {
 	char root[256];
-	int err;
 
 	if (find_cgroup2(root, sizeof(root)))
 		return -1;
 	find_own_cgroup(root, p->home_cgroup, sizeof(p->home_cgroup));
-	snprintf(p->cgroup, sizeof(p->cgroup), "%s/bmc-bench-%d", root, getpid());
+	snprintf(p->cgroup, sizeof(p->cgroup), "%s/bmc-%s", root, p->name);
 	snprintf(p->server_cgroup, sizeof(p->server_cgroup), "%.2000s/server", p->cgroup);
 	snprintf(p->client_cgroup, sizeof(p->client_cgroup), "%.2000s/client", p->cgroup);
 	if (mkdir(p->cgroup, 0755) || mkdir(p->server_cgroup, 0755) ||
 	    mkdir(p->client_cgroup, 0755))
 		return bench_fail("cannot make cgroups in '%s': %s", p->cgroup, strerror(errno));
-	err = bench_cgroup_enter(p->client_cgroup);
-	return err ? bench_fail("cannot enter '%s': %s", p->client_cgroup, strerror(-err)) : 0;
+	return bench_place_enter(p);
 }
 
 static void remove_cgroups(struct bench_place *p)
@@ -157,9 +162,10 @@ static void remove_cgroups(struct bench_place *p)
 
 /* ---- all of it ---- */
 
-int bench_place_make(struct bench_place *p, const char *bmcctl)
+int bench_place_make(struct bench_place *p, const char *bmcctl, int n)
 {
 	*p = (struct bench_place){ .bmcctl = bmcctl, .home = -1, .server = -1, .client = -1 };
+	snprintf(p->name, sizeof(p->name), "bench-%d-%d", getpid(), n);
 	p->home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (p->home < 0)
 		return bench_fail("cannot open /proc/self/ns/net: %s", strerror(errno));

@@ -17,6 +17,7 @@
 #define BENCH_SERVER_CPU 1
 
 struct bench_place {
+	char name[24]; /* the benchmark's own; bmc's instance here is called so, too */
 	const char *bmcctl; /* the program that starts and stops bmc here */
 	int home; /* fds of the namespaces */
 	int server;
@@ -24,12 +25,15 @@ struct bench_place {
 	char cgroup[PATH_MAX]; /* both */
 	char server_cgroup[PATH_MAX];
 	char client_cgroup[PATH_MAX];
-	char home_cgroup
-		[PATH_MAX]; /* where the benchmark came from; it is in the client's meanwhile */
+	char home_cgroup[PATH_MAX]; /* where the process was before */
 };
 
-int bench_place_make(struct bench_place *p, const char *bmcctl);
+/* The n-th one of this process, which is in its client's cgroup from then on. To be removed also after a failure, the last one first. */
+int bench_place_make(struct bench_place *p, const char *bmcctl, int n);
 void bench_place_remove(struct bench_place *p);
+
+/* The sockets that this process makes from now on are those of the place's client. */
+int bench_place_enter(const struct bench_place *p);
 
 /* From now on the client's packets leave with whole checksums; by default veth leaves them to nobody. */
 int bench_place_checksums(const struct bench_place *p);

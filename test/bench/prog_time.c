@@ -11,19 +11,19 @@
 
 #include "bench.h"
 #include "empty.skel.h"
-#include "server.h"
+#include "place.h"
 
 enum prog { INGRESS, EGRESS, EMPTY_INGRESS, EMPTY_EGRESS, N_PROGS };
 
 /* The program of a pinned link of the benchmark's instance. -> fd, or -1 */
-static int open_program(const char *name)
+static int open_program(const struct bench_place *p, const char *name)
 {
 	struct bpf_link_info info = {};
 	__u32 len = sizeof(info);
 	char path[256];
 	int link, fd = -1;
 
-	snprintf(path, sizeof(path), "/sys/fs/bpf/bmc/%s/links/%s", bench_bmc_name(), name);
+	snprintf(path, sizeof(path), "/sys/fs/bpf/bmc/%s/links/%s", p->name, name);
 	link = bpf_obj_get(path);
 	if (link >= 0 && !bpf_obj_get_info_by_fd(link, &info, &len))
 		fd = bpf_prog_get_fd_by_id(info.prog_id);
@@ -52,11 +52,12 @@ static int attach_empty(struct bench_prog_time *t, const char *cgroup)
 	return 0;
 }
 
-int bench_prog_time_start(struct bench_prog_time *t, const char *cgroup)
+int bench_prog_time_start(struct bench_prog_time *t, const struct bench_place *p,
+			  const char *cgroup)
 {
 	*t = (struct bench_prog_time){ .stats = -1, .ingress = -1, .egress = -1 };
-	t->ingress = open_program("bmc_ingress");
-	t->egress = open_program("bmc_egress");
+	t->ingress = open_program(p, "bmc_ingress");
+	t->egress = open_program(p, "bmc_egress");
 	if (t->ingress < 0 || t->egress < 0 || attach_empty(t, cgroup))
 		return -1;
 	t->stats = bpf_enable_stats(BPF_STATS_RUN_TIME);

@@ -3,6 +3,7 @@
 #ifndef BENCH_PROG_TIME_H
 #define BENCH_PROG_TIME_H
 
+struct bench_place;
 struct empty_bpf;
 
 struct bench_prog_time {
@@ -21,8 +22,9 @@ struct bench_prog_counts {
 	double empty_ns; /* the statistics' own time, of one run */
 };
 
-/* From now on the programs of the running instance are timed, and the empty ones run at the same cgroup. */
-int bench_prog_time_start(struct bench_prog_time *t, const char *cgroup);
+/* From now on the programs of the place's instance are timed, and the empty ones run at the same cgroup. */
+int bench_prog_time_start(struct bench_prog_time *t, const struct bench_place *p,
+			  const char *cgroup);
 void bench_prog_time_stop(struct bench_prog_time *t);
 
 struct bench_prog_raw {

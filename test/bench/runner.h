@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* Runs one measure: its arms in alternation, round after round. */
+/* Runs one measure: its arms in turn, by rounds or by slices of time, round after round. */
 #ifndef BENCH_RUNNER_H
 #define BENCH_RUNNER_H
 

@@ -2,6 +2,10 @@
 #include "server.h"
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -20,6 +24,7 @@
 #define BMCCTL_SECONDS 60
 #define WORDS_MAX 24
 #define STATS_MAX 16384
+#define PROGRAMS_MAX 64
 
 /* One try to connect. -> 1: it is there, 0: not yet, -1 */
 static int answers(const struct bench_place *p)
@@ -105,14 +110,6 @@ double bench_server_gets(const struct bench_place *p)
 	return line ? strtod(line + sizeof(name) - 1, NULL) : NAN;
 }
 
-const char *bench_bmc_name(void)
-{
-	static char name[24];
-
-	snprintf(name, sizeof(name), "bench-%d", getpid());
-	return name;
-}
-
 int bench_bmc_start(const struct bench_place *p, const char *cgroup, const char *options)
 {
 	struct bench_where where = BENCH_HERE;
@@ -120,7 +117,7 @@ int bench_bmc_start(const struct bench_place *p, const char *cgroup, const char 
 	where.net = p->server;
 	return bench_child_sh(&where, BMCCTL_SECONDS,
 			      "exec %s start --name %s --iface %s --cgroup %s %s", p->bmcctl,
-			      bench_bmc_name(), BENCH_SERVER_IF, cgroup, options);
+			      p->name, BENCH_SERVER_IF, cgroup, options);
 }
 
 int bench_bmc_stop(const struct bench_place *p)
@@ -128,6 +125,50 @@ int bench_bmc_stop(const struct bench_place *p)
 	struct bench_where where = BENCH_HERE;
 
 	where.net = p->server;
-	return bench_child_sh(&where, BMCCTL_SECONDS, "exec %s stop --name %s", p->bmcctl,
-			      bench_bmc_name());
+	return bench_child_sh(&where, BMCCTL_SECONDS, "exec %s stop --name %s", p->bmcctl, p->name);
+}
+
+static int is_ingress(__u32 id)
+{
+	int fd = bpf_prog_get_fd_by_id(id), is_ours;
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	if (fd < 0)
+		return 0; /* it has gone */
+	is_ours = !bpf_obj_get_info_by_fd(fd, &info, &len) && !strcmp(info.name, "bmc_ingress");
+	close(fd);
+	return is_ours;
+}
+
+/* Programs of bmc's that see what a cgroup is given; those of one alone, or with those of the ones above it. -> how many, or -1 (said) */
+static int count_ingress(const char *cgroup, __u32 flags)
+{
+	int fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = -errno, found = 0;
+	__u32 ids[PROGRAMS_MAX], n = PROGRAMS_MAX;
+
+	if (fd >= 0) {
+		err = bpf_prog_query(fd, BPF_CGROUP_INET_INGRESS, flags, NULL, ids, &n);
+		close(fd);
+	}
+	if (err)
+		return bench_fail("cannot list the programs of '%s': %s", cgroup, strerror(-err));
+	for (__u32 i = 0; i < n; i++)
+		found += is_ingress(ids[i]);
+	return found;
+}
+
+int bench_bmc_check(const struct bench_place *p, int is_up)
+{
+	static int is_said;
+	int own = count_ingress(p->cgroup, 0);
+	int all = count_ingress(p->server_cgroup, BPF_F_QUERY_EFFECTIVE);
+
+	if (own < 0 || all < 0)
+		return -1;
+	if (own != is_up)
+		return bench_fail("%d of bmc's programs watch '%s', not %d", own, p->cgroup, is_up);
+	if (all > own && !is_said++)
+		bench_fail("another bmc watches the whole machine: what is without has that");
+	return 0;
 }

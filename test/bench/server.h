@@ -22,10 +22,11 @@ void bench_server_stop(struct bench_server *s);
 /* Keys that memcached was asked for so far; NAN if it does not say. */
 double bench_server_gets(const struct bench_place *p);
 
-/* The name of the benchmark's own instance of bmc. */
-const char *bench_bmc_name(void);
-/* bmcctl start on the server's interface, watching `cgroup`, with more options; and stop. */
+/* bmcctl start on the server's interface, watching `cgroup`, with more options; and stop. The instance has the place's name. */
 int bench_bmc_start(const struct bench_place *p, const char *cgroup, const char *options);
 int bench_bmc_stop(const struct bench_place *p);
+
+/* It is a failure if bmc watches here and should not, or the other way round. Another one, of the whole machine, is said. */
+int bench_bmc_check(const struct bench_place *p, int is_up);
 
 #endif

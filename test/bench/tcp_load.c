@@ -38,7 +38,9 @@ struct bench_tcp {
 	struct connection *connections;
 	int epoll;
 	char *buffer;
+	int waiting; /* connections whose answer is not all there */
 	double ops;
+	double server_cpu; /* of all its time, at the end of the last run */
 };
 
 /* ---- what is sent, and what must come ---- */
@@ -148,7 +150,7 @@ static int open_connection(const struct bench_place *p, struct bench_tcp *l, int
 		return -1;
 	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &event))
 		return bench_fail("epoll: %s", strerror(errno));
-	return send_all(c, c->request, c->request_len);
+	return 0;
 }
 
 int bench_tcp_open(struct bench_tcp **ret, const struct bench_place *p,
@@ -171,6 +173,7 @@ int bench_tcp_open(struct bench_tcp **ret, const struct bench_place *p,
 		if (open_connection(p, l, i))
 			return -1;
 	}
+	l->server_cpu = bench_cpu_seconds(job->server);
 	return 0;
 }
 
@@ -193,7 +196,13 @@ void bench_tcp_close(struct bench_tcp *l)
 
 /* ---- the loop ---- */
 
-static int connection_ready(struct bench_tcp *l, struct connection *c)
+static int connection_send(struct bench_tcp *l, const struct connection *c)
+{
+	l->waiting++;
+	return send_all(c, c->request, c->request_len);
+}
+
+static int connection_ready(struct bench_tcp *l, struct connection *c, int goes_on)
 {
 	ssize_t n = recv(c->fd, l->buffer, RECEIVE, MSG_DONTWAIT);
 
@@ -207,62 +216,51 @@ static int connection_ready(struct bench_tcp *l, struct connection *c)
 	if (c->got < c->answer_len)
 		return 0;
 	c->got = 0;
+	l->waiting--;
 	l->ops += l->job.depth;
-	return send_all(c, c->request, c->request_len);
+	return goes_on ? connection_send(l, c) : 0;
 }
 
-/* At least one batch, however late. */
-static int loop_run(struct bench_tcp *l, double until)
+static int loop_turn(struct bench_tcp *l, double until)
 {
 	struct epoll_event events[EVENTS];
-	double before = l->ops;
+	int n = epoll_wait(l->epoll, events, EVENTS, ANSWER_SECONDS * 1000);
+	int goes_on = bench_now() < until && !bench_interrupted;
 
-	while ((bench_now() < until || l->ops <= before) && !bench_interrupted) {
-		int n = epoll_wait(l->epoll, events, EVENTS, ANSWER_SECONDS * 1000);
-
-		if (!n)
-			return bench_fail("no answer of memcached's in %d s", ANSWER_SECONDS);
-		if (n < 0 && errno != EINTR)
-			return bench_fail("epoll: %s", strerror(errno));
-		for (int i = 0; i < n; i++) {
-			if (connection_ready(l, events[i].data.ptr))
-				return -1;
-		}
+	if (!n)
+		return bench_fail("no answer of memcached's in %d s", ANSWER_SECONDS);
+	if (n < 0 && errno != EINTR)
+		return bench_fail("epoll: %s", strerror(errno));
+	for (int i = 0; i < n; i++) {
+		if (connection_ready(l, events[i].data.ptr, goes_on))
+			return -1;
 	}
 	return 0;
 }
 
-static void note(const struct bench_tcp *l, struct bench_load *ret, double sign)
+static int loop_run(struct bench_tcp *l, double until)
 {
-	ret->seconds += sign * bench_now();
-	ret->ops += sign * l->ops;
-	ret->client_cpu += sign * bench_cpu_here();
-	ret->server_cpu += sign * bench_cpu_seconds(l->job.server);
+	for (int i = 0; i < l->job.connections; i++) {
+		if (connection_send(l, &l->connections[i]))
+			return -1;
+	}
+	while (l->waiting) {
+		if (loop_turn(l, until))
+			return -1;
+	}
+	return 0;
 }
 
-int bench_tcp_run(struct bench_tcp *l, double seconds, struct bench_load *ret)
+int bench_tcp_run(struct bench_tcp *l, double seconds, struct bench_load *sum)
 {
-	int err;
+	double client_cpu = bench_cpu_here(), server_cpu = l->server_cpu;
+	double from = bench_now(), ops = l->ops;
+	int err = loop_run(l, from + seconds);
 
-	*ret = (struct bench_load){};
-	note(l, ret, -1);
-	err = loop_run(l, bench_now() + seconds);
-	note(l, ret, 1);
-	if (!err && ret->ops <= 0)
-		err = bench_fail("not one operation in %g s", seconds);
-	return err;
-}
-
-int bench_tcp_load(const struct bench_place *p, const struct bench_tcp_job *job, double seconds,
-		   struct bench_load *ret)
-{
-	struct bench_tcp *l;
-	int err = bench_tcp_open(&l, p, job);
-
-	if (!err)
-		err = bench_tcp_run(l, seconds / 2, ret);
-	if (!err)
-		err = bench_tcp_run(l, seconds, ret);
-	bench_tcp_close(l);
+	sum->seconds += bench_now() - from;
+	sum->client_cpu += bench_cpu_here() - client_cpu;
+	sum->ops += l->ops - ops;
+	l->server_cpu = bench_cpu_seconds(l->job.server);
+	sum->server_cpu += l->server_cpu - server_cpu;
 	return err;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /* A closed loop over TCP: each connection sends a batch of commands in one write, and the next one when all its answers are
- * there, byte for byte as they must be. One thread. */
+ * there, byte for byte as they must be. One thread. Between two runs nothing is on the way. */
 #ifndef BENCH_TCP_LOAD_H
 #define BENCH_TCP_LOAD_H
 
@@ -22,7 +22,7 @@ struct bench_tcp_job {
 };
 
 struct bench_load {
-	double ops; /* commands answered while it was measured */
+	double ops; /* commands answered */
 	double seconds;
 	double server_cpu; /* seconds */
 	double client_cpu;
@@ -30,15 +30,12 @@ struct bench_load {
 
 struct bench_tcp;
 
-/* Connects, stores what the gets ask for, sends the first commands. *ret is to be closed, also after a failure. */
+/* Connects, stores what the gets ask for. *ret is to be closed, also after a failure. */
 int bench_tcp_open(struct bench_tcp **ret, const struct bench_place *p,
 		   const struct bench_tcp_job *job);
-/* Goes on for `seconds`; may be called again. The first ones touch what was never touched: not to be measured. */
-int bench_tcp_run(struct bench_tcp *l, double seconds, struct bench_load *ret);
+/* Sends for `seconds`, at least one batch on each connection, and takes all the answers. May be called again: what it took is added
+ * to *sum. The first ones touch what was never touched: not to be measured. */
+int bench_tcp_run(struct bench_tcp *l, double seconds, struct bench_load *sum);
 void bench_tcp_close(struct bench_tcp *l);
-
-/* All three, and half of `seconds` before what is measured. */
-int bench_tcp_load(const struct bench_place *p, const struct bench_tcp_job *job, double seconds,
-		   struct bench_load *ret);
 
 #endif

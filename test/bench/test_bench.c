@@ -170,6 +170,47 @@ static void every_measure_gives_figures(void **state)
 	json_object_put(all);
 }
 
+/* A case's value of an arm and a metric, in the last result of `output`. */
+static double median_of(const char *at, const char *arm, const char *metric)
+{
+	struct json_object *all = json_tokener_parse(output), *figures;
+	double value = NAN;
+
+	assert_non_null(all);
+	figures = json_object_object_get(
+		json_object_array_get_idx(json_object_object_get(all, "results"), 0), "figures");
+	for (size_t i = 0; i < json_object_array_length(figures); i++) {
+		struct json_object *f = json_object_array_get_idx(figures, i);
+
+		if (!strcmp(json_object_get_string(json_object_object_get(f, "case")), at) &&
+		    !strcmp(json_object_get_string(json_object_object_get(f, "arm")), arm) &&
+		    !strcmp(json_object_get_string(json_object_object_get(f, "metric")), metric))
+			value = json_object_get_double(json_object_object_get(f, "median"));
+	}
+	json_object_put(all);
+	return value;
+}
+
+/* With bmc all hits are its own, without memcached's; and only measures whose arms can be compared with themselves run so. */
+static void without_bmc_all_goes_to_memcached(void **state)
+{
+	static const char run[] = "run peers --case 'all hits' --rounds 1 --seconds 0.05 --json";
+	char words[128];
+
+	(void)state;
+	assert_int_equal(bench(run), 0);
+	assert_true(median_of("all hits", "bmc", "to memcached") < 0.5);
+	assert_true(median_of("all hits", "memcached", "to memcached") > 0.5);
+	snprintf(words, sizeof(words), "%s --no-bmc", run);
+	assert_int_equal(bench(words), 0);
+	assert_true(median_of("all hits", "bmc", "to memcached") > 0.5);
+	assert_int_equal(bench("run watch-lo watch-veth --case 'set 32 B x?' --no-bmc --rounds 1 "
+			       "--seconds 0.02 --json"),
+			 0);
+	assert_true(median_of("set 32 B x8", "bmc", "server") > 0);
+	assert_int_equal(bench("run hit wire --no-bmc 2>/dev/null"), 2);
+}
+
 /* A file whose name is made of the process's number; the caller removes it. */
 static const char *own_file(const char *what)
 {
@@ -409,6 +450,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(summary_is_of_sorted_values),
 		cmocka_unit_test(ratios_are_taken_within_a_round),
+		cmocka_unit_test(without_bmc_all_goes_to_memcached),
 		cmocka_unit_test(every_measure_gives_figures),
 		cmocka_unit_test(a_report_shows_what_the_files_have),
 		cmocka_unit_test(the_client_works_by_itself),

@@ -84,11 +84,11 @@ int bench_usage_read(pid_t pid, int server_cpu, struct bench_usage *ret)
 	return pid > 0 ? read_threads(pid, ret) : 0;
 }
 
-void bench_usage_between(const struct bench_usage *before, const struct bench_usage *after,
-			 struct bench_usage *ret)
+void bench_usage_add(const struct bench_usage *before, const struct bench_usage *after,
+		     struct bench_usage *sum)
 {
-	*ret = (struct bench_usage){ .cpu = after->cpu - before->cpu,
-				     .softirq = after->softirq - before->softirq,
-				     .switches = after->switches - before->switches,
-				     .waits = after->waits - before->waits };
+	sum->cpu += after->cpu - before->cpu;
+	sum->softirq += after->softirq - before->softirq;
+	sum->switches += after->switches - before->switches;
+	sum->waits += after->waits - before->waits;
 }

@@ -18,7 +18,8 @@ struct bench_usage {
 
 /* So far. 0 or -1 (said) */
 int bench_usage_read(pid_t pid, int server_cpu, struct bench_usage *ret);
-void bench_usage_between(const struct bench_usage *before, const struct bench_usage *after,
-			 struct bench_usage *ret);
+/* What lies between two of them is added to *sum. */
+void bench_usage_add(const struct bench_usage *before, const struct bench_usage *after,
+		     struct bench_usage *sum);
 
 #endif

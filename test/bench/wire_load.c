@@ -53,7 +53,8 @@ int bench_wire_load(const struct bench_client_job *job, double seconds, pid_t pi
 	if (!err)
 		err = look(job, pid, reads, &after);
 	bench_client_close(c);
-	bench_usage_between(&before.usage, &after.usage, &ret_took->usage);
+	ret_took->usage = (struct bench_usage){};
+	bench_usage_add(&before.usage, &after.usage, &ret_took->usage);
 	ret_took->gets = after.gets - before.gets;
 	ret_took->empty_reads = after.empty_reads - before.empty_reads;
 	return err ? -1 : check(ret);
