@@ -101,17 +101,11 @@ static __always_inline int bmc_at_port(const struct bpf_sock *sk)
 static __always_inline enum bmc_verdict bmc_marked_in(struct __sk_buff *skb,
 						      const struct bmc_mark *mark, __u32 state)
 {
-	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	struct bmc_segment seg = {};
-	struct bmc_pkt pkt = {};
 
-	if (mark->cookie == bpf_get_socket_cookie(skb)) {
-		if (!bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt) &&
-		    pkt.proto == IPPROTO_TCP && bmc_early_note(skb))
-			return bmc_drop(BMC_STAT_DROP_EARLY);
-		return BMC_TO_STACK;
-	}
-	if (bmc_segment_read(skb, &seg) || !bmc_segment_counts(&seg))
+	if (mark->cookie == bpf_get_socket_cookie(skb))
+		return bmc_early_note(skb) ? bmc_drop(BMC_STAT_DROP_EARLY) : BMC_TO_STACK;
+	if (!bmc_segment_read(skb, &seg) && !bmc_segment_counts(&seg))
 		return BMC_TO_STACK;
 	if (state == BPF_TCP_SYN_RECV)
 		return bmc_drop(BMC_STAT_DROP_EARLY);

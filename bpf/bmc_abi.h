@@ -156,6 +156,8 @@ enum bmc_lost {
 	BMC_LOST_GAP, /* answers left out of order */
 	BMC_LOST_BUSY, /* its state was in use on two CPUs for too long */
 	BMC_LOST_PORT, /* steered to memcached's listener from another port (sk_lookup, TPROXY) */
+	BMC_LOST_TLS, /* TLS */
+	BMC_LOST_MPTCP, /* a subflow of MPTCP: memcached's bytes may come by several */
 	BMC_LOST_KINDS
 };
 

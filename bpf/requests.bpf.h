@@ -11,6 +11,7 @@
 #include "straight.bpf.h"
 
 #define BMC_STEPS_MAX (1U << 20) /* of one segment: a command, a block or a load each */
+#define BMC_TLS_HANDSHAKE 22 /* the first byte of a TLS connection: RFC 8446, section 5.1 */
 #define BMC_MORE 0
 #define BMC_DONE 1
 
@@ -128,8 +129,12 @@ static __always_inline int bmc_conn_read(struct bmc_work *w, struct bmc_conn *co
 	const struct mc_seed *seed = (const struct mc_seed *)bmc_shared.seed;
 
 	if (conn->fresh) {
+		__u8 first = bmc_window8(&w->win, w->pos);
+
 		conn->fresh = 0;
-		if (bmc_window8(&w->win, w->pos) == MC_BINARY_MAGIC)
+		if (first == BMC_TLS_HANDSHAKE)
+			return mc_lost(&w->req, BMC_LOST_TLS);
+		if (first == MC_BINARY_MAGIC)
 			conn->protocol = BMC_PROTOCOL_BINARY;
 	}
 	if (conn->protocol == BMC_PROTOCOL_BINARY)

@@ -29,6 +29,8 @@ const char *bmc_lost_text(enum bmc_lost why)
 		[BMC_LOST_GAP] = "answers out of order",
 		[BMC_LOST_BUSY] = "two CPUs at once",
 		[BMC_LOST_PORT] = "steered here from another port",
+		[BMC_LOST_TLS] = "TLS",
+		[BMC_LOST_MPTCP] = "MPTCP",
 	};
 
 	return why < BMC_LOST_KINDS ? texts[why] : "unknown";

@@ -9,6 +9,7 @@
 
 #include "fake.h"
 #include "leaks.h"
+#include "tls.h"
 #include "world.h"
 
 #define NOBODY 65534
@@ -63,23 +64,13 @@ static void a_silent_server_is_refused(void **state)
 static void tls_is_refused(void **state)
 {
 	struct world *w = *state;
-	char options[300];
 	struct tcp t;
 
-	child_sh(&w->server,
-		 "cd $(mktemp -d /tmp/bmc-tls-XXXXXX) && openssl req -x509 -newkey rsa:2048 -nodes "
-		 "-keyout key -out cert -subj /CN=x -days 2 2>openssl.log && chmod 755 . && chmod "
-		 "644 * && ln -sfn $PWD /tmp/bmc-tls-%d",
-		 getpid());
-	snprintf(options, sizeof(options),
-		 "-Z -o ssl_chain_cert=/tmp/bmc-tls-%d/cert,ssl_key=/tmp/bmc-tls-%d/key", getpid(),
-		 getpid());
-	memcached_launch(&w->memcached, &w->server, WORLD_PORT, options);
+	tls_launch(&w->memcached, &w->server, WORLD_PORT);
 	world_await_listener(w, &t);
 	tcp_close(&t);
 	refused(w, "", "TLS");
-	child_sh(&w->server, "d=$(readlink /tmp/bmc-tls-%d) && rm -r /tmp/bmc-tls-%d $d", getpid(),
-		 getpid());
+	tls_forget();
 }
 
 static void ssl_enabled_is_refused(void **state)
