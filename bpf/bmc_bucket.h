@@ -28,7 +28,7 @@
 #define BMC_FLIGHTS 4 /* writes in flight that a bucket knows; the last one for UDP writes */
 #define BMC_TEXT_KEY 6 /* where the key is in a text: behind "VALUE " */
 
-/* A write in flight; compared and copied as two words. */
+/* A write in flight: two words, `what` changed as flight.bpf.h has it. */
 struct bmc_flight {
 	__u64 who; /* gen in the high 32 bits, writer in the low */
 	__u64 what; /* ord, life << 32, server << 48, state << 56 */

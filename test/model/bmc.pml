@@ -315,7 +315,7 @@ inline find_place(c) {
 		q = 0; do :: q < NF -> if :: j == NF && fin[q] != 0 && flight[q] == fin[q] -> j = q; R(5) :: else fi; q++ :: else -> q = 0; break od
 	:: else fi
 }
-inline look_finished() {                  /* before the lock: which flights are finished */
+inline look_finished() {                  /* before a place is taken: which flights are finished */
 	d_step { q = 0; do :: q < NF -> fin[q] = 0; if :: flight[q] != 0 && FINISHED(flight[q],life) -> fin[q] = flight[q] :: else fi; q++ :: else -> q = 0; break od; skip }
 }
 inline clear_finished_looked() { q = 0; do :: q < NF -> fin[q] = 0; q++ :: else -> q = 0; break od }
