@@ -179,7 +179,7 @@ static int peers_slice(struct bench_run *run, double seconds)
 	struct peers *s = run->state;
 	struct arm_state *a = own(run);
 	struct bench_usage before, after;
-	struct bench_generator_result lead = { .sent = a->sum.sent + BENCH_FRAMES / 2 };
+	struct bench_generator_result lead = { .sent = a->sum.sent + BENCH_FRAMES / 2.0 };
 	struct bench_generator_job job;
 	pid_t pid = a->peer.server.pid;
 
