@@ -103,7 +103,7 @@ BMC_INLINE __u64 bmc_low_bytes(__u64 word)
 	return (word - BMC_BYTES(0x21)) & ~word & BMC_HIGH;
 }
 
-/* Whether the first one that bmc_low_bytes found is a space: of those, it alone has that bit. */
+/* Whether the first one that bmc_low_bytes found is a space: of those, it alone has that bit. None was: no. */
 BMC_INLINE int bmc_is_space(__u64 word, __u64 marks)
 {
 	return (word & (marks & -marks) >> 2) != 0;

@@ -190,25 +190,28 @@ BMC_INLINE int mc_answer_value(const struct bmc_answer_window *win, __u32 end,
 			       struct mc_answer *out)
 {
 	const __u8 *start = win->bytes, *key = start + MC_VALUE_KEY;
-	__u64 at, marks = 0, bytes;
+	__u64 at, word = 0, marks = 0, bytes;
 	__u32 len = 0;
 
 	for (__u32 i = 0; i < MC_KEY_WORDS; i++, key += 8) {
-		marks = bmc_low_bytes(bmc_load64(key));
+		word = bmc_load64(key);
+		marks = bmc_low_bytes(word);
 		if (marks)
 			break;
 	}
-	if (!marks)
+	if (!marks || !bmc_is_space(word, marks))
 		return -1;
 	bmc_hide(key); /* the verifier knows no difference of pointers: one way for all lengths */
 	at = (__u64)(key - start);
+	bmc_hide(at); /* nor one of a number and a pointer */
 	at += bmc_first_byte(marks);
-	marks = bmc_low_bytes(mc_answer64(win, at + 1));
-	if ((__u8)mc_answer64(win, at) != ' ' || !marks)
+	word = mc_answer64(win, at + 1);
+	marks = bmc_low_bytes(word);
+	if (!bmc_is_space(word, marks))
 		return -1;
 	at += 1 + bmc_first_byte(marks);
 	bytes = mc_word_number(mc_answer64(win, at + 1), &len);
-	if ((__u8)mc_answer64(win, at) != ' ' || bytes == MC_NO_NUMBER)
+	if (bytes == MC_NO_NUMBER)
 		return -1;
 	at += 1 + len;
 	if ((mc_answer64(win, at) & 0xffff) != MC_WORD2("\r\n") || at + 2 > end)

@@ -150,14 +150,13 @@ BMC_STEP int mc_split(const struct bmc_window *win, __u32 pos, __u32 end, struct
 /* The first n (1 to 8) bytes of `word` as decimal digits, or MC_NO_NUMBER. */
 BMC_INLINE __u64 mc_digits8(__u64 word, __u32 n)
 {
-	__u32 shift = (8 - n) * 8 & 63;
-	__u64 w = word << shift;
+	/* a digit is 0 to 9 then; zeros go before the first one */
+	__u64 w = (word ^ BMC_BYTES('0')) << ((8 - n) * 8 & 63);
 
-	w |= shift ? BMC_BYTES('0') >> (64 - shift) : 0;
-	if ((w & BMC_BYTES(0xf0)) != BMC_BYTES('0') ||
-	    ((w + BMC_BYTES(6)) & BMC_BYTES(0xf0)) != BMC_BYTES('0'))
+	/* 10 to 127: the sum has the high bit; above: the byte has it, whatever is carried out of it */
+	if (((w + BMC_BYTES(0x7f - 9)) | w) & BMC_HIGH)
 		return MC_NO_NUMBER;
-	w = ((w & BMC_BYTES(0x0f)) * 2561) >> 8;
+	w = (w * 2561) >> 8;
 	w = ((w & 0x00ff00ff00ff00ffULL) * 6553601) >> 16;
 	return ((w & 0x0000ffff0000ffffULL) * 42949672960001ULL) >> 32;
 }
