@@ -336,7 +336,7 @@ static __always_inline enum bmc_taken bmc_cache_take(struct bmc_work *w, const s
 
 static __always_inline void bmc_slots_close(struct bmc_bucket *b, __u64 bits)
 {
-	__sync_fetch_and_and(&b->valid, ~bits);
+	bmc_ordered(__sync_fetch_and_and(&b->valid, ~bits));
 }
 
 /*
