@@ -176,8 +176,14 @@ __noinline int bmc_write_crowded(__u64 hash, __u64 who, __u64 what)
 	if (!b)
 		return 0;
 	for (__u32 i = 0; i < BMC_PLACE_TRIES; i++) {
-		if (bmc_flight_replace(b, &mine) || bmc_flight_place(b, &mine))
+		int replaced = bmc_flight_replace(b, &mine), placed = -1;
+
+		if (replaced <= 0)
+			placed = bmc_flight_place(b, &mine);
+		if (replaced > 0 || placed > 0)
 			return 1;
+		if (replaced < 0 && placed < 0)
+			break;
 	}
 	return 0;
 }
@@ -216,7 +222,8 @@ static __always_inline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u
 		mine.who =
 			word - 2; /* the index is in the low half: no borrow for a writer's word */
 		mine.what = bmc_flight_what(BMC_FLIGHT_ORD, conn->server, conn->life, ord);
-		if (!bmc_flight_place(b, &mine) && !bmc_write_crowded(hash, mine.who, mine.what))
+		if (bmc_flight_place(b, &mine) <= 0 &&
+		    !bmc_write_crowded(hash, mine.who, mine.what))
 			return bmc_write_held(conn, hash, ord);
 	}
 	return bmc_cache_forget(b, hash) ? BMC_SEEN_ITEM : 0;

@@ -297,6 +297,7 @@ static __always_inline int bmc_life_stays(struct bmc_lives *lives, __u64 id, __u
 
 	if (!life)
 		return 0;
+	bmc_rmb();
 	word = BMC_READ_ONCE(*(__u64 *)&life->until);
 	bmc_rmb();
 	if (word >> 32 & BMC_LIFE_TAUGHT) {

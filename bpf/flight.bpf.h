@@ -2,7 +2,8 @@
 /*
  * Flights: the writes that a bucket knows to be in flight. `what` of a place is an exchange word, so that a write takes
  * no lock: who exchanges what he looked at for BMC_FLIGHT_TAKEN has the place, until he stores another `what`. To all
- * others a place that is taken is in flight.
+ * others a place that is taken is in flight. Only who has the bucket's lock makes a place free: what a fill under it has
+ * found in a place, or found placed there since, does not go before its last look.
  */
 #ifndef BMC_FLIGHT_BPF_H
 #define BMC_FLIGHT_BPF_H
@@ -91,7 +92,7 @@ static __always_inline void bmc_flight_give(struct bmc_flight *f, const struct b
 	BMC_WRITE_ONCE(f->what, mine->what);
 }
 
-/* Puts a connection's flight at its writer's own place, or at a free one. Whether it did. */
+/* Puts a connection's flight at its writer's own place, or at a free one. 1; 0: another was faster; -1: there is none. */
 static __always_inline int bmc_flight_place(struct bmc_bucket *b, const struct bmc_flight *mine)
 {
 	__u64 at = BMC_FLIGHTS, own = 0;
@@ -109,7 +110,7 @@ static __always_inline int bmc_flight_place(struct bmc_bucket *b, const struct b
 		}
 	}
 	if (at == BMC_FLIGHTS)
-		return 0;
+		return -1;
 	f = bmc_flight_at(b, at);
 	if (!bmc_flight_take(f, mine->who, own))
 		return 0;
@@ -120,17 +121,23 @@ static __always_inline int bmc_flight_place(struct bmc_bucket *b, const struct b
 /* The same, at the place of one that is over. Each look is a line of memory more. */
 static __always_inline int bmc_flight_replace(struct bmc_bucket *b, const struct bmc_flight *mine)
 {
+	int placed = -1;
+
 	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
 		struct bmc_flight *f = bmc_flight_at(b, i);
 		__u64 what = BMC_READ_ONCE(f->what), who = BMC_READ_ONCE(f->who);
 
-		if (!what || bmc_flight_look(who, what) == BMC_IN_FLIGHT ||
-		    !bmc_flight_take(f, who, what))
+		if (what == BMC_FLIGHT_TAKEN)
+			placed = 0;
+		if (!what || bmc_flight_look(who, what) == BMC_IN_FLIGHT)
 			continue;
-		bmc_flight_give(f, mine);
-		return 1;
+		placed = bmc_flight_take(f, who, what);
+		if (placed) {
+			bmc_flight_give(f, mine);
+			break;
+		}
 	}
-	return 0;
+	return placed;
 }
 
 /* Under the bucket's lock: clears a flight that was looked at and was over. 0: it is another one by now. */

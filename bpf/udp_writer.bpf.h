@@ -142,10 +142,11 @@ static __always_inline int bmc_udp_same(__u64 who, __u64 what, __u64 mine)
 }
 
 /*
- * Puts the flight {who, what} at the place that this server's UDP writer has (a flight that is never over stays there), else
- * at a free one or one that is over, the last one first: it is no connection's. Whether it is placed.
+ * Puts the flight {who, what} at the place that this server's UDP writer has (the same flight, or one that is never over, stays
+ * there), else at a free one or one that is over, the last one first: it is no connection's. `waits`: nor is there
+ * another one for it while that is taken. Whether it is placed.
  */
-__noinline int bmc_udp_place(__u64 hash, __u64 who, __u64 what)
+__noinline int bmc_udp_place(__u64 hash, __u64 who, __u64 what, int waits)
 {
 	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
 	struct bmc_flight mine = { .who = who, .what = what }, found = {};
@@ -157,8 +158,10 @@ __noinline int bmc_udp_place(__u64 hash, __u64 who, __u64 what)
 		const struct bmc_flight *f = bmc_flight_at(b, i);
 		__u64 that = BMC_READ_ONCE(f->what), other = BMC_READ_ONCE(f->who);
 
+		if (waits && i == BMC_FLIGHT_UDP && that == BMC_FLIGHT_TAKEN)
+			return 0;
 		if (bmc_udp_same(other, that, what)) {
-			if (that >> 56 == BMC_FLIGHT_NEVER) {
+			if (that >> 56 == BMC_FLIGHT_NEVER || (that == what && other == who)) {
 				bmc_rmb();
 				return 1;
 			}
@@ -187,7 +190,7 @@ __noinline int bmc_udp_write_seen(__u64 hash, __u64 who, __u64 what)
 		int placed = 0;
 
 		for (__u32 i = 0; i < BMC_PLACE_TRIES && !placed; i++)
-			placed = bmc_udp_place(hash, who, what);
+			placed = bmc_udp_place(hash, who, what, i + 1 < BMC_PLACE_TRIES);
 		if (!placed)
 			return BMC_SEEN_HELD | (bmc_bucket_forget(b, hash) ? BMC_SEEN_ITEM : 0);
 	}

@@ -13,7 +13,7 @@
  *             one step, as it looks there again; the section is several under `lk` where -DFINE is set. With -DFINE every other read or write of a shared word, and every `now`, is a step of its own (HIT needs it).
  *             Without -DFINE (COARSE) neighbouring steps are one where the moment so chosen is the worst one, the one that lets most fills pass: S is taken as
  *             late as memcached's read; FILL reads the epoch as late as its first look at flight[], t_rep as early as the answers word, and publishes with its look
- *             at holds; a writer's `now` is as early as the step before it; HOLD counts up as late, and UNHOLD counts down as early, as it can; memcached may have
+ *             at holds; an answer's `now` is as early as the step before it; HOLD counts up as late, and UNHOLD counts down as early, as it can; memcached may have
  *             a command as soon as its WRITE_SEEN is over. (`finished`, once true of a flight, stays true; FILL copies a place and looks at its writer in one step,
  *             and takes a place that is free by now as unchanged: lets more pass than the text.) Races that need the finer steps are checked with -DFINE.
  * TIME        A time is the set of the stamps taken before it (bit r: get r's). S of get r is later than time t just when bit r is not in t; the later of two times
@@ -561,8 +561,14 @@ inline publish(r, renew) {
 		eh = gh[r]; if :: !renew -> ewas = gwas[r] :: else fi;
 #endif
 		skip };
+#ifdef RENEW_NO_LOOK_AGAIN
+	if :: renew :: else ->
+#endif
 #ifndef NO_LOOK_AGAIN
 	d_step { q = 0; do :: q < NP && flight[q] == 0 -> q++ :: q < NP && flight[q] != 0 -> valid[gk[r]] = 0; R(24); break :: else -> break od; q = 0 };
+#endif
+#ifdef RENEW_NO_LOOK_AGAIN
+	fi;
 #endif
 	skip
 }

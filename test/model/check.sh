@@ -165,6 +165,7 @@ if full; then
 	no STAMP_LATE -DFINE -DNC=1 -DNGET=1          # RECVMSG after memcached's read
 	no NO_ODD $hit                 # a fill does not make seq odd
 	no NO_HIT_EPOCH $hit           # a hit does not compare the entry's epoch
+	no RENEW_NO_LOOK_AGAIN $hit    # an entry is renewed though a write was placed since it was judged
 	no RENEW_NO_JUDGE $hit         # an entry that has the reply's bytes is renewed whatever is in flight or held
 fi
 # What writes teach of an item's life. K_* there: 1 set or touch, 2 set with a bad block, 4 add and the like, 8 unknown write, 16 LOST
