@@ -6,6 +6,7 @@
 #include "config.bpf.h"
 #include "maps.bpf.h"
 #include "pkt.bpf.h"
+#include "vlan.bpf.h"
 #include "work.bpf.h"
 
 #define BMC_CR_LF ('\r' | '\n' << 8)
@@ -219,7 +220,8 @@ static __always_inline int bmc_fill_read(struct __sk_buff *skb, struct bmc_work 
 	    bmc_fill_head_read(skb, &pkt, &head))
 		return 0;
 	server = bmc_fill_server(skb, head.udp.source);
-	if (server < 0 || bmc_fill_addr(skb, w, &pkt) || bmc_fill_load(skb, w, &pkt, &head))
+	if (server < 0 || bmc_fill_addr(skb, w, &pkt) || bmc_vlan_of_reply(skb, w, l3) ||
+	    bmc_fill_load(skb, w, &pkt, &head))
 		return 0;
 	w->server = (__u32)server;
 	return bmc_fill_form(w);

@@ -9,6 +9,7 @@
 #include "coherence.bpf.h"
 #include "tx.bpf.h"
 #include "verdict.bpf.h"
+#include "vlan.bpf.h"
 
 #define BMC_HEADROOM                                                                               \
 	192 /* what a packet can grow to the front: XDP's 256 less what the kernel keeps there */
@@ -214,7 +215,7 @@ static __always_inline enum bmc_verdict bmc_reply_request(struct xdp_md *ctx, st
 	r = rx->pkt.family == 4 ? bmc_rx_ipv4(ctx, w, &rx->pkt) : bmc_rx_ipv6(ctx, w, &rx->pkt);
 	if (r == BMC_RX_CHECKSUM)
 		return bmc_pass(stats, BMC_STAT_PASS_CHECKSUM);
-	if (r || bmc_rx_load(ctx, w, rx))
+	if (r || bmc_rx_load(ctx, w, rx) || bmc_vlan_of_request(ctx, w, rx->pkt.l3))
 		return bmc_pass(stats, BMC_STAT_PASS_FORM);
 	if (bmc_rx_checksum(ctx, w, rx, udp))
 		return bmc_pass(stats, BMC_STAT_PASS_CHECKSUM);

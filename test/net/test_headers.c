@@ -14,10 +14,16 @@
 #define FRAME_HEADER 8 /* memcached's */
 #define EXTENSION 8 /* bytes of each one */
 
-/* An IPv6 datagram of u's with extension headers of these types, 8 bytes each, before its UDP header. */
-static void send_behind(struct wire *wire, struct udp *u, const unsigned char *types, size_t n,
-			const char *request)
+#define TAG 4
+
+/*
+ * An IPv6 datagram of u's with extension headers of these types, 8 bytes each, before its UDP header; in a VLAN, if that is
+ * not 0.
+ */
+static void send_behind(struct wire *wire, struct udp *u, uint16_t vlan, const unsigned char *types,
+			size_t n, const char *request)
 {
+	uint16_t tag[2] = { htons(ETHERTYPE_VLAN), htons(vlan) };
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = wire->ifindex };
 	size_t text = strlen(request), udp_len = sizeof(struct udphdr) + FRAME_HEADER + text;
 	struct sockaddr_in6 source, dest;
@@ -58,6 +64,11 @@ static void send_behind(struct wire *wire, struct udp *u, const unsigned char *t
 	udp->check = wire_fold(
 		wire_sum(udp, udp_len, wire_sum(&ip->ip6_src, 32, IPPROTO_UDP + udp_len)));
 	len = (socklen_t)(at + FRAME_HEADER + text - bytes);
+	if (vlan) {
+		memmove(&eth->ether_type + 2, &eth->ether_type, len - 2 * ETHER_ADDR_LEN);
+		memcpy(&eth->ether_type, tag, TAG);
+		len += TAG;
+	}
 	assert_int_equal(sendto(wire->fd, bytes, len, 0, (struct sockaddr *)&to, sizeof(to)), len);
 }
 
@@ -68,7 +79,7 @@ static void writes_behind(struct world *w, const unsigned char *types, size_t n)
 	wire_open(&wire, &w->client, WORLD_CLIENT_IF, &w->server, WORLD_IF);
 	world_cache(w, "k", "old");
 	world_warm(w, &w->udp6, "k");
-	send_behind(&wire, &w->udp6, types, n, "set k 0 0 3\r\nnew\r\n");
+	send_behind(&wire, &w->udp6, 0, types, n, "set k 0 0 3\r\nnew\r\n");
 	assert_int_equal(udp_receive(&w->udp6, w->udp6.id, TEST_ANSWER_S, &w->text), 0);
 	text_assert_is("set", &w->text, "STORED\r\n");
 	world_expect(w, &w->udp6, "k", "new");
@@ -94,7 +105,25 @@ static void a_write_in_an_atomic_fragment(void **state)
 	writes_behind(*state, &type, 1);
 }
 
+/* The same address in a VLAN of which memcached's namespace has no interface: another host's. */
+static void a_get_in_another_vlan(void **state)
+{
+	struct world *w = *state;
+	struct wire wire;
+	long long before;
+
+	wire_open(&wire, &w->client, WORLD_CLIENT_IF, &w->server, WORLD_IF);
+	world_cache(w, "k", "ours");
+	world_warm(w, &w->udp6, "k");
+	before = world_stat(w, "miss_address");
+	send_behind(&wire, &w->udp6, 5, NULL, 0, "get k\r\n");
+	assert_int_equal(udp_receive(&w->udp6, w->udp6.id, 0.3, &w->text), -ETIMEDOUT);
+	assert_int_equal(world_stat(w, "miss_address"), before + 1);
+	wire_close(&wire);
+}
+
 static const struct CMUnitTest tests[] = {
+	WORLD_TEST(a_get_in_another_vlan),
 	WORLD_TEST(a_write_behind_extension_headers),
 	WORLD_TEST(a_write_in_an_atomic_fragment),
 };

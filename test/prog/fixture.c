@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BMC_VLAN_TAGS_MAX 2 /* that are looked behind */
 #define STAT_NAME(id, name, text) name,
 
 char long_key[BMC_KEY_MAX + 1];
@@ -44,12 +45,21 @@ static void make_items(void)
 	memset(ones, 0xff, sizeof(ones));
 }
 
-void fixture_fill(const struct harness *h, int family)
+void fixture_fill_for(const struct harness *h, const struct pkt *request)
 {
-	const struct pkt at = { .family = family };
+	const struct pkt at = { .family = request->family,
+				.tags = request->tags > BMC_VLAN_TAGS_MAX ? 0 : request->tags,
+				.outer_tag = request->outer_tag };
 
+	/* of one key there are a few addresses at most */
+	harness_forget(h);
 	for (int i = 0; i < ITEM_COUNT; i++)
 		harness_fill(h, &items[i], &at);
+}
+
+void fixture_fill(const struct harness *h, int family)
+{
+	fixture_fill_for(h, &(struct pkt){ .family = family });
 }
 
 int fixture_open(struct harness *h, uint64_t max_age_ns, uint32_t test)

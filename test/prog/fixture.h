@@ -48,6 +48,8 @@ int fixture_open(struct harness *h, uint64_t max_age_ns, uint32_t test);
 
 /* Fills every item from the address of this family; tests are not to depend on what other addresses have. */
 void fixture_fill(const struct harness *h, int family);
+/* The same, in the VLAN that a packet is in. */
+void fixture_fill_for(const struct harness *h, const struct pkt *request);
 
 /* The right text for a get of these keys (separated by single spaces); returns its length. */
 size_t fixture_reply(const char *keys, char *ret, size_t size);

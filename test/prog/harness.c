@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bmc.skel.h"
+#include "bmc_bucket.h"
 
 #define HARNESS_ASKED_MOST 8
 #define VERDICT_XDP_PASS 2
@@ -199,6 +200,15 @@ size_t item_text(const struct item *item, char *ret, size_t size)
 	ret[at++] = '\r';
 	ret[at++] = '\n';
 	return at;
+}
+
+void harness_forget(const struct harness *h)
+{
+	static const struct bmc_bucket empty;
+	int fd = bpf_map__fd(h->skel->maps.bmc_buckets);
+
+	for (__u32 i = 0; i < bpf_map__max_entries(h->skel->maps.bmc_buckets); i++)
+		assert_int_equal(bpf_map_update_elem(fd, &i, &empty, BPF_ANY), 0);
 }
 
 void harness_fill(const struct harness *h, const struct item *item, const struct pkt *where)

@@ -88,6 +88,8 @@ struct item {
 size_t item_text(const struct item *item, char *ret, size_t size);
 
 /* Gives the TC program memcached's reply for `item`; `where` says from which server, address and family. */
+/* Forgets every item, whatever address it has. */
+void harness_forget(const struct harness *h);
 void harness_fill(const struct harness *h, const struct item *item, const struct pkt *where);
 
 /* The XDP program answers `request` with `text`, or leaves it alone; what is wrong is said with `name`. */

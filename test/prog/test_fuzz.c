@@ -156,6 +156,17 @@ static void random_packet(struct pkt *p)
 	}
 }
 
+/* Every item, in every VLAN that random packets are in. */
+static void fill_all(int family)
+{
+	fixture_fill(&h, family);
+	for (int tags = 1; tags <= 2; tags++) {
+		for (int i = 0; i < ITEM_COUNT; i++)
+			harness_fill(&h, &items[i],
+				     &(struct pkt){ .family = family, .tags = tags });
+	}
+}
+
 static void test_texts(void **state)
 {
 	static char text[600], answer[70 * 2048];
@@ -169,7 +180,7 @@ static void test_texts(void **state)
 		size_t len;
 
 		if (i % 2000 == 0)
-			fixture_fill(&h, i / 2000 % 2 ? 4 : 6);
+			fill_all(i / 2000 % 2 ? 4 : 6);
 		random_packet(&p);
 		p.family = i / 2000 % 2 ? 4 : 6;
 		if (p.family == 6)
@@ -255,7 +266,7 @@ static void test_damaged_packets(void **state)
 	seed = 0xfedcba0987654321ULL;
 	for (int i = 0; i < 2 * ROUNDS; i++) {
 		if (i % 2000 == 0)
-			fixture_fill(&h, i / 2000 % 2 ? 4 : 6);
+			fill_all(i / 2000 % 2 ? 4 : 6);
 		random_packet(&p);
 		p.family = i / 2000 % 2 ? 4 : 6;
 		if (p.family == 6)

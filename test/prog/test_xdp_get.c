@@ -110,7 +110,7 @@ static void test_row(void **state)
 {
 	const struct row *row = *state;
 
-	fixture_fill(&h, row->pkt.family);
+	fixture_fill_for(&h, &row->pkt);
 	fixture_expect(&h, row->name, &row->pkt, row->outcome, row->keys);
 }
 

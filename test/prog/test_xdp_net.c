@@ -195,8 +195,33 @@ static void test_row(void **state)
 {
 	const struct row *row = *state;
 
-	fixture_fill(&h, row->pkt.family);
+	fixture_fill_for(&h, &row->pkt);
 	fixture_expect(&h, row->name, &row->pkt, row->outcome, row->keys);
+}
+
+/* The same address in another VLAN is another host: its requests were answered with our items. */
+static void test_another_vlan(void **state)
+{
+	static const struct pkt vlans[] = { { .tags = 0 },
+					    { .tags = 1 },
+					    { .tags = 2 },
+					    { .tags = 1, .outer_tag = 0x88a8 },
+					    { .tags = 2, .outer_tag = 0x88a8 } };
+	const size_t n = sizeof(vlans) / sizeof(vlans[0]);
+	static const int families[] = { 4, 6 };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * n * n; i++) {
+		struct pkt ours = vlans[i % n], asked = vlans[i / n % n];
+		int is_same = ours.tags == asked.tags && ours.outer_tag == asked.outer_tag;
+
+		ours.family = asked.family = families[i / n / n];
+		harness_forget(&h);
+		harness_fill(&h, &items[ITEM_ABC], &ours);
+		expect(harness_is_cached(&h, "abc", &asked) == is_same,
+		       "%d tags (%04x), asked with %d (%04x)", ours.tags, ours.outer_tag,
+		       asked.tags, asked.outer_tag);
+	}
 }
 
 /* The shortest frames that the kernel lets through BPF_PROG_RUN, of every EtherType that is looked at. */
@@ -237,7 +262,8 @@ static int group_teardown(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_runts) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_another_vlan),
+					    cmocka_unit_test(test_runts) };
 	int failed = RUN_ROWS("xdp: packets", rows, test_row, group_setup, group_teardown);
 
 	failed += cmocka_run_group_tests_name("xdp: runts", tests, group_setup, group_teardown);

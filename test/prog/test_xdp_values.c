@@ -52,7 +52,7 @@ static void test_row(void **state)
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		struct pkt p = forms[i].pkt;
 
-		fixture_fill(&h, p.family);
+		fixture_fill_for(&h, &p);
 		p.text = text;
 		p.id = (uint16_t)(i * 0x1234 + 1);
 		snprintf(name, sizeof(name), "%s, %s", row->name, forms[i].name);
@@ -149,7 +149,7 @@ static void test_lost_race(void **state)
 		for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 			struct pkt p = forms[i].pkt;
 
-			fixture_fill(&lost, p.family);
+			fixture_fill_for(&lost, &p);
 			p.text = text;
 			snprintf(name, sizeof(name), "lost race: %s, %s", keys[k], forms[i].name);
 			fixture_expect(&lost, name, &p, RACE, keys[k]);
