@@ -157,23 +157,33 @@ __noinline int bmc_udp_command(struct bmc_work *w)
 	return 0;
 }
 
+/*
+ * Whether what is cut off at the datagram's end may be carried out: beyond the window there may be its end; and of a binary
+ * request whose header is there 1.5 takes the rest from the next datagram, whatever is in that.
+ */
+static __always_inline int bmc_udp_may_go_on(const struct bmc_work *w, int is_binary)
+{
+	return w->tail > w->end || (is_binary && w->end - w->pos >= MC_BINARY_HEADER &&
+				    w->req.version < MC_VERSION_CLASSIC_LAST);
+}
+
 /* One command of the datagram in the window. 1: no more. */
 __noinline int bmc_udp_step(struct bmc_work *w)
 {
 	const struct mc_seed *seed = (const struct mc_seed *)bmc_shared.seed;
-	int open;
+	int open, is_binary;
 
 	if (!w || w->pos >= w->end)
 		return 1;
 	if (w->keys_pos)
 		return bmc_udp_touch(w);
-	if (w->win.bytes[0] == MC_BINARY_MAGIC)
+	is_binary = w->win.bytes[0] == MC_BINARY_MAGIC;
+	if (is_binary)
 		open = mc_binary_request(&w->win, w->pos, w->end, seed, &w->req);
 	else
 		open = mc_text_request(&w->win, w->pos, w->end, seed, &w->req);
 	if (open) {
-		/* without its end it is never carried out, but beyond the window it may have one */
-		if (w->tail > w->end)
+		if (bmc_udp_may_go_on(w, is_binary))
 			bmc_udp_unread(w);
 		return 1;
 	}

@@ -166,7 +166,42 @@ static void binary_quit_leaves_nothing_behind(void **state)
 	assert_int_equal(world_stat(w, "lost"), 0);
 }
 
+/* Sends a request whose key is missing over UDP. How many unknown writes it makes. */
+static long long unknown_writes_of_a_cut_request(struct world *w, struct udp *u)
+{
+	long long before = world_stat(w, "unknown_writes");
+	struct packet p = {};
+
+	packet_add(&p, 0x04, "", "hello", "", 0);
+	udp_send(u, p.bytes, p.len - 5);
+	udp_send(u, "get k\r\n", 7); /* seen behind it */
+	test_sleep(0.1);
+	return world_stat(w, "unknown_writes") - before;
+}
+
+/* 1.5 takes the rest of it from the next datagram, though that be no request: so may one that was restarted. */
+static void a_cut_request_over_udp_writes_in_old_versions(void **state)
+{
+	struct world *w = *state;
+
+	world_restart_memcached(w);
+	assert_int_equal(unknown_writes_of_a_cut_request(w, &w->udp), 1);
+}
+
+/* 1.6.18 forgets it. */
+static void a_cut_request_over_udp_is_forgotten(void **state)
+{
+	struct world *w = *state;
+
+	world_cache(w, "hello", "value");
+	assert_int_equal(unknown_writes_of_a_cut_request(w, &w->udp), 0);
+	udp_send(&w->udp, "hello", 5);
+	world_expect(w, &w->udp, "hello", "value");
+}
+
 static const struct CMUnitTest tests[] = {
+	WORLD_TEST(a_cut_request_over_udp_writes_in_old_versions),
+	WORLD_TEST(a_cut_request_over_udp_is_forgotten),
 	WORLD_TEST(binary_writes_invalidate),
 	WORLD_TEST(binary_requests_split_anywhere),
 	WORLD_TEST(binary_request_of_a_wrong_form),
