@@ -26,9 +26,9 @@ static void send_behind(struct wire *wire, struct udp *u, uint16_t vlan, const u
 	uint16_t tag[2] = { htons(ETHERTYPE_VLAN), htons(vlan) };
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = wire->ifindex };
 	size_t text = strlen(request), udp_len = sizeof(struct udphdr) + FRAME_HEADER + text;
-	struct sockaddr_in6 source, dest;
+	struct sockaddr_in6 source = {}, dest = {};
 	socklen_t len = sizeof(source);
-	unsigned char bytes[1500] = {}, *at = bytes;
+	unsigned char bytes[1500] = {}, *at;
 	struct ether_header *eth = (struct ether_header *)bytes;
 	struct ip6_hdr *ip = (struct ip6_hdr *)(eth + 1);
 	uint16_t id = htons(++u->id), one = htons(1);
