@@ -170,13 +170,13 @@ static int send_frames(const struct bench_generator *g, int n, unsigned int batc
 
 static int send_until(const struct sender *s)
 {
-	double a_second = s->job->window ? RUNS_OF_WINDOW : RUNS;
-	int n = (int)(a_second * fmin(s->job->seconds, LOOK_SECONDS));
+	double at_once = fmin(s->job->seconds, LOOK_SECONDS);
+	int n = (int)((s->job->window ? RUNS_OF_WINDOW : RUNS) * at_once);
 
 	do { /* once, however late it is */
 		if (send_frames(s->g, n, s->job->window ? BATCH_OF_WINDOW : BATCH))
 			return -1;
-	} while (bench_now() < s->until && !bench_interrupted);
+	} while (bench_now() + at_once / 2 < s->until && !bench_interrupted);
 	return 0;
 }
 

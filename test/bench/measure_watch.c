@@ -10,6 +10,7 @@
 
 #define MEMCACHED_OPTIONS "-t 1 -m 256 -c 1024"
 #define BMC_OPTIONS "--mode skb --memory 64M" /* over loopback, too, it must have some interface */
+#define WARM (1 / 6.0) /* of the measured time, before it */
 
 enum arm { ALONE, BMC, N_ARMS };
 
@@ -72,7 +73,7 @@ static int begin(struct bench_run *run, const char *address, int net)
 	w->sum = (struct bench_load){};
 	return bench_bmc_check(run->place, w->has_bmc) ||
 			       bench_tcp_open(&w->tcp, run->place, &job) ||
-			       bench_tcp_run(w->tcp, run->options->seconds / 2, &warm) ?
+			       bench_tcp_run(w->tcp, run->options->seconds * WARM, &warm) ?
 		       -1 :
 		       0;
 }
