@@ -145,7 +145,7 @@ static int is_ingress(__u32 id)
 static int count_ingress(const char *cgroup, __u32 flags)
 {
 	int fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = -errno, found = 0;
-	__u32 ids[PROGRAMS_MAX], n = PROGRAMS_MAX;
+	__u32 ids[PROGRAMS_MAX] = {}, n = PROGRAMS_MAX;
 
 	if (fd >= 0) {
 		err = bpf_prog_query(fd, BPF_CGROUP_INET_INGRESS, flags, NULL, ids, &n);
