@@ -30,6 +30,8 @@
 #define LOOK_SECONDS 0.005 /* between two looks at the clock */
 #define SPARE_IF "spare0"
 #define SH_SECONDS 10
+#define ANSWER_SECONDS 2
+#define LATE_SECONDS 0.1
 #define POLL_SECONDS 0.00002
 
 /* ---- beginning and end ---- */
@@ -227,8 +229,17 @@ static int send_all(const struct bench_generator *g, const struct bench_generato
 	return err;
 }
 
-/* Until none is on the way, or nothing has come for so long that the rest is lost. -> when the last one had come */
-static double wait_for_replies(const struct bench_generator *g, struct bench_wire_counts *ret)
+/* How long nothing comes before what is on the way is lost. Who is sent more than it can take loses many; others are only late. */
+static double patience(const struct bench_generator_job *job, __u64 replies)
+{
+	if (!replies)
+		return ANSWER_SECONDS;
+	return job->window ? LATE_SECONDS : BENCH_LOST_NS * 1e-9;
+}
+
+/* Until none is on the way, or the rest is lost. -> when the last one had come */
+static double wait_for_replies(const struct bench_generator *g,
+			       const struct bench_generator_job *job, struct bench_wire_counts *ret)
 {
 	double heard = bench_now(), now = heard;
 	__u64 seen = 0;
@@ -236,7 +247,7 @@ static double wait_for_replies(const struct bench_generator *g, struct bench_wir
 	for (counts_sum(g, ret); ret->replies < ret->sent; counts_sum(g, ret)) {
 		if (ret->replies != seen)
 			heard = now;
-		else if (now - heard > BENCH_LOST_NS * 1e-9)
+		else if (now - heard > patience(job, seen))
 			break;
 		seen = ret->replies;
 		bench_sleep(POLL_SECONDS);
@@ -254,7 +265,7 @@ int bench_generator_run(const struct bench_generator *g, const struct bench_gene
 	counts_reset(g, job, sum->sent);
 	if (send_all(g, job))
 		return -1;
-	sum->seconds += wait_for_replies(g, &c) - from;
+	sum->seconds += wait_for_replies(g, job, &c) - from;
 	sum->sent += (double)c.sent;
 	sum->replies += (double)c.replies;
 	sum->checked += (double)c.checked;
