@@ -90,9 +90,9 @@ struct bmc_server {
 #define BMC_UDP_HELD 0x8000ULL
 #define BMC_UDP_OUT_MAX 0x7fffULL
 
-/* A local address that items were filled from. Written once, before any entry names it. */
+/* A local address that items were filled from; in a VLAN, hashed: vlan.bpf.h. Written once, before any entry names it. */
 struct bmc_where {
-	__u8 addr[16]; /* network order; IPv4 as ::ffff:a.b.c.d */
+	__u8 addr[16]; /* network order; IPv4 as ::ffff:a.b.c.d; in a VLAN 8 bytes of hash first */
 };
 
 /* The one value of the global data that programs and user space share (map bmc.bss, mapped). */
@@ -349,7 +349,7 @@ struct bmc_config {
 	X(MISSES, "misses", "get requests of which a key was not there")                           \
 	X(MISS_EPOCH, "miss_epoch", "of these: for an item that was forgotten with all others")    \
 	X(MISS_EXPIRED, "miss_expired", "of these: for an item whose time is over")                \
-	X(MISS_ADDRESS, "miss_address", "of these: for an item of another local address or port")  \
+	X(MISS_ADDRESS, "miss_address", "of these: for an item of another address, VLAN or port")  \
 	X(MISS_BUSY, "miss_busy", "of these: while a fill was at work in the key's bucket")        \
 	X(PASS_FORM, "pass_form", "datagrams that are not one plain get: left to memcached")       \
 	X(PASS_CHECKSUM, "pass_checksum", "requests whose checksum is wrong: not answered")        \

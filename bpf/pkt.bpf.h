@@ -69,7 +69,7 @@ static __always_inline int bmc_pkt_ipv4(void *data, void *end, __u32 l3, struct 
 	return 0;
 }
 
-/* The extension headers that a socket's packets can have are stepped over when `extensions`. */
+/* Up to three extension headers are stepped over when `extensions`; no fragment's. */
 static __always_inline int bmc_pkt_ipv6(void *data, void *end, __u32 l3, int extensions,
 					struct bmc_pkt *pkt)
 {

@@ -160,8 +160,10 @@ static __always_inline void bmc_conn_born(struct bpf_sock_ops *ops, struct bpf_s
 		bmc_conn_lost(conn, BMC_LOST_HANDSHAKE_DATA);
 	if (bmc_config_server(bpf_htons((__u16)ops->local_port)) < 0)
 		bmc_conn_lost(conn, BMC_LOST_PORT); /* the hooks of its bytes do not look at it */
-	if (bpf_skc_to_mptcp_sock(sk))
+	if (bpf_skc_to_mptcp_sock(sk)) { /* neither its release nor its listener's is told */
 		bmc_conn_lost(conn, BMC_LOST_MPTCP);
+		bmc_server_off(bmc_server_get(mark->server), BMC_OFF_UNSEEN);
+	}
 	bmc_wmb();
 	BMC_WRITE_ONCE(conn->ready, 1);
 	bmc_stats_count(BMC_STAT_CONNECTIONS);

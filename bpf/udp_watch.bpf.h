@@ -334,7 +334,7 @@ struct sk_buff___headers {
 
 /*
  * The headers of a datagram that a socket has. Where its UDP header is the kernel knows: in front of it there may be any number
- * of extension headers, and that of an atomic fragment (RFC 6946). 0; -1: not to be read.
+ * of extension headers, that of an atomic fragment (RFC 6946), another UDP header (FOU, GUE). 0; -1: not to be read.
  */
 static __always_inline int bmc_udp_headers(struct __sk_buff *skb, struct bmc_pkt *pkt)
 {
@@ -343,10 +343,8 @@ static __always_inline int bmc_udp_headers(struct __sk_buff *skb, struct bmc_pkt
 
 	if (bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 0, pkt))
 		return -1;
-	if (pkt->proto != IPPROTO_UDP)
-		pkt->l4 = BPF_CORE_READ(kernel, transport_header) -
-			  BPF_CORE_READ(kernel, network_header);
-	return 0;
+	pkt->l4 = BPF_CORE_READ(kernel, transport_header) - BPF_CORE_READ(kernel, network_header);
+	return pkt->l4 < sizeof(struct iphdr) || pkt->l4 > skb->len ? -1 : 0;
 }
 
 /* All commands of a datagram for memcached. */

@@ -305,6 +305,10 @@ int bench_cmd_run(int argc, char **argv)
 		return BENCH_USAGE;
 	c.words = argv + first;
 	c.n_words = argc - first;
+	if (c.options.is_without_bmc && c.is_check) {
+		bench_fail("run: --check: without bmc there is nothing to meet");
+		return BENCH_USAGE;
+	}
 	if (check_words(&c) || check_case(&c))
 		return BENCH_USAGE;
 	if (geteuid()) {

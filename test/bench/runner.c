@@ -96,6 +96,10 @@ static int run_arms(struct runner *r, int turn)
 	int up = 0, err = 0;
 
 	while (!err && up < r->n_up) {
+		if (bench_interrupted) {
+			err = bench_fail("interrupted");
+			break;
+		}
 		take_turn(r, turn + up++);
 		show(r);
 		err = bench_place_enter(r->run.place);
