@@ -50,7 +50,10 @@
 #define BMC_WORD_SOCKETS_SHIFT 32
 #define BMC_WORD_HOLDS_MASK 0xffffffffULL
 
-/* Why a server's items are neither filled nor served; bits of bmc_server.off. Set once, but for STARTING and SHARED. */
+/*
+ * Why a server's items are neither filled nor served; bits of bmc_server.off. Set once, but for STARTING and SHARED; those
+ * of BMC_OFF_KIND are of one life.
+ */
 enum bmc_off {
 	BMC_OFF_STARTING = 1, /* `start` is not through with the sockets and connections it found */
 	BMC_OFF_NO_MEMORY =
@@ -61,7 +64,11 @@ enum bmc_off {
 	BMC_OFF_SHARED = 16, /* a second process of its user has sockets at its port */
 	BMC_OFF_PORTS =
 		32, /* its process has a socket at another port too, or UDP only at this one: its items are changed unseen */
+	BMC_OFF_PROXY = 64, /* it is a proxy: what others write behind it is not seen */
+	BMC_OFF_TEXT_ONLY = 128, /* to it all is text, also what looks like the binary protocol */
+	BMC_OFF_UNTOLD = 256, /* what it is could not be told */
 };
+#define BMC_OFF_KIND (BMC_OFF_PROXY | BMC_OFF_TEXT_ONLY | BMC_OFF_UNTOLD)
 
 struct bmc_server {
 	/* read by every hit */
@@ -333,7 +340,8 @@ struct bmc_config {
 		[BMC_PORTS_MAX]; /* BMC_VERSION_OF the memcached that was there at start; 0: none was */
 	__u16 port[BMC_PORTS_MAX]; /* network order */
 	__u8 tag; /* high byte of the skb marks of stamped replies; not 0 */
-	__u8 pad[3];
+	__u8 force; /* what cannot be watched is served all the same */
+	__u8 pad[2];
 	__u32 test; /* enum bmc_test; set by tests only */
 	__u64 mutants; /* a bit for each enum bmc_mutant; set by tests only */
 };

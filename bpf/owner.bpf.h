@@ -6,6 +6,7 @@
 #ifndef BMC_OWNER_BPF_H
 #define BMC_OWNER_BPF_H
 
+#include "cmdline.bpf.h"
 #include "server.bpf.h"
 
 static __always_inline __u32 bmc_current_process(void)
@@ -72,13 +73,26 @@ __noinline int bmc_owner_elsewhere(__u32 process, int server)
 	return found;
 }
 
+/*
+ * The first socket of a life: what the process is, `start` has not asked. (Between two lives nothing is served: what the
+ * last one was may be forgotten.)
+ */
+static __always_inline void bmc_owner_look(struct bmc_server *s)
+{
+	__u64 off = bmc_config.force ? 0 : bmc_cmdline_off();
+
+	bmc_ordered(__sync_fetch_and_and(&s->off, ~(__u64)BMC_OFF_KIND));
+	if (off)
+		bmc_server_off(s, off);
+}
+
 /* MARK: a socket of the server's user is bound, or listens. */
 static __always_inline void bmc_mark_socket(struct bpf_sock *sk, __u32 server, __u64 cookie)
 {
 	struct bmc_server *s = bmc_server_get(server);
 	struct bmc_mark *mark;
 	__u32 process;
-	int life;
+	int life, first;
 
 	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!mark) {
@@ -93,10 +107,12 @@ static __always_inline void bmc_mark_socket(struct bpf_sock *sk, __u32 server, _
 		bmc_stranger_came(s, mark, cookie);
 		return;
 	}
+	first = !bmc_word_sockets(BMC_READ_ONCE(s->word));
 	/* memcached binds TCP first: one whose first socket here is a UDP one has TCP at another port */
-	if (bmc_owner_elsewhere(process, (int)server) ||
-	    (sk->protocol == IPPROTO_UDP && !bmc_word_sockets(BMC_READ_ONCE(s->word))))
+	if (bmc_owner_elsewhere(process, (int)server) || (sk->protocol == IPPROTO_UDP && first))
 		bmc_server_off(s, BMC_OFF_PORTS);
+	if (first)
+		bmc_owner_look(s);
 	life = bmc_socket_up(s);
 	if (life < 0) {
 		bmc_server_off(s, BMC_OFF_BUSY);

@@ -40,9 +40,9 @@ static __always_inline void bmc_epoch_up(struct bmc_server *s)
 }
 
 /* Neither hits nor fills from now on. First the flag, then the epoch: a fill that does not see one has the old other. */
-static __always_inline void bmc_server_off(struct bmc_server *s, enum bmc_off why)
+static __always_inline void bmc_server_off(struct bmc_server *s, __u64 why)
 {
-	bmc_ordered(__sync_fetch_and_or(&s->off, (__u64)why));
+	bmc_ordered(__sync_fetch_and_or(&s->off, why));
 	bmc_epoch_up(s);
 }
 

@@ -45,13 +45,28 @@ static int is_servers(const struct bmc_adopt *a, const struct bmc_socket *s, int
 	return s->uid == a->config->uid[server] && (!s->tcp || s->listener);
 }
 
-/* One that was not there when the servers were asked tells now how many threads it has. */
-static void ask_threads(struct bmc_adopt *a, const struct bmc_socket *s, int server)
+/* What the settings have, which the verifier knows and nobody can change, is of the one that was asked before. */
+static int is_as_before(const struct bmc_adopt *a, const struct bmc_memcached *m, int server)
 {
+	return !a->config->version[server] || a->config->version[server] == m->version;
+}
+
+/* One that was not there when the servers were asked tells now what it is, and how many threads it has. */
+static void ask(struct bmc_adopt *a, const struct bmc_socket *s, int server, pid_t pid)
+{
+	__u64 off = BMC_OFF_UNTOLD;
 	struct bmc_memcached m;
 
-	if (s->listener && !a->threads[server] && !bmc_memcached_ask_at(s, &m))
+	if (!s->listener || a->asked[server] == pid)
+		return;
+	a->asked[server] = pid;
+	a->threads[server] = 0;
+	if (!bmc_memcached_ask_at(s, &m)) {
 		a->threads[server] = m.threads;
+		off = is_as_before(a, &m, server) ? bmc_memcached_off(&m) : BMC_OFF_UNTOLD;
+	}
+	if (off && !a->force)
+		bmc_shared_off(&a->shared->server[server], off);
 }
 
 /* Its pid, 0 if there is none. -EACCES: a socket is nobody's that can be seen; -EEXIST: two processes have some. */
@@ -77,7 +92,7 @@ static int look_for_process(struct bmc_adopt *a, int server, pid_t *ret)
 		else
 			pid = owner.pid;
 		if (!err)
-			ask_threads(a, s, server);
+			ask(a, s, server, pid);
 	}
 	free(sockets.list);
 	*ret = pid;

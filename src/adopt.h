@@ -20,6 +20,7 @@ struct bmc_adopt {
 	const struct bmc_config *config;
 	struct bmc_shared *shared;
 	__u32 threads[BMC_PORTS_MAX]; /* that wait for events in each memcached; 0: not known */
+	pid_t asked[BMC_PORTS_MAX]; /* the process that has said so, and what it is; 0: none */
 	int strict; /* old connections are lost at once */
 	int reset; /* and closed */
 	int force; /* what cannot be watched is passed over */

@@ -258,34 +258,12 @@ static int ask(const struct bmc_options *options, const struct listening *l, __u
 		return bmc_fail("cannot ask the memcached at %s port %u: %s", l->listener->addr,
 				port, strerror(-err));
 	if (ret->ssl)
-		return refuse(options,
-			      "the memcached at port %u speaks TLS (ssl_enabled): its traffic "
-			      "cannot be read",
-			      port);
+		return refuse(options, "the memcached at port %u " BMC_MEMCACHED_TLS, port);
 	if (ret->proxy)
-		return refuse(options,
-			      "the memcached at port %u is a proxy (proxy_enabled): what others "
-			      "write behind it is not seen",
-			      port);
+		return refuse(options, "the memcached at port %u " BMC_MEMCACHED_PROXY, port);
 	if (ret->text_only)
-		return refuse(
-			options,
-			"the memcached at port %u takes the text protocol only (-B ascii): it "
-			"would read as text what looks like the binary protocol; start it "
-			"without -B",
-			port);
+		return refuse(options, "the memcached at port %u " BMC_MEMCACHED_TEXT_ONLY, port);
 	return 0;
-}
-
-/* "1.6.18" and the like as BMC_VERSION_OF; 0: none that is known. */
-static __u32 version_number(const char *text)
-{
-	unsigned int major, minor, patch;
-
-	if (sscanf(text, "%u.%u.%u", &major, &minor, &patch) != 3 || major > 255 || minor > 255 ||
-	    patch > 255)
-		return 0;
-	return BMC_VERSION_OF(major, minor, patch);
 }
 
 /* What listens at the port i is a memcached that can be watched. */
@@ -311,9 +289,10 @@ static int check_listening(const struct bmc_options *options, struct bmc_plan *p
 	if (code)
 		return code;
 	plan->config.uid[i] = l->uid;
-	plan->config.version[i] = version_number(server.version);
+	plan->config.version[i] = server.version;
 	plan->udp_each[i] = bmc_sockets_udp_each(sockets, l->uid);
 	plan->threads[i] = server.threads;
+	plan->asked[i] = l->pid;
 	if (server.time)
 		plan->config.offset[i] = server.time - (__s64)(now / BMC_SECOND_NS);
 	plan->n_olds += l->connections;

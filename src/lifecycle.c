@@ -94,6 +94,7 @@ static int configure(struct start *s)
 	if (getrandom(shared->seed, sizeof(shared->seed), 0) != sizeof(shared->seed) ||
 	    getrandom(&config->tag, 1, 0) != 1)
 		return because(s, -EIO, "cannot get random numbers from the kernel");
+	config->force = (__u8)s->plan->force;
 	config->tag |= 1; /* never 0: that is no mark */
 	for (int i = 0; i < BMC_PORTS_MAX; i++) {
 		shared->server[i].epoch = BMC_EPOCH_FIRST;
@@ -324,6 +325,7 @@ static int adopt(struct start *s)
 		.progress = s->plan->progress,
 	};
 	memcpy(a->threads, s->plan->threads, sizeof(a->threads));
+	memcpy(a->asked, s->plan->asked, sizeof(a->asked));
 	err = bmc_adopt_run(a);
 	if (err)
 		return because(s, err, "cannot watch memcached's sockets: %s",

@@ -23,6 +23,7 @@ struct bmc_plan {
 	int udp_each
 		[BMC_PORTS_MAX]; /* UDP sockets that share an address: more than one are memcached-sr's */
 	__u32 threads[BMC_PORTS_MAX]; /* of each memcached that wait for events; 0: not known */
+	pid_t asked[BMC_PORTS_MAX]; /* the memcached that was asked what it is; 0: none */
 	int strict; /* old connections are not followed */
 	int reset; /* nor left */
 	int force; /* what cannot be watched is left unwatched */

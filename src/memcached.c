@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "memcached.h"
 
+#include "bmc_abi.h"
 #include "sockets.h"
 
 #include <arpa/inet.h>
@@ -21,11 +22,24 @@ struct talk {
 	int result;
 };
 
+/* "1.6.18" and the like as BMC_VERSION_OF; 0: none that is known. */
+static __u32 version_number(const char *text)
+{
+	unsigned int major, minor, patch;
+
+	if (sscanf(text, "%u.%u.%u", &major, &minor, &patch) != 3 || major > 255 || minor > 255 ||
+	    patch > 255)
+		return 0;
+	return BMC_VERSION_OF(major, minor, patch);
+}
+
 static void take_line(struct talk *talk, const char *line)
 {
 	struct bmc_memcached *m = talk->out;
+	char version[32];
 
-	if (sscanf(line, "VERSION %31s", m->version) == 1) {
+	if (sscanf(line, "VERSION %31s", version) == 1) {
+		m->version = version_number(version);
 		talk->result = 0;
 		event_base_loopbreak(talk->base);
 		return;
@@ -45,7 +59,8 @@ static void take_line(struct talk *talk, const char *line)
 		m->ssl = 1;
 	if (!strcmp(line, "STAT proxy_enabled yes"))
 		m->proxy = 1;
-	if (!strcmp(line, "STAT binding_protocol ascii"))
+	if (!strcmp(line, "STAT binding_protocol ascii") ||
+	    (!strncmp(line, "STAT inter ", 11) && strstr(line, "proto[ascii]")))
 		m->text_only = 1;
 	if (!strncmp(line, "CLIENT_ERROR", 12) || !strncmp(line, "ERROR", 5)) {
 		talk->result = -EACCES; /* authentication comes first */
@@ -151,4 +166,10 @@ int bmc_memcached_address(const struct bmc_socket *listener, struct sockaddr_sto
 			  int *ret_len)
 {
 	return make_address(address_of(listener), listener->port, ret, ret_len);
+}
+
+__u64 bmc_memcached_off(const struct bmc_memcached *m)
+{
+	return (m->proxy ? BMC_OFF_PROXY : 0) | (m->text_only ? BMC_OFF_TEXT_ONLY : 0) |
+	       (m->ssl ? BMC_OFF_UNTOLD : 0);
 }

@@ -6,7 +6,7 @@
 #include <linux/types.h>
 
 struct bmc_memcached {
-	char version[32];
+	__u32 version; /* BMC_VERSION_OF; 0: none that is known */
 	__u64 maxconns;
 	__u64 items;
 	__s64 uptime; /* seconds; -1: not told */
@@ -18,8 +18,18 @@ struct bmc_memcached {
 	int crawler; /* its LRU crawler is at work; -1: it has none */
 	int ssl;
 	int proxy;
-	int text_only; /* -B ascii: a first byte of 0x80 is text too */
+	int text_only; /* -B ascii, -l proto[ascii]: a first byte of 0x80 is text too */
 };
+
+/* Why it cannot be cached: "the memcached at port ..." */
+#define BMC_MEMCACHED_PROXY "is a proxy (proxy_enabled): what others write behind it is not seen"
+#define BMC_MEMCACHED_TEXT_ONLY                                                                    \
+	"takes the text protocol only (-B ascii): it would read as text what looks like the "      \
+	"binary protocol; start it without -B"
+#define BMC_MEMCACHED_TLS "speaks TLS (ssl_enabled): its traffic cannot be read"
+
+/* The same as bits, enum bmc_off. */
+__u64 bmc_memcached_off(const struct bmc_memcached *m);
 
 /* Asks the server at an address (text) and port. 0; -ETIMEDOUT: no answer in plain text; -ECONNREFUSED and others. */
 int bmc_memcached_ask(const char *addr, __u16 port, struct bmc_memcached *ret);

@@ -124,6 +124,12 @@ void bmc_shared_epoch_up(struct bmc_server *server)
 	__atomic_fetch_add(&server->epoch, 1, __ATOMIC_SEQ_CST);
 }
 
+void bmc_shared_off(struct bmc_server *server, __u64 why)
+{
+	__atomic_fetch_or(&server->off, why, __ATOMIC_SEQ_CST);
+	bmc_shared_epoch_up(server);
+}
+
 void bmc_shared_off_clear(struct bmc_server *server, enum bmc_off why)
 {
 	__atomic_fetch_and(&server->off, ~(__u64)why, __ATOMIC_SEQ_CST);

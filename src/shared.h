@@ -43,7 +43,8 @@ void bmc_shared_others(struct bmc_server *server);
 /* Forgets everything that was filled. */
 void bmc_shared_epoch_up(struct bmc_server *server);
 
-/* Clears a reason for the server to be off. */
+/* The server is off, enum bmc_off; or no longer for one of these reasons. */
+void bmc_shared_off(struct bmc_server *server, __u64 why);
 void bmc_shared_off_clear(struct bmc_server *server, enum bmc_off why);
 
 #endif

@@ -2,6 +2,8 @@
 /* Why nothing is cached: of an interface, of a server, of all together. */
 #include "status.h"
 
+#include "memcached.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +33,13 @@ static int off_reason(const struct bmc_server_status *v, char *why)
 			   "its process has, or had, a socket at another port too, or UDP here "
 			   "without TCP: what comes by another port is not seen; give it one "
 			   "port, stop and start");
+	if (v->off & BMC_OFF_PROXY)
+		return say(why, "it " BMC_MEMCACHED_PROXY);
+	if (v->off & BMC_OFF_TEXT_ONLY)
+		return say(why, "it " BMC_MEMCACHED_TEXT_ONLY);
+	if (v->off & BMC_OFF_UNTOLD)
+		return say(why, "it came after start, and what it is could not be told: stop and "
+				"start");
 	if (v->off & BMC_OFF_STARTING)
 		return say(why, "start did not get through with it");
 	return 0;

@@ -14,6 +14,7 @@ struct io_bitmap;
 struct ip_options_rcu;
 struct ipv6_txoptions;
 struct list_head;
+struct mm_struct;
 struct perf_event;
 struct rb_node;
 struct request_sock;
@@ -165,6 +166,7 @@ struct thread_struct {
 struct task_struct {
 	unsigned int flags;
 	struct sched_statistics stats;
+	struct mm_struct *mm;
 	pid_t pid;
 	pid_t tgid;
 	struct thread_struct thread;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* What cannot be watched is refused at `start`, with the reason; what comes later beside memcached is noticed. */
+/* What cannot be watched is refused at `start`, with the reason. (What comes later: test_later.c.) */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -45,14 +45,6 @@ static void says(struct world *w, const char *text)
 		fail_msg("status does not say '%s':\n%s", text, bmcctl_result.out);
 }
 
-static void nothing_is_served(struct world *w, const char *key)
-{
-	for (int i = 0; i < 5; i++)
-		assert_false(world_get(w, &w->udp, key));
-}
-
-/* ---- at start ---- */
-
 static void a_silent_server_is_refused(void **state)
 {
 	struct world *w = *state;
@@ -96,6 +88,18 @@ static void a_server_of_text_alone_is_refused(void **state)
 	struct world *w = *state;
 
 	memcached_start(&w->memcached, &w->server, WORLD_PORT, "-B ascii");
+	refused(w, "", "-B ascii");
+}
+
+/* The settings say that the protocol is negotiated, which is true of its other listeners. */
+static void a_listener_of_text_alone_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct tcp t;
+
+	memcached_launch(&w->memcached, &w->server, WORLD_PORT, "-l proto[ascii]:" WORLD_IP4);
+	world_await_listener(w, &t);
+	tcp_close(&t);
 	refused(w, "", "-B ascii");
 }
 
@@ -231,116 +235,8 @@ static void a_memcached_that_is_dying_is_waited_for(void **state)
 	}
 }
 
-/* ---- later ---- */
-
-static void a_second_process_of_its_user_is_noticed(void **state)
-{
-	struct world *w = *state;
-
-	memcached_start(&w->memcached, &w->server, WORLD_PORT, "-l " WORLD_IP4);
-	world_start_bmc(w, "--max-age 60s");
-	udp_open(&w->udp, &w->client, WORLD_IP4, WORLD_PORT);
-	tcp_open(&w->tcp, &w->client, WORLD_IP4, WORLD_PORT);
-	world_cache(w, "k", "value");
-	fake_start(&fake, &w->server, "127.0.0.9", WORLD_PORT, NOBODY, 0, "nothing\r\n");
-	nothing_is_served(w, "k");
-	says(w, "a second process");
-	says(w, "memcached, pid");
-	fake_stop(&fake);
-	world_warm(w, &w->udp, "k");
-	tcp_set(&w->tcp, "k", "new", 3);
-	world_expect(w, &w->udp, "k", "new");
-}
-
-/* One that was not there at start. */
-static void one_that_comes_with_two_ports_is_noticed(void **state)
-{
-	static const char *const options[] = { "--wait --user nobody --max-age 60s",
-					       "--port 11211 --port 11212 --wait --user nobody "
-					       "--max-age 60s" };
-	struct world *w = *state;
-
-	for (size_t i = 0; i < TEST_COUNT(options); i++) {
-		struct tcp t;
-
-		world_start_bmc(w, options[i]);
-		memcached_launch(&w->memcached, &w->server, WORLD_PORT, TWO_PORTS);
-		world_await_listener(w, &t);
-		tcp_set(&t, "k", "value", 5);
-		udp_open(&w->udp, &w->client, WORLD_IP4, WORLD_PORT);
-		nothing_is_served(w, "k");
-		says(w, "a socket at another port too");
-		tcp_close(&t);
-		udp_close(&w->udp);
-		memcached_stop(&w->memcached);
-		world_stop_bmc(w);
-	}
-}
-
-/* UDP here, TCP at another port, which is bound before. */
-static void one_that_comes_with_tcp_at_another_port_is_noticed(void **state)
-{
-	struct world *w = *state;
-	struct tcp t;
-
-	world_start_bmc(w, "--wait --user nobody --max-age 60s");
-	memcached_start(&w->memcached, &w->server, 11300, "-U 11211");
-	tcp_open(&t, &w->client, WORLD_IP4, 11300);
-	tcp_set(&t, "k", "value", 5);
-	udp_open(&w->udp, &w->client, WORLD_IP4, WORLD_PORT);
-	nothing_is_served(w, "k");
-	says(w, "UDP here without TCP");
-	tcp_close(&t);
-}
-
-/* Its datagrams go to another user's socket now: what was filled from it is not served for that. */
-static void another_users_socket_takes_over_an_address(void **state)
-{
-	struct world *w = *state;
-
-	world_cache(w, "k", "value");
-	fake_start(&fake, &w->server, WORLD_IP4, WORLD_PORT, DAEMON, FAKE_NO_TCP, "\0\0\0\0");
-	assert_false(world_stat(w, "hits") == 0);
-	udp_send(&w->udp, "get k\r\n", 7);
-	assert_int_equal(udp_receive(&w->udp, w->udp.id, 0.3, &w->text), -ETIMEDOUT);
-	says(w, "other users have 1 socket at this port");
-	fake_stop(&fake);
-	world_warm(w, &w->udp, "k");
-}
-
-static void a_restart_as_another_user_is_noticed(void **state)
-{
-	struct world *w = *state;
-
-	world_cache(w, "k", "value");
-	memcached_stop(&w->memcached);
-	fake_start(&fake, &w->server, WORLD_IP4, WORLD_PORT, DAEMON, 0, NULL);
-	udp_send(&w->udp, "get k\r\n", 7);
-	assert_int_equal(udp_receive(&w->udp, w->udp.id, 0.2, &w->text), -ETIMEDOUT);
-	says(w, "runs as another user than id 65534");
-}
-
-/* It was bound before the programs were there, and listens after: its connections are known all the same. */
-static void one_that_listens_after_start_is_watched(void **state)
-{
-	struct world *w = *state;
-	struct tcp t;
-
-	fake_start(&fake, &w->server, WORLD_IP4, WORLD_PORT, NOBODY,
-		   FAKE_LISTENS_LATE | FAKE_NO_UDP, NULL);
-	world_start_bmc(w, "--wait --user nobody");
-	fake_listen(&fake);
-	world_await_listener(w, &t);
-	tcp_send(&t, "get k\r\n", 7);
-	tcp_wait_sent(&t);
-	assert_int_equal(world_stat(w, "connections"), 1);
-	assert_int_equal(world_stat(w, "commands"), 1);
-	tcp_close(&t);
-}
-
 #define EMPTY_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, teardown)
 #define START_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_memcached, teardown)
-#define LATER_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, teardown)
 
 static const struct CMUnitTest tests[] = {
 	EMPTY_TEST(a_silent_server_is_refused),
@@ -348,6 +244,7 @@ static const struct CMUnitTest tests[] = {
 	EMPTY_TEST(ssl_enabled_is_refused),
 	EMPTY_TEST(a_proxy_is_refused),
 	EMPTY_TEST(a_server_of_text_alone_is_refused),
+	EMPTY_TEST(a_listener_of_text_alone_is_refused),
 	EMPTY_TEST(authentication_is_refused),
 	EMPTY_TEST(memcacheds_authentication_is_refused),
 	EMPTY_TEST(mptcp_is_refused),
@@ -358,12 +255,6 @@ static const struct CMUnitTest tests[] = {
 	START_TEST(another_cgroup_is_refused),
 	EMPTY_TEST(force_starts_all_the_same_and_says_so),
 	EMPTY_TEST(a_memcached_that_is_dying_is_waited_for),
-	EMPTY_TEST(one_that_comes_with_two_ports_is_noticed),
-	EMPTY_TEST(one_that_comes_with_tcp_at_another_port_is_noticed),
-	EMPTY_TEST(a_second_process_of_its_user_is_noticed),
-	LATER_TEST(another_users_socket_takes_over_an_address),
-	LATER_TEST(a_restart_as_another_user_is_noticed),
-	EMPTY_TEST(one_that_listens_after_start_is_watched),
 };
 
 TEST_MAIN(tests, NULL, NULL)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "fake.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -82,6 +83,16 @@ static void serve(struct pollfd *fds, const char *answer)
 	}
 }
 
+/* /proc/PID/cmdline shows where the words of this program are. */
+static void call_me_proxy(void)
+{
+	static const char line[] = "x\0-oproxy_config=x";
+
+	if (strlen(program_invocation_name) < sizeof(line))
+		_exit(1);
+	memcpy(program_invocation_name, line, sizeof(line));
+}
+
 static void run(const struct ns *ns, const char *address, int port, uid_t uid, int flags,
 		const char *answer, int ready)
 {
@@ -90,6 +101,8 @@ static void run(const struct ns *ns, const char *address, int port, uid_t uid, i
 	struct sigaction action = { .sa_handler = on_signal };
 	int protocol = flags & FAKE_MPTCP ? IPPROTO_MPTCP : 0;
 
+	if (flags & FAKE_IS_PROXY)
+		call_me_proxy();
 	sigaction(SIGUSR1, &action, NULL);
 	if (ns_enter(ns) || setresuid(uid, uid, uid))
 		_exit(1);

@@ -12,6 +12,7 @@ struct ns;
 #define FAKE_LISTENS_LATE 4 /* its TCP socket is bound, and listens at fake_listen() */
 #define FAKE_MPTCP 8
 #define FAKE_NO_TCP 16
+#define FAKE_IS_PROXY 32 /* as its command line says */
 
 struct fake {
 	pid_t pid; /* 0: not running */
