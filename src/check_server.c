@@ -313,6 +313,7 @@ static int has_udp(const struct bmc_socket_list *sockets)
 static int check_absent(const struct bmc_options *options, const struct bmc_socket_list *sockets,
 			__u16 port)
 {
+	char name[BMC_USER_MAX];
 	__u32 other;
 
 	if (options->wait && !options->user)
@@ -322,10 +323,10 @@ static int check_absent(const struct bmc_options *options, const struct bmc_sock
 	if (options->user && count_users(sockets, 0, &other)) {
 		if (!options->wait)
 			return bmc_fail(
-				"the memcached at port %u runs as user id %u, not as --user %s",
-				port, other, options->user);
-		bmc_note("user id %u listens on port %u, who is not --user %s: that is not watched",
-			 other, port, options->user);
+				"the memcached at port %u runs as user %s, not as --user %s", port,
+				bmc_format_user(other, name, sizeof(name)), options->user);
+		bmc_note("user %s listens on port %u, who is not --user %s: that is not watched",
+			 bmc_format_user(other, name, sizeof(name)), port, options->user);
 	}
 	if (options->wait)
 		return 0;
@@ -333,7 +334,8 @@ static int check_absent(const struct bmc_options *options, const struct bmc_sock
 		return bmc_fail("at port %u there is UDP, but nobody listens: memcached must have "
 				"both at one port (-p %u -U %u)",
 				port, port, port);
-	return bmc_fail("no memcached listens on port %u here: start it, or say --wait and --user",
+	return bmc_fail("no memcached listens on port %u here: start it, or let it come later with "
+			"--wait --user USER",
 			port);
 }
 

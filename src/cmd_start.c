@@ -45,16 +45,20 @@ static void print_workers(const struct bmc_plan *plan)
 
 static void print_connections(const struct bmc_plan *plan, const struct bmc_adopt *a)
 {
+	char option[BMC_NAME_OPTION];
+
 	if (a->old)
-		printf("%s: %d connection%s older than this: %d followed, %d closed, %d not to be "
+		printf("%s: %d connection%s older than this start: %d followed, %d closed, %d not "
+		       "to be "
 		       "followed\n",
 		       plan->name, a->old, a->old == 1 ? "" : "s", a->old - a->closed - a->lost,
 		       a->closed, a->lost);
 	if (!a->lost)
 		return;
-	printf("%s: nothing is cached until %d connection%s closed ('bmcctl reset' closes "
+	printf("%s: nothing is cached until %d connection%s closed ('bmcctl reset%s' closes "
 	       "them):",
-	       plan->name, a->lost, a->lost == 1 ? " is" : "s are");
+	       plan->name, a->lost, a->lost == 1 ? " is" : "s are",
+	       bmc_name_option(plan->name, option));
 	for (int i = 0; i < a->lost && i < BMC_NAMED_MAX; i++)
 		printf("%s %s", i ? "," : "", a->lost_peer[i]);
 	printf("%s\n", a->lost > BMC_NAMED_MAX ? ", ..." : "");
@@ -66,6 +70,11 @@ static void print_learnt(const struct bmc_plan *plan, const struct bmc_learning 
 	for (int i = 0; plan->learn && i < (int)plan->config.n_ports; i++) {
 		const struct bmc_learnt_port *port = &l->port[i];
 
+		if (port->end == BMC_LEARN_NOBODY) {
+			printf("%s: port %u: nothing to learn: no memcached is there yet\n",
+			       plan->name, ntohs(plan->config.port[i]));
+			continue;
+		}
 		printf("%s: port %u: learnt when %llu of %llu items expire, in %.1f s\n",
 		       plan->name, ntohs(plan->config.port[i]), (unsigned long long)port->learnt,
 		       (unsigned long long)port->items, (double)port->ns * 1e-9);
@@ -81,7 +90,7 @@ static void print_learnt(const struct bmc_plan *plan, const struct bmc_learning 
 }
 
 /* What is not as one would wish, and why. */
-static void note_iface(const struct bmc_iface *iface, int not_native)
+static void note_iface(const struct bmc_iface *iface, int not_native, enum bmc_mode wanted)
 {
 	int veth = bmc_iface_is_veth(iface->ifindex);
 	char doubt[BMC_IFACE_DOUBT];
@@ -90,7 +99,7 @@ static void note_iface(const struct bmc_iface *iface, int not_native)
 		bmc_note("%s is a veth: answers reach its peer only if that has an XDP program "
 			 "too; --mode skb does without",
 			 iface->name);
-	else if (veth)
+	else if (veth && wanted == BMC_MODE_AUTO)
 		bmc_note("%s is a veth: skb mode, since native mode needs an XDP program at its "
 			 "peer as well",
 			 iface->name);
@@ -104,14 +113,15 @@ static void note_iface(const struct bmc_iface *iface, int not_native)
 			 bmc_iface_doubt(iface->ifindex, doubt));
 }
 
-static void note_ifaces(const struct bmc_plan *plan, const struct bmc_report *report)
+static void note_ifaces(const struct bmc_plan *plan, const struct bmc_report *report,
+			enum bmc_mode wanted)
 {
 	for (int i = 0; i < plan->n_ifaces; i++)
-		note_iface(&plan->iface[i], report->not_native[i]);
+		note_iface(&plan->iface[i], report->not_native[i], wanted);
 }
 
 static void print_started(const struct bmc_plan *plan, const struct bmc_report *report,
-			  const char *cgroup)
+			  const char *cgroup, enum bmc_mode wanted)
 {
 	char size[32], vlan[IF_NAMESIZE];
 
@@ -125,11 +135,11 @@ static void print_started(const struct bmc_plan *plan, const struct bmc_report *
 		       iface->name, iface->mode == BMC_MODE_NATIVE ? "native" : "skb",
 		       iface->tc_priority, iface->made_clsact ? " (clsact made)" : "");
 	}
-	printf("%s: %s for %u buckets, %u writers\n", plan->name,
+	printf("%s: %s: %u buckets for items, %u connections expected\n", plan->name,
 	       bmc_format_size(report->memory, size, sizeof(size)), plan->config.n_buckets,
-	       plan->config.n_writers);
+	       plan->config.n_writers / BMC_WRITERS_PER_CONNECTION);
 	print_workers(plan);
-	note_ifaces(plan, report);
+	note_ifaces(plan, report, wanted);
 	if (report->untagged && if_indextoname(report->untagged, vlan))
 		bmc_note("items served over %s are not cached: the device below it takes the VLAN "
 			 "tags off before XDP "
@@ -141,7 +151,8 @@ static void print_started(const struct bmc_plan *plan, const struct bmc_report *
 	print_connections(plan, &report->adopted);
 	print_learnt(plan, &report->learning);
 	if (!report->adopted.sockets)
-		printf("%s: no memcached yet; it is noticed when it binds its port\n", plan->name);
+		printf("%s: started; no memcached yet: it is noticed when it binds its port\n",
+		       plan->name);
 	else
 		printf("%s: started\n", plan->name);
 }
@@ -187,6 +198,6 @@ int bmc_cmd_start(const struct bmc_options *options)
 			 bmc_log_libbpf_end());
 	if (err)
 		return bmc_fail("%s", *report.why ? report.why : strerror(-err));
-	print_started(&plan, &report, cgroup);
+	print_started(&plan, &report, cgroup, options->mode);
 	return BMC_DONE_OK;
 }

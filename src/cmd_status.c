@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TOO_LARGE_SHARE 0.1 /* of the gets: worth a word */
+
 /* ---- text ---- */
 
 /* Commands over UDP whose answers were not seen keep the keys out that were written over UDP, nothing else. */
@@ -35,7 +37,7 @@ static void print_running(const struct bmc_server_status *v)
 		printf(" (memcached-sr: %d sockets an address)", v->udp_each);
 	for (int i = 0; i < v->n_addresses; i++)
 		printf("%s%s", i ? ", " : "; ", v->address[i]);
-	printf("\n             connections: %d in step, %d not; holds: %u\n", v->in_step, v->lost,
+	printf("\n             connections: %d followed, %d not; holds: %u\n", v->in_step, v->lost,
 	       v->holds);
 	print_udp(v);
 	for (int i = 0; i < v->n_keepers; i++)
@@ -48,15 +50,19 @@ static void print_running(const struct bmc_server_status *v)
 		printf("             and %d more\n", v->lost + v->held + v->silent - v->n_keepers);
 }
 
-static void print_server(const struct bmc_server_status *v)
+static void print_server(const struct bmc_status *s, const struct bmc_server_status *v)
 {
+	char user[BMC_USER_MAX];
+
 	if (v->pid)
 		print_running(v);
 	else
-		printf("  server     port %u: not running (user id %u)\n", v->port, v->uid);
+		printf("  server     port %u: not running (as user %s)\n", v->port,
+		       bmc_format_user(v->uid, user, sizeof(user)));
 	if (v->unread && !v->lost)
 		printf("             not all commands were read: items are served for --max-age at "
-		       "most ('bmcctl reset' asks memcached whether a flush_all is to come)\n");
+		       "most ('bmcctl reset%s' asks memcached whether a flush_all is to come)\n",
+		       s->option);
 	if (v->foreign)
 		printf("             other users have %u socket%s at this port\n", v->foreign,
 		       v->foreign == 1 ? "" : "s");
@@ -64,32 +70,61 @@ static void print_server(const struct bmc_server_status *v)
 		printf("             not cached: %s\n", v->why_not);
 }
 
+static void print_iface(const struct bmc_iface_status *i)
+{
+	printf("  interface  %s: ", i->name);
+	if (i->xdp_id)
+		printf("XDP program %u in %s mode", i->xdp_id, i->mode);
+	else
+		printf("no XDP program");
+	if (i->tc_id)
+		printf(", TC egress program %u\n", i->tc_id);
+	else
+		printf(", no TC egress program\n");
+	if (*i->problem)
+		printf("             not cached: %s\n", i->problem);
+}
+
+/*
+ * Of those gets that were understood. Where many answers find no room, that is what there is to know: the rest is told by
+ * `stats`.
+ */
+static void print_ratio(const struct bmc_totals *t)
+{
+	double large = (double)t->count[BMC_STAT_PASS_LARGE],
+	       gets = (double)t->count[BMC_STAT_GETS];
+
+	printf("  caching; %.1f %% of understood gets answered in the kernel\n",
+	       100 * bmc_stats_hit_ratio(t));
+	if (large > TOO_LARGE_SHARE * gets)
+		printf("             %.1f %% had an answer with no room in a packet of their "
+		       "interface (pass_large)\n",
+		       100 * large / gets);
+}
+
 static void print_status(const struct bmc_status *s)
 {
-	char up[32], size[32];
+	char up[32], size[32], age[32];
 
-	printf("instance %s, up %s, %s\n", s->name, bmc_format_uptime(s->uptime, up, sizeof(up)),
-	       bmc_format_size(s->memory, size, sizeof(size)));
+	printf("instance %s, up %s, %s, max age %s\n", s->name,
+	       bmc_format_uptime(s->uptime, up, sizeof(up)),
+	       bmc_format_size(s->memory, size, sizeof(size)),
+	       bmc_format_time(s->max_age_ns, age, sizeof(age)));
 	if (s->forced)
 		puts("  UNSAFE     started with --force: items may be served that memcached no "
 		     "longer "
 		     "has");
-	for (int i = 0; i < s->n_ifaces; i++) {
-		printf("  interface  %s: XDP program %u in %s mode, TC egress program %u\n",
-		       s->iface[i].name, s->iface[i].xdp_id, s->iface[i].mode, s->iface[i].tc_id);
-		if (*s->iface[i].problem)
-			printf("             not cached: %s\n", s->iface[i].problem);
-	}
+	for (int i = 0; i < s->n_ifaces; i++)
+		print_iface(&s->iface[i]);
 	for (int i = 0; i < s->n_servers; i++)
-		print_server(&s->server[i]);
+		print_server(s, &s->server[i]);
 	if (*s->why_not)
 		printf("  nothing is cached: %s\n", s->why_not);
 	else if (s->elsewhere)
 		puts("  it is in another network namespace: ask there ('nsenter "
 		     "--net=/run/netns/NAME bmcctl status')");
 	else
-		printf("  caching; %.1f %% of understood gets answered in the kernel\n",
-		       100 * bmc_stats_hit_ratio(&s->totals));
+		print_ratio(&s->totals);
 }
 
 /* ---- JSON ---- */
@@ -108,6 +143,7 @@ static struct json_object *json_iface(const struct bmc_iface_status *i)
 	struct json_object *o = json_object_new_object();
 
 	add_string(o, "name", i->name);
+	json_object_object_add(o, "gone", json_object_new_boolean(i->gone));
 	add_string(o, "mode", i->mode);
 	add_number(o, "xdp_program", i->xdp_id);
 	add_number(o, "tc_program", i->tc_id);
@@ -129,9 +165,11 @@ static struct json_object *json_server(const struct bmc_server_status *v)
 {
 	struct json_object *o = json_object_new_object(), *addresses = json_object_new_array(),
 			   *keepers = json_object_new_array();
+	char user[BMC_USER_MAX];
 
 	add_number(o, "port", v->port);
 	add_number(o, "uid", v->uid);
+	add_string(o, "user", bmc_format_user(v->uid, user, sizeof(user)));
 	add_number(o, "pid", (__u64)v->pid);
 	add_string(o, "process", v->process);
 	json_object_object_add(o, "udp", json_object_new_boolean(v->has_udp));
@@ -165,10 +203,12 @@ static struct json_object *json_status(const struct bmc_status *s)
 
 	add_string(o, "instance", s->name);
 	json_object_object_add(o, "complete", json_object_new_boolean(s->complete));
+	json_object_object_add(o, "busy", json_object_new_boolean(s->busy));
 	json_object_object_add(o, "forced", json_object_new_boolean(s->forced));
 	json_object_object_add(o, "elsewhere", json_object_new_boolean(s->elsewhere));
 	add_number(o, "uptime_seconds", s->uptime);
 	add_number(o, "memory_bytes", s->memory);
+	json_object_object_add(o, "max_age_seconds", bmc_json_ratio((double)s->max_age_ns * 1e-9));
 	for (int i = 0; i < s->n_ifaces; i++)
 		json_object_array_add(ifaces, json_iface(&s->iface[i]));
 	json_object_object_add(o, "interfaces", ifaces);

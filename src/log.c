@@ -3,13 +3,33 @@
 #include "log.h"
 
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+static const char *command;
+
+void bmc_log_command(const char *name)
+{
+	command = name;
+}
+
+/* The first reason counts: what could not be written is not there to be tried again. */
+int bmc_log_flush(void)
+{
+	static int first;
+
+	if ((fflush(stdout) || ferror(stdout)) && !first)
+		first = errno;
+	return first;
+}
+
+/* After the results that are there: both may go to one place. */
 static void talk(const char *fmt, va_list args)
 {
+	bmc_log_flush();
 	fputs("bmcctl: ", stderr);
 	vfprintf(stderr, fmt, args);
 	fputc('\n', stderr);
@@ -32,7 +52,7 @@ int bmc_usage(const char *fmt, ...)
 	va_start(args, fmt);
 	talk(fmt, args);
 	va_end(args);
-	fputs("Try 'bmcctl --help'.\n", stderr);
+	fprintf(stderr, "Try 'bmcctl %s%s--help'.\n", command ? command : "", command ? " " : "");
 	return BMC_USAGE;
 }
 

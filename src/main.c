@@ -93,6 +93,7 @@ static int run(int argc, char *argv[], const struct bmc_command **ret_done)
 	command = find(argv[1]);
 	if (!command)
 		return bmc_usage("unknown command '%s'", argv[1]);
+	bmc_log_command(command->name);
 	bmc_options_default(&options);
 	code = bmc_options_parse(command, argc - 2, argv + 2, &options);
 	if (code)
@@ -109,23 +110,24 @@ static int run(int argc, char *argv[], const struct bmc_command **ret_done)
 }
 
 /* The result did not get out. What was done is no failure for that: `start` that fails leaves nothing, who tries again would fail. */
-static int untold(int code, const struct bmc_command *done)
+static int untold(int code, const struct bmc_command *done, int err)
 {
 	if (!done || !done->acts || code)
-		return bmc_fail("cannot write the result: %s", strerror(errno));
+		return bmc_fail("cannot write the result: %s", strerror(err));
 	bmc_note("cannot write what was done (%s), but '%s' was: 'bmcctl status' shows what runs",
-		 strerror(errno), done->name);
+		 strerror(err), done->name);
 	return code;
 }
 
 int main(int argc, char *argv[])
 {
 	const struct bmc_command *done = NULL;
-	int code;
+	int code, err;
 
 	prepare();
 	code = run(argc, argv, &done);
-	if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) /* 'head' has what it wanted */
-		return untold(code, done);
+	err = bmc_log_flush();
+	if (err && err != EPIPE) /* 'head' has what it wanted */
+		return untold(code, done, err);
 	return code;
 }

@@ -205,19 +205,20 @@ static const struct row rows[] = {
 	  "memcached's user (that of the memcached that is running)" },
 	{ 'C', "connections", "N", set_connections,
 	  "connections to expect (memcached's maxconns)" },
-	{ 'n', "name", "NAME", set_name, "name of the instance (default)" },
+	{ 'n', "name", "NAME", set_name, "name of the instance (default; status without it: all)" },
 	{ 'a', "max-age", "TIME", set_max_age,
-	  "how long an item of unknown expiry is served (1s)" },
+	  "how long an item of unknown expiry is served: 0 to 1 hour, with ms, s or m (1s)" },
 	{ 'l', "learn", NULL, set_learn,
 	  "ask memcached when the items that it has expire: they are served until then" },
 	{ 'w', "wait", NULL, set_wait, "memcached need not run yet; needs --user" },
 	{ 's', "strict", NULL, set_strict,
-	  "do not follow connections older than this, idle or not" },
+	  "do not follow connections older than start, idle or not" },
 	{ 'f', "force", NULL, set_force,
 	  "UNSAFE: start though memcached cannot be watched; items may be wrong" },
-	{ 'R', "reset-connections", NULL, set_reset, "close connections older than this" },
+	{ 'R', "reset-connections", NULL, set_reset,
+	  "close connections older than start: memcached's clients come again" },
 	{ 'j', "json", NULL, set_json, "print JSON" },
-	{ 'v', "verbose", NULL, set_verbose, "show what libbpf says" },
+	{ 'v', "verbose", NULL, set_verbose, "show what libbpf says, and the kernel's verifier" },
 	{ 'h', "help", NULL, set_help, "this text" },
 	{ 'h', "version", NULL, set_version, "the version" },
 };
@@ -227,7 +228,16 @@ void bmc_options_default(struct bmc_options *ret)
 	memset(ret, 0, sizeof(*ret));
 	ret->memory = 256ULL << 20;
 	ret->max_age_ns = 1000000000ULL;
-	strcpy(ret->name, "default");
+	strcpy(ret->name, BMC_NAME_DEFAULT);
+}
+
+const char *bmc_name_option(const char *name, char *buf)
+{
+	int is_default = !strcmp(name, BMC_NAME_DEFAULT);
+
+	snprintf(buf, BMC_NAME_OPTION, "%s%s", is_default ? "" : " --name ",
+		 is_default ? "" : name);
+	return buf;
 }
 
 /* The row of "--name" or "--name=value", if the command has it. */

@@ -7,6 +7,8 @@
 #include <net/if.h>
 
 #define BMC_NAME_MAX 32
+#define BMC_NAME_DEFAULT "default"
+#define BMC_NAME_OPTION (sizeof(" --name ") + BMC_NAME_MAX)
 #define BMC_MEMORY_MIN (16ULL << 20)
 
 struct bmc_options {
@@ -52,6 +54,9 @@ void bmc_options_default(struct bmc_options *ret);
  */
 int bmc_options_parse(const struct bmc_command *command, int argc, char *const argv[],
 		      struct bmc_options *ret);
+
+/* What a command takes to mean this instance: " --name NAME", or nothing. buf: BMC_NAME_OPTION. Returns it. */
+const char *bmc_name_option(const char *name, char *buf);
 
 /* Prints a command's usage and options to stdout. */
 void bmc_options_help(const struct bmc_command *command);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
@@ -232,9 +233,28 @@ int bmc_pins_clear(const char *instance)
 	return err;
 }
 
+static int is_name(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
 int bmc_pins_instances(int (*fn)(const char *instance, void *arg), void *arg)
 {
-	return is_bpffs() ? each_name(BMC_PINS_ROOT, fn, arg) : 0;
+	struct dirent **list;
+	int n, result = 0;
+
+	if (!is_bpffs())
+		return 0;
+	n = scandir(BMC_PINS_ROOT, &list, is_name, alphasort);
+	if (n < 0)
+		return errno == ENOENT ? 0 : -errno;
+	for (int i = 0; i < n; i++) {
+		if (!result)
+			result = fn(list[i]->d_name, arg);
+		free(list[i]);
+	}
+	free(list);
+	return result;
 }
 
 int bmc_pins_map(const char *instance, const char *map, size_t value_size)

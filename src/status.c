@@ -44,6 +44,7 @@ static void read_ifaces(const struct bmc_instance *note, struct bmc_status *s)
 		out->gone = !if_indextoname(iface->ifindex, out->name);
 		if (out->gone) /* what it was called */
 			snprintf(out->name, sizeof(out->name), "%s", iface->name);
+		out->loopback = bmc_iface_is_loopback(iface->ifindex);
 		out->mode = iface->mode == BMC_MODE_SKB ? "skb" : "native";
 		if (bmc_iface_xdp(iface->ifindex, &out->xdp_id, &skb))
 			out->xdp_id = 0;
@@ -82,6 +83,7 @@ int bmc_status_read(const char *name, struct bmc_status *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	ret->name = name;
+	bmc_name_option(name, ret->option);
 	err = bmc_pins_instance(name, &note);
 	if (!err)
 		err = read_totals(name, &ret->totals);
@@ -93,6 +95,7 @@ int bmc_status_read(const char *name, struct bmc_status *ret)
 	ret->busy = !note.complete && bmc_pins_locked();
 	ret->forced = (int)note.forced;
 	ret->uptime = (bmc_clock_ns(CLOCK_MONOTONIC) - note.started_mono) / 1000000000ULL;
+	ret->max_age_ns = note.config.max_age_ns;
 	ret->memory = bmc_memory_of_instance(name);
 	if (!bmc_netns_cookie(&here) && here != note.config.netns_cookie) {
 		ret->elsewhere = 1;

@@ -5,6 +5,7 @@
 
 #include "bmc_abi.h"
 #include "connections.h"
+#include "options.h"
 #include "stats.h"
 
 #define BMC_SOCKETS_SHOWN 16
@@ -24,6 +25,7 @@ struct bmc_server_status {
 	int pid; /* 0: not running */
 	char process[32];
 	int has_udp;
+	int reachable; /* UDP at an address that is not loopback */
 	int udp_each; /* UDP sockets that share an address: more than one are memcached-sr's */
 	int n_addresses;
 	char address[BMC_SOCKETS_SHOWN][64]; /* "tcp 0.0.0.0" */
@@ -50,6 +52,7 @@ struct bmc_server_status {
 
 struct bmc_iface_status {
 	char name[16]; /* that it has now */
+	int loopback;
 	int gone; /* there is no such interface any more, in this network namespace */
 	const char *mode;
 	__u32 xdp_id; /* 0: not attached any more */
@@ -61,12 +64,14 @@ struct bmc_iface_status {
 
 struct bmc_status {
 	const char *name;
+	char option[BMC_NAME_OPTION]; /* what a command takes to mean it */
 	int complete;
 	int busy; /* not complete, and another bmcctl is at work */
 	int forced; /* started with --force: items may be wrong */
 	int elsewhere; /* in another network namespace: interfaces and servers cannot be seen from here */
 	__u64 uptime; /* seconds */
 	__u64 memory; /* bytes of all maps */
+	__u64 max_age_ns;
 	int n_ifaces;
 	struct bmc_iface_status iface[BMC_IFACES_MAX];
 	int n_servers;

@@ -89,6 +89,7 @@ static void read_addresses(const struct bmc_server_sockets *sockets, struct bmc_
 			continue;
 		}
 		v->has_udp |= !s->tcp;
+		v->reachable |= !s->tcp && !s->loopback;
 		add_address(s, v);
 	}
 	v->udp_each = bmc_sockets_udp_each(&sockets->all, v->uid);

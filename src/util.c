@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/capability.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +109,23 @@ const char *bmc_format_uptime(__u64 seconds, char *buf, size_t size)
 			 rest / 3600, rest / 60 % 60, rest % 60);
 	else
 		snprintf(buf, size, "%02u:%02u:%02u", rest / 3600, rest / 60 % 60, rest % 60);
+	return buf;
+}
+
+const char *bmc_format_time(__u64 ns, char *buf, size_t size)
+{
+	snprintf(buf, size, "%g s", (double)ns * 1e-9);
+	return buf;
+}
+
+const char *bmc_format_user(__u32 uid, char *buf, size_t size)
+{
+	const struct passwd *user = getpwuid(uid);
+
+	if (user)
+		snprintf(buf, size, "%s", user->pw_name);
+	else
+		snprintf(buf, size, "%u", uid);
 	return buf;
 }
 

@@ -7,6 +7,7 @@
 #include <linux/types.h>
 
 #define BMC_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define BMC_USER_MAX 33 /* the name of a user, and its end */
 
 /* A decimal number from min to max and nothing else. 0; -EINVAL: not a number; -ERANGE: out of range. */
 int bmc_parse_number(const char *text, __u64 min, __u64 max, __u64 *ret);
@@ -22,6 +23,12 @@ const char *bmc_format_size(__u64 bytes, char *buf, size_t size);
 
 /* Seconds as people read them: "1d 02:03:04". Returns buf. */
 const char *bmc_format_uptime(__u64 seconds, char *buf, size_t size);
+
+/* Nanoseconds as seconds: "1 s", "0.5 s". Returns buf. */
+const char *bmc_format_time(__u64 ns, char *buf, size_t size);
+
+/* The name of a user, or the number that has none. Returns buf. */
+const char *bmc_format_user(__u32 uid, char *buf, size_t size);
 
 /* Nanoseconds of a clock. */
 __u64 bmc_clock_ns(int clock);

@@ -3,6 +3,7 @@
 #include "status.h"
 
 #include "memcached.h"
+#include "util.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,14 +46,26 @@ static int off_reason(const struct bmc_server_status *v, char *why)
 	return 0;
 }
 
-/* What listens there is not what can be watched. */
-static int socket_reason(const struct bmc_server_status *v, char *why)
+/* Nothing that comes by an interface gets there: it listens on loopback alone. */
+static int is_out_of_reach(const struct bmc_status *s, const struct bmc_server_status *v)
 {
+	for (int i = 0; i < s->n_ifaces; i++) {
+		if (s->iface[i].loopback)
+			return 0;
+	}
+	return v->has_udp && !v->reachable && !s->totals.count[BMC_STAT_FILLS];
+}
+
+/* What listens there is not what can be watched. */
+static int socket_reason(const struct bmc_status *s, const struct bmc_server_status *v, char *why)
+{
+	char user[BMC_USER_MAX];
+
 	if (!v->pid && v->foreign)
 		return say(why,
-			   "what listens there runs as another user than id %u: stop and start, or "
+			   "what listens there runs as another user than %s: stop and start, or "
 			   "run it as that user",
-			   v->uid);
+			   bmc_format_user(v->uid, user, sizeof(user)));
 	if (!v->pid)
 		return say(why, "no memcached listens there");
 	if (off_reason(v, why))
@@ -69,6 +82,9 @@ static int socket_reason(const struct bmc_server_status *v, char *why)
 		return say(why, "memcached has no UDP: start it with -U %u", v->port);
 	if (!v->sockets)
 		return say(why, "its sockets are not watched: does it run below --cgroup?");
+	if (is_out_of_reach(s, v))
+		return say(why, "its UDP is on loopback only, where packets of the interfaces "
+				"never come: give it an address with -l");
 	return 0;
 }
 
@@ -83,16 +99,16 @@ static const struct bmc_keeper *first_holder(const struct bmc_server_status *v)
 }
 
 /* Its fills are held. */
-static int hold_reason(const struct bmc_server_status *v, char *why)
+static int hold_reason(const struct bmc_status *s, const struct bmc_server_status *v, char *why)
 {
 	const struct bmc_keeper *first = first_holder(v);
 
 	if (v->lost)
 		return say(why,
 			   "%d connection%s cannot be followed (%s from %s): fills are held until "
-			   "%s closed, as 'bmcctl reset' does",
+			   "%s closed, as 'bmcctl reset%s' does",
 			   v->lost, v->lost == 1 ? "" : "s", first->why, first->peer,
-			   v->lost == 1 ? "it is" : "they are");
+			   v->lost == 1 ? "it is" : "they are", s->option);
 	if (v->udp_held && v->udp_out == BMC_UDP_OUT_MAX)
 		return say(why, "a command over UDP wrote keys that are not known: fills are held "
 				"until memcached restarts");
@@ -123,11 +139,13 @@ static void iface_reason(const struct bmc_status *s, struct bmc_iface_status *i)
 	for (int k = BMC_STAT_REFUSED_FLIGHT; k <= BMC_STAT_REFUSED_PLACE; k++)
 		judged += count[k];
 	if (i->gone)
-		say(i->problem, "it is gone, or in another network namespace: run 'bmcctl stop', "
-				"then start again");
+		say(i->problem,
+		    "it is gone, or in another network namespace: run 'bmcctl stop%s', then start "
+		    "again",
+		    s->option);
 	else if (!i->xdp_id || !i->tc_id)
-		say(i->problem, "%s was taken off: run 'bmcctl stop', then start again",
-		    i->xdp_id ? "the TC filter" : "XDP");
+		say(i->problem, "%s was taken off: run 'bmcctl stop%s', then start again",
+		    i->xdp_id ? "the TC filter" : "XDP", s->option);
 	else if (i->in_front && count[BMC_STAT_STAMPS] && !judged)
 		say(i->problem,
 		    "the egress filter of priority %u, which comes before ours, ends memcached's "
@@ -135,14 +153,16 @@ static void iface_reason(const struct bmc_status *s, struct bmc_iface_status *i)
 		    i->in_front);
 }
 
-/* Nothing is wrong: what has not happened yet? */
-static void traffic_reason(struct bmc_status *s)
+/* Nothing is wrong, or not everywhere: what has not happened yet? */
+static void traffic_reason(struct bmc_status *s, int is_all_right)
 {
 	const __u64 *count = s->totals.count;
 	__u64 looked = count[BMC_STAT_STAMPS] + count[BMC_STAT_STAMP_NOTHING];
 
 	if (!count[BMC_STAT_REQUESTS])
 		say(s->why_not, "no UDP request has come in by an interface of this instance yet");
+	else if (!is_all_right)
+		return; /* what is wrong is told where it is */
 	else if (!looked && count[BMC_STAT_STAMP_MARKED])
 		say(s->why_not, "memcached's UDP replies have packet marks of somebody else's "
 				"(SO_MARK, nftables), which is where bmc keeps theirs");
@@ -166,8 +186,8 @@ static void common_reason(struct bmc_status *s)
 		say(s->why_not, "%s: %.200s", s->iface[0].name, s->iface[0].problem);
 	else if (s->n_servers && servers == s->n_servers)
 		say(s->why_not, "port %u: %.300s", s->server[0].port, s->server[0].why_not);
-	else if (!ifaces && !servers)
-		traffic_reason(s);
+	else
+		traffic_reason(s, !ifaces && !servers);
 }
 
 void bmc_status_find_reasons(struct bmc_status *s)
@@ -177,7 +197,8 @@ void bmc_status_find_reasons(struct bmc_status *s)
 		return;
 	}
 	if (!s->complete) {
-		say(s->why_not, "start did not finish: run 'bmcctl stop', then start again");
+		say(s->why_not, "start did not finish: run 'bmcctl stop%s', then start again",
+		    s->option);
 		return;
 	}
 	if (s->elsewhere)
@@ -187,8 +208,8 @@ void bmc_status_find_reasons(struct bmc_status *s)
 	for (int i = 0; i < s->n_servers; i++) {
 		struct bmc_server_status *v = &s->server[i];
 
-		if (!socket_reason(v, v->why_not))
-			hold_reason(v, v->why_not);
+		if (!socket_reason(s, v, v->why_not))
+			hold_reason(s, v, v->why_not);
 	}
 	common_reason(s);
 }

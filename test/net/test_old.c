@@ -60,7 +60,7 @@ static void idle_ones_are_followed(void **state)
 
 	open_old(w, SOME);
 	world_start_bmc(w, "--max-age 60s");
-	said("50 connections older than this: 50 followed, 0 closed, 0 not to be followed");
+	said("50 connections older than this start: 50 followed, 0 closed, 0 not to be followed");
 	world_open_clients(w);
 	world_cache(w, "other", "stays");
 	for (int i = 0; i < SOME; i++) {
@@ -73,7 +73,7 @@ static void idle_ones_are_followed(void **state)
 	assert_int_equal(world_stat(w, "old"), SOME);
 	assert_int_equal(world_stat(w, "lost"), 0);
 	assert_int_equal(world_stat(w, "unknown_writes"), 0);
-	status_says(w, "connections: 51 in step, 0 not; holds: 0");
+	status_says(w, "connections: 51 followed, 0 not; holds: 0");
 	close_old(SOME);
 }
 
@@ -89,7 +89,8 @@ static void five_thousand_idle_ones_wake_and_empty_nothing(void **state)
 	began = test_now();
 	world_start_bmc(w, "--max-age 60s --memory 64M");
 	print_message("start with %d old connections: %.2f s\n", MANY, test_now() - began);
-	said("5000 connections older than this: 5000 followed, 0 closed, 0 not to be followed");
+	said("5000 connections older than this start: 5000 followed, 0 closed, 0 not to be "
+	     "followed");
 	world_open_clients(w);
 	world_cache(w, "other", "stays");
 	for (int i = 0; i < MANY; i++)
@@ -99,7 +100,7 @@ static void five_thousand_idle_ones_wake_and_empty_nothing(void **state)
 	assert_int_equal(world_stat(w, "lost"), 0);
 	assert_int_equal(world_stat(w, "unknown_writes"), 0);
 	began = test_now();
-	status_says(w, "connections: 5001 in step, 0 not; holds: 0");
+	status_says(w, "connections: 5001 followed, 0 not; holds: 0");
 	print_message("status with %d connections: %.2f s\n", MANY, test_now() - began);
 	close_old(MANY);
 }
@@ -217,10 +218,10 @@ static void busy_ones_are_followed_or_named(void **state)
 	}
 	test_sleep(0.1);
 	world_start_bmc(w, "--max-age 60s");
-	at = strstr(bmcctl_result.out, "older than this: ");
+	at = strstr(bmcctl_result.out, "older than this start: ");
 	assert_non_null(at);
-	assert_int_equal(sscanf(at, "older than this: %d followed, %d closed, %d not", &followed,
-				&closed, &lost),
+	assert_int_equal(sscanf(at, "older than this start: %d followed, %d closed, %d not",
+				&followed, &closed, &lost),
 			 3);
 	print_message("busy: %d followed, %d lost\n", followed, lost);
 	assert_int_equal(followed + lost, BUSY);

@@ -106,7 +106,7 @@ static void start_can_close_all_that_are_older(void **state)
 
 	open_old(w);
 	world_start_bmc(w, "--reset-connections --max-age 60s");
-	said("5 connections older than this: 0 followed, 5 closed, 0 not to be followed");
+	said("5 connections older than this start: 0 followed, 5 closed, 0 not to be followed");
 	close_old(ECONNRESET);
 	world_open_clients(w);
 	world_cache(w, "k", "value");

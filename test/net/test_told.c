@@ -5,38 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "child.h"
 #include "leaks.h"
+#include "said.h"
 #include "world.h"
-
-static struct child_result said;
-
-/* A shell line; `bmcctl` is one of its words. What it says is in `said`. -> exit code */
-static int __attribute__((format(printf, 2, 3))) sh(struct world *w, const char *format, ...)
-{
-	char line[1024] = "bmcctl() { " BMC_BMCCTL " \"$@\"; }; ";
-	char *argv[] = { "sh", "-c", line, NULL };
-	size_t len = strlen(line);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line + len, sizeof(line) - len, format, args);
-	va_end(args);
-	child_run(&w->server, argv, 60, &said);
-	return said.code;
-}
-
-static void assert_says(const char *text, const char *what)
-{
-	if (!strstr(text, what))
-		fail_msg("it does not say '%s', but: %s%s", what, said.out, said.err);
-}
-
-static void assert_says_not(const char *text, const char *what)
-{
-	if (strstr(text, what))
-		fail_msg("it says '%s': %s%s", what, said.out, said.err);
-}
 
 /* It was the name of `start` for ever. */
 static void an_interface_is_called_what_it_is_called_now(void **state)

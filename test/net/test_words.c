@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* What bmcctl says to who sees it for the first time: which command, which instance, whose memcached, what is missing. */
+#include <stdio.h>
+#include <string.h>
+
+#include "said.h"
+#include "world.h"
+
+#define START "start --name %s --iface " WORLD_IF " --memory 16M"
+
+/* It hinted at `bmcctl --help`, which has no options. */
+static void a_wrong_option_hints_at_its_command(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w, "bmcctl stats --bogus"), 2);
+	assert_says(said.err, "Try 'bmcctl stats --help'.");
+	assert_int_equal(sh(w, "bmcctl start"), 2);
+	assert_says(said.err, "Try 'bmcctl start --help'.");
+	assert_int_equal(sh(w, "bmcctl bogus"), 2);
+	assert_says(said.err, "Try 'bmcctl --help'.");
+}
+
+/* Its notes came before all results where both go to one place, as in the journal. */
+static void notes_come_in_their_turn(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w, "bmcctl " START " 2>&1", w->instance), 0);
+	assert_says_before(said.out, "watching the cgroup", WORLD_IF " is a veth: skb mode");
+	world_stop_bmc(w);
+}
+
+/* Who asked for skb mode was told why it is not the native one. */
+static void who_asks_for_skb_mode_is_not_told_why(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w, "bmcctl " START " --mode skb", w->instance), 0);
+	assert_says(said.out, "XDP in skb mode");
+	assert_says_not(said.err, "is a veth");
+	world_stop_bmc(w);
+}
+
+/* It said "learnt when 0 of 0 items expire", and that not all of them were. */
+static void nothing_to_learn_is_said_once(void **state)
+{
+	struct world *w = *state;
+
+	memcached_stop(&w->memcached);
+	assert_int_equal(sh(w, "bmcctl " START " --learn --wait --user nobody", w->instance), 0);
+	assert_says(said.out, "port 11211: nothing to learn: no memcached is there yet");
+	assert_says_not(said.out, "learnt when");
+	assert_says_not(said.err, "could be learnt");
+}
+
+/* They stood in the order in which bpffs has them. */
+static void instances_stand_in_order(void **state)
+{
+	struct world *w = *state;
+	char first[40], second[40];
+
+	snprintf(first, sizeof(first), "%s-a", w->instance);
+	snprintf(second, sizeof(second), "%s-b", w->instance);
+	child_sh(&w->server, "ip link add a0 type veth peer name b0");
+	for (int turn = 0; turn < 2; turn++) {
+		const char *names[] = { turn ? first : second, turn ? second : first };
+
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(sh(w,
+					    "bmcctl start --name %s --iface %s0 --memory 16M "
+					    "--wait --user nobody --port %d",
+					    names[i], i ? "a" : "b", 5 + i),
+					 0);
+		assert_int_equal(sh(w, "bmcctl status"), 0);
+		assert_int_equal(bmcctl(&w->server, "stop --name %s", first), 0);
+		assert_int_equal(bmcctl(&w->server, "stop --name %s", second), 0);
+		assert_says_before(said.out, first, second);
+	}
+}
+
+/* "user id 65534". */
+static void a_user_has_its_name(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w, "bmcctl " START " --wait --user daemon", w->instance), 0);
+	assert_says(said.err, "user nobody listens on port 11211, who is not --user daemon");
+	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
+	assert_says(said.out, "not running (as user daemon)");
+	assert_says(said.out, "runs as another user than daemon");
+	assert_int_equal(sh(w, "bmcctl status --name %s --json", w->instance), 0);
+	assert_says(said.out, "\"user\":\"daemon\"");
+}
+
+/* `start` refuses it; of one that came later `status` said only that there are no requests. */
+static void a_memcached_on_loopback_alone_is_told_later_too(void **state)
+{
+	struct world *w = *state;
+
+	memcached_stop(&w->memcached);
+	assert_int_equal(sh(w, "bmcctl " START " --wait --user nobody", w->instance), 0);
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, "-l 127.0.0.1");
+	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
+	assert_says(said.out, "not cached: its UDP is on loopback only");
+	assert_says(said.out, "nothing is cached: port 11211: its UDP is on loopback only");
+}
+
+/* With one of two servers down it said "caching; 0.0 %" to who had sent no request yet. */
+static void that_no_request_has_come_is_told_beside_what_is_wrong(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w, "bmcctl " START " --wait --user nobody --port 11211 --port 11212",
+			    w->instance),
+			 0);
+	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
+	assert_says(said.out, "not cached: no memcached listens there");
+	assert_says(said.out, "nothing is cached: no UDP request has come in");
+	assert_says_not(said.out, "caching;");
+}
+
+/* "XDP program 0 in native mode", and a stop of another instance. */
+static void what_to_stop_has_the_name_of_the_instance(void **state)
+{
+	struct world *w = *state;
+	char what[64];
+
+	snprintf(what, sizeof(what), "run 'bmcctl stop --name %s', then", w->instance);
+	child_sh(&w->server, "ip link del " WORLD_IF);
+	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
+	assert_says(said.out, WORLD_IF ": no XDP program, no TC egress program");
+	assert_says(said.out, what);
+	assert_int_equal(sh(w, "bmcctl status --name %s --json", w->instance), 0);
+	assert_says(said.out, "\"gone\":true");
+}
+
+/* Nothing told with which --max-age an instance runs. */
+static void status_has_the_max_age(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w, "bmcctl " START " --max-age 500ms", w->instance), 0);
+	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
+	assert_says(said.out, ", max age 0.5 s\n");
+	assert_int_equal(sh(w, "bmcctl status --name %s --json", w->instance), 0);
+	assert_says(said.out, "\"max_age_seconds\":0.5,");
+}
+
+/* On veth large values are never answered in the kernel, and `status` said "caching; 0.0 %". */
+static void answers_without_room_are_told(void **state)
+{
+	struct world *w = *state;
+	char value[1001];
+
+	memset(value, 'v', 1000);
+	value[1000] = 0;
+	assert_int_equal(sh(w, "bmcctl " START " --mode skb", w->instance), 0);
+	world_open_clients(w);
+	tcp_set(&w->tcp, "k", value, 1000);
+	for (int i = 0; i < 10; i++)
+		world_get(w, &w->udp, "k");
+	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
+	assert_says_before(said.out, "caching; ", "% had an answer with no room in a packet");
+}
+
+#define WITHOUT_BMC(name)                                                                          \
+	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
+
+static const struct CMUnitTest tests[] = {
+	WITHOUT_BMC(a_wrong_option_hints_at_its_command),
+	WITHOUT_BMC(notes_come_in_their_turn),
+	WITHOUT_BMC(who_asks_for_skb_mode_is_not_told_why),
+	WITHOUT_BMC(nothing_to_learn_is_said_once),
+	WITHOUT_BMC(instances_stand_in_order),
+	WITHOUT_BMC(a_user_has_its_name),
+	WITHOUT_BMC(a_memcached_on_loopback_alone_is_told_later_too),
+	WITHOUT_BMC(that_no_request_has_come_is_told_beside_what_is_wrong),
+	WORLD_TEST(what_to_stop_has_the_name_of_the_instance),
+	WITHOUT_BMC(status_has_the_max_age),
+	WITHOUT_BMC(answers_without_room_are_told),
+};
+
+TEST_MAIN(tests, NULL, NULL)
