@@ -37,6 +37,7 @@ struct bench_options {
 struct bench_metric {
 	const char *name;
 	const char *unit;
+	const char *what; /* a line for people */
 };
 
 enum bench_bound { BENCH_AT_MOST, BENCH_AT_LEAST };

@@ -155,10 +155,11 @@ static int check_case(const struct command *c)
 		if (is_run(c, bench_measures[i]))
 			return 0;
 	}
+	if (c->options.is_without_bmc)
+		return bench_fail("--no-bmc has only peers, watch-lo and watch-veth, and those of "
+				  "their cases that --case names");
 	return bench_fail(
-		"no such measure has %sa case '%s' (its table shows them; * and ? may be "
-		"in it)",
-		c->options.is_without_bmc ? "all its arms up at once, for --no-bmc, and " : "",
+		"no such measure has a case '%s' (its table shows them; * and ? may be in it)",
 		c->options.cases);
 }
 
@@ -312,7 +313,7 @@ int bench_cmd_run(int argc, char **argv)
 	if (check_words(&c) || check_case(&c))
 		return BENCH_USAGE;
 	if (geteuid()) {
-		bench_fail("this needs root");
+		bench_fail("this needs root; try sudo");
 		return BENCH_FAILED;
 	}
 	if (check_file(c.file))
@@ -321,19 +322,29 @@ int bench_cmd_run(int argc, char **argv)
 	return run(&c);
 }
 
+static void print_measure(const struct bench_measure *m)
+{
+	printf("%-16s %s\n", m->name, m->what);
+	for (int i = 0; m->metrics[i].name; i++)
+		printf("  %-14s %-10s %s\n", m->metrics[i].name, m->metrics[i].unit,
+		       m->metrics[i].what);
+}
+
 int bench_cmd_list(int argc, char **argv)
 {
 	static const struct bench_option none[] = { {} };
 	int first;
 
-	if (bench_options_read(none, "Usage: bmc-bench list\nNames the measures.\n", NULL, argc,
-			       argv, &first))
+	if (bench_options_read(none,
+			       "Usage: bmc-bench list\nNames the measures, and what the columns of "
+			       "their tables are.\n",
+			       NULL, argc, argv, &first))
 		return BENCH_USAGE;
 	if (first < argc) {
 		bench_fail("list: '%s' is not an option", argv[first]);
 		return BENCH_USAGE;
 	}
 	for (int i = 0; bench_measures[i]; i++)
-		printf("%-16s %s\n", bench_measures[i]->name, bench_measures[i]->what);
+		print_measure(bench_measures[i]);
 	return BENCH_DONE;
 }

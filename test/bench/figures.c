@@ -143,6 +143,15 @@ static void judge(const struct bench_figures *f, struct bench_verdict *v)
 		v->is_met = v->summary.median >= t->limit;
 }
 
+const char *bench_target_unit(const struct bench_measure *measure, const struct bench_target *t)
+{
+	const struct bench_metric *m = measure->metrics;
+
+	while (!t->over && m->name && strcmp(m->name, t->metric) != 0)
+		m++;
+	return t->over || !m->name ? "" : m->unit;
+}
+
 void bench_figures_judge(const struct bench_figures *f,
 			 void (*fn)(const struct bench_verdict *verdict, void *arg), void *arg)
 {

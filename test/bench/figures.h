@@ -35,6 +35,9 @@ void bench_summarize(const double *values, int n, struct bench_summary *ret);
 void bench_figures_summary(const struct bench_figures *f, int at, int arm, int metric,
 			   struct bench_summary *ret);
 
+/* Of a target's median and limit; a ratio has none: "". */
+const char *bench_target_unit(const struct bench_measure *measure, const struct bench_target *t);
+
 /* Calls fn for each target and each case that it names; ratios are taken within each round. */
 void bench_figures_judge(const struct bench_figures *f,
 			 void (*fn)(const struct bench_verdict *verdict, void *arg), void *arg);

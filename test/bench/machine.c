@@ -62,6 +62,7 @@ struct json_object *bench_machine_json(const struct bench_options *options)
 {
 	struct json_object *o = json_object_new_object();
 	struct machine m;
+	char seconds[32];
 
 	look(&m);
 	json_object_object_add(o, "cpu", json_object_new_string(m.cpu));
@@ -70,7 +71,8 @@ struct json_object *bench_machine_json(const struct bench_options *options)
 	json_object_object_add(o, "memcached", json_object_new_string(m.memcached));
 	json_object_object_add(o, "command", json_object_new_string(options->command));
 	json_object_object_add(o, "rounds", json_object_new_int(options->rounds));
-	json_object_object_add(o, "seconds", json_object_new_double(options->seconds));
+	snprintf(seconds, sizeof(seconds), "%g", options->seconds);
+	json_object_object_add(o, "seconds", json_object_new_double_s(options->seconds, seconds));
 	return o;
 }
 

@@ -15,7 +15,7 @@ static const struct {
 	const char *what;
 } commands[] = {
 	{ "run", bench_cmd_run, "takes measures and prints them" },
-	{ "list", bench_cmd_list, "names the measures" },
+	{ "list", bench_cmd_list, "names the measures, and their columns" },
 	{ "report", bench_cmd_report, "makes a page, or Markdown, of what they wrote" },
 	{ "client", bench_cmd_client, "a load on any memcached, with latencies" },
 };

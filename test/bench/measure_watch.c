@@ -115,9 +115,13 @@ static int watch_run(struct bench_run *run, double *ret_values)
 
 #define WATCH_METRICS                                                                              \
 	{                                                                                          \
-		{ "rate", "op/s" }, { "server", "ns CPU/op" }, { "client", "ns CPU/op" },          \
+		{ "rate", "op/s", "commands that were answered" },                                 \
+			{ "server", "ns CPU/op",                                                   \
+			  "CPU time of memcached's threads, with the interrupts that came upon "   \
+			  "them" },                                                                \
+			{ "client", "ns CPU/op", "the same of the client" },                       \
 		{                                                                                  \
-			"both", "ns CPU/op"                                                        \
+			"both", "ns CPU/op", "of these, together"                                  \
 		}                                                                                  \
 	}
 

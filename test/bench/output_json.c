@@ -61,6 +61,7 @@ static void add_verdict(const struct bench_verdict *v, void *arg)
 	put_text(o, "arm", v->target->arm);
 	put_text(o, "over", v->target->over);
 	put_text(o, "over_case", v->target->over_case);
+	put_text(o, "unit", bench_target_unit(j->f->measure, v->target));
 	put_text(o, "why", v->target->why);
 	put_text(o, "bound", v->target->bound == BENCH_AT_MOST ? "at most" : "at least");
 	put(o, "limit", number(v->target->limit));
@@ -110,6 +111,21 @@ static struct json_object *distributions(const struct bench_figures *f)
 	return list;
 }
 
+static struct json_object *metrics(const struct bench_figures *f)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (int m = 0; m < f->n_metrics; m++) {
+		struct json_object *o = json_object_new_object();
+
+		put_text(o, "metric", f->measure->metrics[m].name);
+		put_text(o, "unit", f->measure->metrics[m].unit);
+		put_text(o, "what", f->measure->metrics[m].what);
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
 struct json_object *bench_figures_json(const struct bench_figures *f)
 {
 	struct json_object *o = json_object_new_object(), *figures = json_object_new_array();
@@ -117,6 +133,7 @@ struct json_object *bench_figures_json(const struct bench_figures *f)
 
 	put_text(o, "measure", f->measure->name);
 	put_text(o, "what", f->measure->what);
+	put(o, "metrics", metrics(f));
 	for (int at = 0; at < f->n_cases; at++) {
 		for (int arm = 0; arm < f->n_arms; arm++) {
 			for (int m = 0; m < f->n_metrics; m++)

@@ -16,10 +16,7 @@
 #include <unistd.h>
 
 #include "figures.h"
-
-#define OUTPUT_MAX (1 << 20)
-
-static char output[OUTPUT_MAX];
+#include "test_program.h"
 
 int bench_fail(const char *format, ...)
 {
@@ -27,31 +24,7 @@ int bench_fail(const char *format, ...)
 	return -1;
 }
 
-/* A line of sh; what it prints is in `output`. -> exit code */
-static int bench_line(const char *line)
-{
-	FILE *pipe = popen(line, "re"); // NOLINT(cert-env33-c): words of our own
-	size_t n;
-	int status;
-
-	assert_non_null(pipe);
-	n = fread(output, 1, sizeof(output) - 1, pipe);
-	output[n] = 0;
-	status = pclose(pipe);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-/* bmc-bench with these words, at most 200 s */
-static int bench(const char *words)
-{
-	char line[640];
-
-	snprintf(line, sizeof(line), "timeout 200 %s %s", BENCH_PROGRAM, words);
-	return bench_line(line);
-}
-
-/* The same beside a memcached, with or without UDP, in a network namespace that goes with them. */
+/* bmc-bench beside a memcached, with or without UDP, in a network namespace that goes with them. */
 static int beside(const char *udp, const char *words)
 {
 	char line[1024];
@@ -105,7 +78,7 @@ static void ratios_are_taken_within_a_round(void **state)
 		.name = "m",
 		.arms = { "theirs", "ours" },
 		.cases = { "a", "b" },
-		.metrics = { { "time", "ns" } },
+		.metrics = { { .name = "time", .unit = "ns" } },
 		.targets = targets,
 	};
 	struct bench_verdict got[2];
@@ -209,85 +182,6 @@ static void without_bmc_all_goes_to_memcached(void **state)
 			 0);
 	assert_true(median_of("set 32 B x8", "bmc", "server") > 0);
 	assert_int_equal(bench("run hit wire --no-bmc 2>/dev/null"), 2);
-}
-
-/* A file whose name is made of the process's number; the caller removes it. */
-static const char *own_file(const char *what)
-{
-	static char path[64];
-
-	snprintf(path, sizeof(path), "/tmp/bmc-bench-test-%d-%s", getpid(), what);
-	return path;
-}
-
-static void write_file(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "we");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
-
-static const char figures_json[] =
-	"{\"machine\":{\"cpu\":\"A&B\",\"cpus\":2,\"kernel\":\"K\",\"memcached\":\"M\",\"command\":"
-	"\"C\","
-	"\"rounds\":1,\"seconds\":0.5},\"results\":["
-	"{\"measure\":\"peers\",\"what\":\"W\",\"figures\":["
-	"{\"case\":\"all hits\",\"arm\":\"bmc\",\"metric\":\"rate\",\"unit\":\"replies/s\","
-	"\"median\":1234567,\"low\":1200000,\"high\":1300000},"
-	"{\"case\":\"all "
-	"hits\",\"arm\":\"bmc\",\"metric\":\"share\",\"unit\":\"share\",\"median\":null}],"
-	"\"targets\":[{\"case\":\"all hits\",\"metric\":\"rate\",\"arm\":\"bmc\",\"over\":\"echo\","
-	"\"bound\":\"at least\",\"limit\":0.9,\"median\":0.95,\"met\":true}]},"
-	"{\"measure\":\"latency\",\"figures\":[{\"case\":\"gets\",\"arm\":\"bmc\",\"metric\":"
-	"\"p50\","
-	"\"unit\":\"us\",\"median\":12}],\"distributions\":[{\"case\":\"gets\",\"arm\":\"bmc\","
-	"\"points\":"
-	"[[0,5],[0.5,12],[0.99,120],[1,2000]]}]}]}";
-
-static const char trace_json[] = "{\"measure\":\"trace\",\"rows\":[{\"policy\":\"bmc\",\"memory_"
-				 "percent\":1,\"hit_ratio\":0.9,"
-				 "\"ideal\":0.95},{\"policy\":\"bmc\",\"memory_percent\":25,\"hit_"
-				 "ratio\":0.97,\"ideal\":0.98}]}";
-
-static void a_report_shows_what_the_files_have(void **state)
-{
-	static const char *const parts[] = {
-		"<h2>Throughput</h2>", "1.23 M",  "A&amp;B",	   "<h2>Latency</h2>",
-		"<h2>What fits</h2>",  ">ideal<", "class=\"met\"", "</html>"
-	};
-	char figures[64], trace[64], words[256];
-
-	(void)state;
-	snprintf(figures, sizeof(figures), "%s", own_file("figures"));
-	snprintf(trace, sizeof(trace), "%s", own_file("trace"));
-	write_file(figures, figures_json);
-	write_file(trace, trace_json);
-	snprintf(words, sizeof(words), "report %s %s", figures, trace);
-	assert_int_equal(bench(words), 0);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-		if (!strstr(output, parts[i]))
-			fail_msg("no '%s' in the page", parts[i]);
-	}
-	/* Nothing is loaded, nothing runs, no number is none. */
-	assert_null(strstr(output, "<script"));
-	assert_null(strstr(output, "http"));
-	assert_null(strstr(output, "nan\""));
-	assert_null(strstr(output, "nan,"));
-	assert_null(strstr(output, ",nan"));
-	snprintf(words, sizeof(words), "report --markdown %s", figures);
-	assert_int_equal(bench(words), 0);
-	assert_non_null(strstr(output, "| all hits | bmc | 1.23 M | – |"));
-	assert_non_null(strstr(output, "| ≥ 0.9 | met |"));
-	unlink(figures);
-	unlink(trace);
-	assert_int_equal(bench("report /no/such/file 2>/dev/null"), 1);
-	write_file(figures, "{\"machine\":{}}");
-	snprintf(words, sizeof(words), "report %s 2>/dev/null", figures);
-	assert_int_equal(bench(words), 1);
-	unlink(figures);
-	assert_int_equal(bench("report 2>/dev/null"), 2);
 }
 
 /* memcached and the client in a namespace of their own, as in the manual; every reply is checked. */
@@ -452,7 +346,6 @@ int main(void)
 		cmocka_unit_test(ratios_are_taken_within_a_round),
 		cmocka_unit_test(without_bmc_all_goes_to_memcached),
 		cmocka_unit_test(every_measure_gives_figures),
-		cmocka_unit_test(a_report_shows_what_the_files_have),
 		cmocka_unit_test(the_client_works_by_itself),
 		cmocka_unit_test(an_interrupt_leaves_nothing),
 		cmocka_unit_test(an_interrupt_of_a_pipe_leaves_nothing),

@@ -138,7 +138,7 @@ static void arms_come_one_after_another_or_all_at_once(void **state)
 	struct bench_measure m = { .name = "m",
 				   .arms = { "theirs", "ours" },
 				   .cases = { "a" },
-				   .metrics = { { "arm", "1" } },
+				   .metrics = { { .name = "arm", .unit = "1" } },
 				   .enter = call_enter,
 				   .leave = call_leave,
 				   .run = call_run };

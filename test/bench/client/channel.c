@@ -2,6 +2,7 @@
 #include "channel.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -35,6 +36,16 @@ static void set_buffer(int fd, int force, int plain)
 		setsockopt(fd, SOL_SOCKET, plain, &size, sizeof(size));
 }
 
+static int fail_to_connect(const struct bench_peer_address *a, const char *transport, int err)
+{
+	char host[64] = "?", port[8] = "?";
+
+	getnameinfo((const struct sockaddr *)&a->to, a->to_len, host, sizeof(host), port,
+		    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
+	return bench_fail("cannot connect to %s port %s by %s: %s", host, port, transport,
+			  strerror(err));
+}
+
 static int connect_socket(struct bench_channel *c, const struct bench_peer_address *a)
 {
 	const struct timeval limit = { .tv_sec = CONNECT_SECONDS };
@@ -50,7 +61,7 @@ static int connect_socket(struct bench_channel *c, const struct bench_peer_addre
 		set_buffer(c->fd, SO_RCVBUFFORCE, SO_RCVBUF);
 	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)); /* of connect(2), too */
 	if (connect(c->fd, (const struct sockaddr *)&a->to, a->to_len))
-		return bench_fail("cannot connect: %s", strerror(errno));
+		return fail_to_connect(a, is_tcp ? "TCP" : "UDP", errno);
 	return 0;
 }
 

@@ -7,7 +7,7 @@
 
 #define WIDTH 720
 #define HEIGHT 380
-#define LEFT 72
+#define LEFT 84
 #define RIGHT 128 /* for the names */
 #define TOP 14
 #define BOTTOM 52

@@ -7,15 +7,16 @@
 
 #define ROWS_MAX 16 /* of a measure; of a longer one only the targets are shown */
 
-static void put_machine(FILE *f, const struct report *r)
+static void put_machine(struct json_object *m, int is_new, void *arg)
 {
-	struct json_object *m = report_machine(r);
+	FILE *f = arg;
 
-	if (!m)
-		return;
-	fprintf(f, "%s × %s, %s, %s; %s rounds of %g s; `%s`\n\n", report_text(m, "cpus"),
-		report_text(m, "cpu"), report_text(m, "kernel"), report_text(m, "memcached"),
-		report_text(m, "rounds"), report_number(m, "seconds"), report_text(m, "command"));
+	if (is_new)
+		fprintf(f, "%s × %s, %s, %s; %s rounds of %g s\n", report_text(m, "cpus"),
+			report_text(m, "cpu"), report_text(m, "kernel"),
+			report_text(m, "memcached"), report_text(m, "rounds"),
+			report_number(m, "seconds"));
+	fprintf(f, "`%s`\n", report_text(m, "command"));
 }
 
 static size_t count_names(struct json_object *measure, const char *field)
@@ -87,18 +88,19 @@ static void put_target(FILE *f, const char *measure, struct json_object *t)
 {
 	char median[REPORT_NUMBER], low[REPORT_NUMBER], high[REPORT_NUMBER];
 	const char *over = report_text(t, "over"), *beside = report_text(t, "over_case");
+	const char *unit = report_text(t, "unit");
 	struct json_object *met = NULL;
 
 	if (!json_object_object_get_ex(t, "met", &met) || !met)
 		return;
-	fprintf(f, "| %s | %s | %s of %s%s%s%s%s | %s (%s–%s) | %s %g | %s |\n", measure,
+	fprintf(f, "| %s | %s | %s of %s%s%s%s%s | %s (%s–%s) | %s %g%s%s | %s |\n", measure,
 		report_text(t, "case"), report_text(t, "metric"), report_text(t, "arm"),
 		*over ? " / " : "", over, *beside ? " at " : "", beside,
 		report_format(report_number(t, "median"), "", median),
 		report_format(report_number(t, "low"), "", low),
 		report_format(report_number(t, "high"), "", high),
 		strcmp(report_text(t, "bound"), "at most") ? "≥" : "≤", report_number(t, "limit"),
-		json_object_get_boolean(met) ? "met" : "missed");
+		*unit ? " " : "", unit, json_object_get_boolean(met) ? "met" : "missed");
 }
 
 static void put_targets(struct json_object *measure, void *arg)
@@ -109,7 +111,8 @@ static void put_targets(struct json_object *measure, void *arg)
 
 void report_markdown(FILE *f, const struct report *r)
 {
-	put_machine(f, r);
+	report_each_machine(r, put_machine, f);
+	fputc('\n', f);
 	report_each(r, put_measure, f);
 	fputs("| measure | case | what | median (quartiles) | target | "
 	      "|\n|---|---|---|--:|--:|---|\n",

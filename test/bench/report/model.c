@@ -1,28 +1,39 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "model.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../bench.h"
 
 #define NAMES_MAX 64
 
-/* json-c's reason is a line. */
+/* json-c's reason is a line, which begins with a function's name. */
 static int fail_to_read(const char *path, const char *why)
 {
-	return bench_fail("cannot read '%s': %.*s", path, (int)strcspn(why, "\n"), why);
+	const char *colon = why ? strstr(why, ": ") : NULL;
+
+	why = colon ? colon + 2 : "";
+	return bench_fail("'%s' is not JSON: %.*s", path, (int)strcspn(why, "\n"), why);
 }
 
 int report_add(struct report *r, const char *path)
 {
 	struct json_object *o;
+	int fd;
 
 	if (r->n_files == REPORT_FILES_MAX)
 		return bench_fail("more than %d files", REPORT_FILES_MAX);
-	o = json_object_from_file(path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return bench_fail("cannot read '%s': %s", path, strerror(errno));
+	o = json_object_from_fd(fd);
+	close(fd);
 	if (!o)
 		return fail_to_read(path, json_util_get_last_err());
 	if (!json_object_object_get_ex(o, "results", NULL) &&
@@ -115,15 +126,28 @@ struct json_object *report_measure(const struct report *r, const char *name)
 	return s.found;
 }
 
-struct json_object *report_machine(const struct report *r)
+static int is_same_machine(struct json_object *a, struct json_object *b)
 {
-	struct json_object *machine = NULL;
+	static const char *const fields[] = { "cpu", "cpus", "kernel", "memcached", "rounds" };
+
+	for (size_t i = 0; i < BENCH_COUNT(fields); i++) {
+		if (strcmp(report_text(a, fields[i]), report_text(b, fields[i])) != 0)
+			return 0;
+	}
+	return report_number(a, "seconds") == report_number(b, "seconds");
+}
+
+void report_each_machine(const struct report *r,
+			 void (*fn)(struct json_object *machine, int is_new, void *arg), void *arg)
+{
+	struct json_object *machine = NULL, *last = NULL;
 
 	for (int i = 0; i < r->n_files; i++) {
-		if (json_object_object_get_ex(r->files[i], "machine", &machine) && machine)
-			return machine;
+		if (!json_object_object_get_ex(r->files[i], "machine", &machine) || !machine)
+			continue;
+		fn(machine, !last || !is_same_machine(machine, last), arg);
+		last = machine;
 	}
-	return NULL;
 }
 
 int report_find(struct json_object *measure, const char *at, const char *arm, const char *metric,

@@ -29,8 +29,9 @@ void report_each(const struct report *r, void (*fn)(struct json_object *measure,
 		 void *arg);
 /* The first one of this name; NULL: there is none */
 struct json_object *report_measure(const struct report *r, const char *name);
-/* The first file's machine that is told; NULL: none is */
-struct json_object *report_machine(const struct report *r);
+/* Calls fn for the machine of every file that tells one. is_new: it is not that of the one before, with other rounds. */
+void report_each_machine(const struct report *r,
+			 void (*fn)(struct json_object *machine, int is_new, void *arg), void *arg);
 
 /* Fields; "" and NAN where there are none. */
 const char *report_text(struct json_object *o, const char *name);

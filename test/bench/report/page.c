@@ -43,7 +43,10 @@ static const char head[] =
 	"bmc-sr)}"
 	".c-echo{--c:var(--echo)}.c-old{--c:var(--old)}.c-ideal{--c:var(--ideal)}.c-other{--c:var(-"
 	"-other)}\n"
-	".wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:13.5px;margin-"
+	".wide{overflow-x:auto}details .wide{margin:0 calc((100% - min(100vw - "
+	"40px,1100px))/"
+	"2)}td:first-child{white-space:nowrap}table{border-collapse:collapse;width:100%;font-size:"
+	"13.5px;margin-"
 	"top:8px}"
 	"th,td{padding:6px 10px;text-align:left;border-bottom:1px solid "
 	"var(--rule);vertical-align:top}"
@@ -52,7 +55,8 @@ static const char head[] =
 	"font-variant-numeric:tabular-nums}small{display:block;color:var(--soft);font-size:11.5px;"
 	"font-weight:400}\n"
 	".met{color:var(--good);font-weight:600}.missed{color:var(--bad);font-weight:600}"
-	"details{border-top:1px solid var(--rule);padding:10px 0}summary{cursor:pointer}\n"
+	".legend{font-size:13px;margin-top:8px}details{border-top:1px solid "
+	"var(--rule);padding:10px 0}summary{cursor:pointer}\n"
 	"@media print{details>*{display:block}}\n"
 	"</style></head><body><main>\n";
 
@@ -65,22 +69,41 @@ static void put_row(FILE *f, const char *name, const char *text, const char *tag
 	fprintf(f, "</%s></dd>\n", tag);
 }
 
-static void put_machine(FILE *f, const struct report *r)
+/* One that is not new has only another command. */
+static void put_machine(struct json_object *m, int is_new, void *arg)
 {
-	struct json_object *m = report_machine(r);
 	char cpus[160], rounds[96];
+	FILE *f = arg;
 
-	if (!m)
-		return;
-	snprintf(cpus, sizeof(cpus), "%s × %.120s", report_text(m, "cpus"), report_text(m, "cpu"));
-	snprintf(rounds, sizeof(rounds), "%s of %g s a case and peer", report_text(m, "rounds"),
-		 report_number(m, "seconds"));
-	fputs("<dl>\n", f);
-	put_row(f, "Machine", cpus, "span");
-	put_row(f, "Kernel", report_text(m, "kernel"), "span");
-	put_row(f, "Server", report_text(m, "memcached"), "span");
+	if (is_new) {
+		snprintf(cpus, sizeof(cpus), "%s × %.120s", report_text(m, "cpus"),
+			 report_text(m, "cpu"));
+		snprintf(rounds, sizeof(rounds), "%s of %g s a case and peer",
+			 report_text(m, "rounds"), report_number(m, "seconds"));
+		put_row(f, "Machine", cpus, "span");
+		put_row(f, "Kernel", report_text(m, "kernel"), "span");
+		put_row(f, "Server", report_text(m, "memcached"), "span");
+		put_row(f, "Rounds", rounds, "span");
+	}
 	put_row(f, "Command", report_text(m, "command"), "code");
-	put_row(f, "Rounds", rounds, "span");
+}
+
+static void count_machine(struct json_object *m, int is_new, void *arg)
+{
+	(void)m;
+	(void)is_new;
+	++*(int *)arg;
+}
+
+static void put_machines(FILE *f, const struct report *r)
+{
+	int n = 0;
+
+	report_each_machine(r, count_machine, &n);
+	if (!n)
+		return;
+	fputs("<dl>\n", f);
+	report_each_machine(r, put_machine, f);
 	fputs("</dl>\n", f);
 }
 
@@ -91,7 +114,7 @@ void report_page(FILE *f, const struct report *r)
 	      "machine, all peers in turn, "
 	      "round after round.</p>\n",
 	      f);
-	put_machine(f, r);
+	put_machines(f, r);
 	section_throughput(f, r);
 	section_latency(f, r);
 	section_memory(f, r);

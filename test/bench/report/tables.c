@@ -6,11 +6,15 @@
 #include "chart.h"
 #include "sections.h"
 
-static void cell(FILE *f, double value, const char *unit)
+/* The median, and below it the quartiles. */
+static void put_spread(FILE *f, const struct report_figure *figure)
 {
-	char text[REPORT_NUMBER];
+	char median[REPORT_NUMBER], low[REPORT_NUMBER], high[REPORT_NUMBER];
 
-	fprintf(f, "<td class=\"n\">%s</td>", report_format(value, unit, text));
+	fprintf(f, "<td class=\"n\">%s<small>%s – %s</small></td>",
+		report_format(figure->median, figure->unit, median),
+		report_format(figure->low, figure->unit, low),
+		report_format(figure->high, figure->unit, high));
 }
 
 /* ---- targets ---- */
@@ -40,10 +44,15 @@ static void put_target(FILE *f, const char *measure, struct json_object *t)
 		fputs(" at ", f);
 		chart_escape(f, report_text(t, "over_case"));
 	}
-	fputs("</td>", f);
-	cell(f, report_number(t, "median"), "");
-	fprintf(f, "<td class=\"n\">%s %g</td></tr>\n",
+	fputs("<small>", f);
+	chart_escape(f, report_text(t, "why"));
+	fputs("</small></td>", f);
+	put_spread(f, &(struct report_figure){ report_number(t, "median"), report_number(t, "low"),
+					       report_number(t, "high"), "" });
+	fprintf(f, "<td class=\"n\">%s %g<small>",
 		strcmp(report_text(t, "bound"), "at most") ? "≥" : "≤", report_number(t, "limit"));
+	chart_escape(f, report_text(t, "unit"));
+	fputs("</small></td></tr>\n", f);
 }
 
 static void put_targets(struct json_object *measure, void *arg)
@@ -64,9 +73,11 @@ void section_targets(FILE *f, const struct report *r)
 	report_each(r, count_targets, &n);
 	if (!n)
 		return;
-	fputs("<section><h2>Targets</h2>\n<p>Medians of the ratios within each round.</p><div "
+	fputs("<section><h2>Targets</h2>\n<p>Medians, and below them the quartiles, over the "
+	      "rounds; ratios (÷) are "
+	      "taken within each round.</p><div "
 	      "class=\"wide\"><table>"
-	      "<thead><tr><th></th><th>measure</th><th>case</th><th>ratio</th><th "
+	      "<thead><tr><th></th><th>measure</th><th>case</th><th>what</th><th "
 	      "class=\"n\">median</th>"
 	      "<th class=\"n\">target</th></tr></thead><tbody>\n",
 	      f);
@@ -90,17 +101,12 @@ static const char *unit_of(struct json_object *measure, const char *metric)
 static void put_figure(FILE *f, struct json_object *measure, const char *at, const char *arm,
 		       const char *metric)
 {
-	char median[REPORT_NUMBER], low[REPORT_NUMBER], high[REPORT_NUMBER];
 	struct report_figure figure;
 
-	if (!report_find(measure, at, arm, metric, &figure)) {
+	if (report_find(measure, at, arm, metric, &figure))
+		put_spread(f, &figure);
+	else
 		fputs("<td class=\"n\">–</td>", f);
-		return;
-	}
-	fprintf(f, "<td class=\"n\">%s<small>%s – %s</small></td>",
-		report_format(figure.median, figure.unit, median),
-		report_format(figure.low, figure.unit, low),
-		report_format(figure.high, figure.unit, high));
 }
 
 static int has_figures(struct json_object *measure, const char *at, const char *arm)
@@ -134,6 +140,23 @@ static void put_rows(FILE *f, struct json_object *measure, const char *at)
 	}
 }
 
+/* What the columns are. */
+static void put_legend(FILE *f, struct json_object *measure)
+{
+	size_t n = report_length(measure, "metrics");
+
+	fputs(n ? "<p class=\"legend\">" : "", f);
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *metric = report_at(measure, "metrics", i);
+
+		fputs(i ? ". <b>" : "<b>", f);
+		chart_escape(f, report_text(metric, "metric"));
+		fputs("</b>: ", f);
+		chart_escape(f, report_text(metric, "what"));
+	}
+	fputs(n ? ".</p>" : "", f);
+}
+
 static void put_table(struct json_object *measure, void *arg)
 {
 	const char *at, *metric;
@@ -156,7 +179,9 @@ static void put_table(struct json_object *measure, void *arg)
 	fputs("</tr></thead><tbody>\n", f);
 	for (size_t i = 0; (at = report_name(measure, "case", i)); i++)
 		put_rows(f, measure, at);
-	fputs("</tbody></table></div></details>\n", f);
+	fputs("</tbody></table></div>", f);
+	put_legend(f, measure);
+	fputs("</details>\n", f);
 }
 
 static void count_figures(struct json_object *measure, void *arg)
