@@ -77,6 +77,8 @@ static __always_inline int bmc_answer_is_doubtful(const struct bmc_conn *conn, _
 		return 1;
 	if (bmc_after(BMC_READ_ONCE(conn->doubt_meta), rep) > 0)
 		return 1;
+	if (kind != MC_ANSWER_DONE && bmc_after(BMC_READ_ONCE(conn->doubt_store), rep) > 0)
+		return 1;
 	return kind == MC_ANSWER_ERROR && bmc_after(BMC_READ_ONCE(conn->doubt), rep) > 0;
 }
 
@@ -90,6 +92,7 @@ static __always_inline int bmc_answer_count(struct bmc_conn *conn, __u32 kind)
 		conn->out_rep++;
 		return 0;
 	case MC_ANSWER_META:
+	case MC_ANSWER_DONE:
 	case MC_ANSWER_ERROR:
 		conn->out_rep += !bmc_answer_is_doubtful(conn, kind);
 		return 0;

@@ -200,7 +200,7 @@ struct bmc_conn {
 	__u64 mn; /* [word] see above; written at ingress */
 	__u32 lost; /* enum bmc_lost; set once */
 	__u32 old; /* older than `start`: its place in bmc_olds + 1, until the programs have it; else 0 */
-	__u32 doubt_meta; /* as `doubt`, for the lines of a silent meta command: NS NF EX HD VA EN */
+	__u32 doubt_meta; /* as `doubt`, for the lines of a silent mg or ma: NS NF EX HD VA EN */
 	__u16 life; /* its mark's */
 	__u8 server;
 	__u8 ready; /* set last */
@@ -208,7 +208,8 @@ struct bmc_conn {
 	__u8 fresh; /* no byte of it has been parsed */
 	__u8 pad1[2];
 	__u32 early; /* [word] data of its handshake are not parsed yet: early.bpf.h; a hold of its own */
-	__u64 pad2;
+	__u32 doubt_store; /* the same, of a silent ms or md: NS NF EX */
+	__u32 pad2;
 	/* ingress, of every segment; under `busy` */
 	__u32 busy; /* [word] */
 	__u32 in_next; /* sequence number of the next byte to parse */

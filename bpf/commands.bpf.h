@@ -75,7 +75,9 @@ static __always_inline void bmc_conn_command(struct bmc_work *w, struct bmc_conn
 		BMC_WRITE_ONCE(conn->cmd, next);
 	} else if (conn->protocol == BMC_PROTOCOL_TEXT) {
 		BMC_WRITE_ONCE(conn->doubt, next);
-		if (w->req.meta)
+		if (w->req.meta == MC_META_STORES)
+			BMC_WRITE_ONCE(conn->doubt_store, next);
+		else if (w->req.meta)
 			BMC_WRITE_ONCE(conn->doubt_meta, next);
 	}
 }

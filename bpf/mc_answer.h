@@ -23,6 +23,7 @@ enum mc_answer_kind {
 	MC_ANSWER_PART, /* more of this answer comes */
 	MC_ANSWER_ONE, /* the end of an answer */
 	MC_ANSWER_META, /* the same; a silent meta command could have sent it */
+	MC_ANSWER_DONE, /* HD VA EN OK: the same, but for a silent ms or md, which then says nothing */
 	MC_ANSWER_ERROR, /* the same; any silent command could have sent it */
 	MC_ANSWER_MN, /* the answer to `mn` */
 	MC_ANSWER_REFUSED, /* ERROR Too many open connections: no command's, if it is the first line */
@@ -106,6 +107,19 @@ BMC_INLINE int mc_answer_is_code(__u64 word)
 	       (stop == ' ' || stop == '\r' || stop == '\n');
 }
 
+/* What such a code says. */
+BMC_INLINE enum mc_answer_kind mc_answer_code(__u64 word)
+{
+	__u64 code = bmc_keep_bytes(word, 2);
+
+	if (code == MC_WORD2("MN"))
+		return MC_ANSWER_MN;
+	return code == MC_WORD2("HD") || code == MC_WORD2("VA") || code == MC_WORD2("EN") ||
+			       code == MC_WORD2("OK") ?
+		       MC_ANSWER_DONE :
+		       MC_ANSWER_META;
+}
+
 /*
  * The kind of a line by its first bytes, `word` 8 and `more` the next 8. Not for VALUE, and VA has a block.
  * All that is asked for can be told without the line's end.
@@ -120,7 +134,7 @@ BMC_INLINE enum mc_answer_kind mc_answer_kind(__u64 word, __u64 more)
 	    bmc_keep_bytes(word, 3) == MC_WORD3("mg "))
 		return MC_ANSWER_PART;
 	if (mc_answer_is_code(word))
-		return bmc_keep_bytes(word, 2) == MC_WORD2("MN") ? MC_ANSWER_MN : MC_ANSWER_META;
+		return mc_answer_code(word);
 	if (word == MC_WORD8("ERROR To") && bmc_keep_bytes(more, 5) == MC_WORD5("o man"))
 		return MC_ANSWER_REFUSED;
 	if (five == MC_WORD5("ERROR") || word == MC_WORD8("CLIENT_E") ||
@@ -169,7 +183,7 @@ BMC_STEP int mc_answer_line(const struct bmc_answer_window *win, __u32 pos, __u3
 	if (bmc_keep_bytes(word, 3) == MC_WORD3("VA ")) {
 		__u64 bytes = mc_answer_number(win, pos + 3);
 
-		out->kind = bytes == MC_NO_NUMBER ? MC_ANSWER_UNREADABLE : MC_ANSWER_META;
+		out->kind = bytes == MC_NO_NUMBER ? MC_ANSWER_UNREADABLE : MC_ANSWER_DONE;
 		out->block = bytes + 2;
 		return 0;
 	}

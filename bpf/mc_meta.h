@@ -250,8 +250,11 @@ BMC_STEP int mc_meta_line(const struct bmc_window *win, const struct mc_seed *se
 	if (!win || !seed || !out)
 		return -1;
 	flags = out->line.flags;
-	writes = out->line.verb == MC_VERB_META_CHANGE || (flags & ~MC_META_READS);
-	out->meta = 1;
+	writes = out->line.verb == MC_VERB_META_DELETE || out->line.verb == MC_VERB_META_COUNT ||
+		 (flags & ~MC_META_READS);
+	out->meta = out->line.verb == MC_VERB_META_STORE || out->line.verb == MC_VERB_META_DELETE ?
+			    MC_META_STORES :
+			    MC_META_ANY;
 	out->plain = 0;
 	if (out->line.odd && !mc_is_classic(out))
 		return mc_lost(out, BMC_LOST_META);

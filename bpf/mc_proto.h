@@ -26,6 +26,13 @@ enum mc_op {
 	MC_OP_LOST, /* it cannot be said what memcached reads here; `lost` says why */
 };
 
+/* Meta commands, by what a silent one never answers. */
+enum mc_meta {
+	MC_META_NONE,
+	MC_META_ANY,
+	MC_META_STORES, /* ms, md: HD, VA, EN, early OK */
+};
+
 #define MC_TOKENS_MAX 8
 #define MC_DECODED_MAX 256 /* a key's bytes; a power of two */
 
@@ -60,7 +67,7 @@ struct mc_request {
 	__u8 lost; /* enum bmc_lost */
 	__u8 plain; /* STORE: a set, which replaces whatever was there */
 	__u8 any; /* STORE, CHANGE: it cannot be said which key: it may be any */
-	__u8 meta; /* a meta command: what a silent one may answer is more than errors */
+	__u8 meta; /* enum mc_meta: what a silent one may answer is more than errors */
 	__u8 kept; /* the item's expiry stays as it was, whatever becomes of the write */
 	__u8 touch; /* CHANGE, TOUCH_GET: changes the expiry alone, to exptime, of an item that is there */
 	__u32 used; /* bytes of the line, its newline included; TOUCH_GET: up to the keys */

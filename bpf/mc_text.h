@@ -314,7 +314,8 @@ BMC_INLINE int mc_text_request(const struct bmc_window *win, __u32 pos, __u32 en
 	switch (out->line.verb) {
 	case MC_VERB_META_GET:
 	case MC_VERB_META_STORE:
-	case MC_VERB_META_CHANGE:
+	case MC_VERB_META_DELETE:
+	case MC_VERB_META_COUNT:
 	case MC_VERB_META_DEBUG:
 		return mc_meta_line(win, seed, out);
 	default:

@@ -25,7 +25,8 @@ enum mc_verb {
 	MC_VERB_FLUSH,
 	MC_VERB_META_GET, /* mg */
 	MC_VERB_META_STORE, /* ms */
-	MC_VERB_META_CHANGE, /* md, ma */
+	MC_VERB_META_DELETE, /* md */
+	MC_VERB_META_COUNT, /* ma */
 	MC_VERB_META_NOOP, /* mn */
 	MC_VERB_META_DEBUG, /* me */
 	MC_VERB_STATS,
@@ -66,8 +67,10 @@ BMC_INLINE enum mc_verb mc_verb(__u64 word, __u32 len, __u8 ninth)
 		return MC_VERB_META_GET;
 	if (word == MC_WORD2("ms"))
 		return MC_VERB_META_STORE;
-	if (word == MC_WORD2("md") || word == MC_WORD2("ma"))
-		return MC_VERB_META_CHANGE;
+	if (word == MC_WORD2("md"))
+		return MC_VERB_META_DELETE;
+	if (word == MC_WORD2("ma"))
+		return MC_VERB_META_COUNT;
 	if (word == MC_WORD2("mn"))
 		return MC_VERB_META_NOOP;
 	if (word == MC_WORD2("me"))

@@ -69,7 +69,7 @@ static __always_inline int bmc_long_line(struct bmc_work *w, struct bmc_conn *co
 		word = bmc_keep_bytes(word, len);
 	verb = mc_verb(word, len, bmc_window8(&w->win, at + 8));
 	if (verb == MC_VERB_CHANGE || verb == MC_VERB_TOUCH_GET || verb == MC_VERB_META_GET ||
-	    verb == MC_VERB_META_CHANGE) {
+	    verb == MC_VERB_META_DELETE || verb == MC_VERB_META_COUNT) {
 		bmc_unknown(conn, BMC_HOLD_ORD | (conn->cmd + 1));
 	} else if (mc_verb_matters(verb) || !len) {
 		bmc_conn_lost(conn, BMC_LOST_LONG_LINE);

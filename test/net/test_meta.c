@@ -158,6 +158,28 @@ static void meta_reads_leave_items_in_the_cache(void **state)
 	tcp_close(&truth);
 }
 
+/* A quiet ms or md never says HD, VA, EN or OK: such a line is another command's answer, though no `mn` tells so. */
+static void a_quiet_store_leaves_answers_in_step(void **state)
+{
+	static const char *const quiet[] = { "ms other 1 q\r\nx\r\n", "md k q\r\n" };
+	static const char *const plain[][2] = { { "ms k 1\r\nx\r\n", "HD" },
+						{ "flush_all\r\n", "OK" },
+						{ "ms k 1\r\ny\r\n", "HD" } };
+	struct world *w = *state;
+	struct tcp truth;
+
+	tcp_open(&truth, &w->server, "127.0.0.1", WORLD_PORT);
+	for (size_t i = 0; i < TEST_COUNT(quiet); i++) {
+		prepare(w, &truth, "k");
+		tcp_send(&w->tcp, quiet[i], strlen(quiet[i]));
+		for (size_t j = 0; j < TEST_COUNT(plain); j++)
+			tcp_expect(&w->tcp, plain[j][0], plain[j][1]);
+		world_warm(w, &w->udp, "k");
+		check(w, &truth, "k", quiet[i]);
+	}
+	tcp_close(&truth);
+}
+
 /* A NUL ends the line for memcached: the key is what stands before it. */
 static void a_nul_ends_the_line(void **state)
 {
@@ -201,9 +223,13 @@ static void long_lines_that_come_in_pieces(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	WORLD_TEST(meta_writes_invalidate), WORLD_TEST(odd_lines_are_followed),
-	WORLD_TEST(meta_key_in_base64),	    WORLD_TEST(meta_reads_leave_items_in_the_cache),
-	WORLD_TEST(a_nul_ends_the_line),    WORLD_TEST(long_lines_that_come_in_pieces),
+	WORLD_TEST(meta_writes_invalidate),
+	WORLD_TEST(odd_lines_are_followed),
+	WORLD_TEST(meta_key_in_base64),
+	WORLD_TEST(meta_reads_leave_items_in_the_cache),
+	WORLD_TEST(a_quiet_store_leaves_answers_in_step),
+	WORLD_TEST(a_nul_ends_the_line),
+	WORLD_TEST(long_lines_that_come_in_pieces),
 };
 
 TEST_MAIN(tests, NULL, NULL)

@@ -90,7 +90,8 @@ static long count_answers(const unsigned char *bytes, size_t len, int binary, lo
 		if (a.kind == MC_ANSWER_NONE || a.kind == MC_ANSWER_UNREADABLE)
 			return -1;
 		n += a.kind == MC_ANSWER_ONE || a.kind == MC_ANSWER_META ||
-		     a.kind == MC_ANSWER_ERROR || a.kind == MC_ANSWER_MN;
+		     a.kind == MC_ANSWER_DONE || a.kind == MC_ANSWER_ERROR ||
+		     a.kind == MC_ANSWER_MN;
 		*ret_errors += a.kind == MC_ANSWER_ERROR;
 		at += a.used + a.block;
 	}

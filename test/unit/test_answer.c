@@ -18,7 +18,7 @@ static const struct row {
 	{ "NOT_FOUND\r\n", MC_ANSWER_ONE },
 	{ "DELETED\r\n", MC_ANSWER_ONE },
 	{ "TOUCHED\r\n", MC_ANSWER_ONE },
-	{ "OK\r\n", MC_ANSWER_META },
+	{ "OK\r\n", MC_ANSWER_DONE },
 	{ "42\r\n", MC_ANSWER_ONE },
 	{ "0\r\n", MC_ANSWER_ONE },
 	{ "18446744073709551615\r\n", MC_ANSWER_ONE },
@@ -36,14 +36,14 @@ static const struct row {
 	{ "PREFIX a get 1 hit 0 set 0 del 0\r\nEND\r\n", MC_ANSWER_ONE },
 	{ "ITEM a [1 b; 0 s]\r\nITEM b [2 b; 0 s]\r\nEND\r\n", MC_ANSWER_ONE },
 	{ "key=a exp=-1 la=1 cas=5 fetch=yes cls=1 size=61\nkey=b exp=-1\nEND\r\n", MC_ANSWER_ONE },
-	{ "mg a\r\nmg b\r\nEN\r\n", MC_ANSWER_META },
+	{ "mg a\r\nmg b\r\nEN\r\n", MC_ANSWER_DONE },
 	{ "MN\r\n", MC_ANSWER_MN },
-	{ "VA 1 ka\r\nz\r\n", MC_ANSWER_META },
-	{ "VA 12 s12 t-1 f0\r\nEND\r\nEND\r\nEN\r\n", MC_ANSWER_META },
-	{ "VA 0\r\n\r\n", MC_ANSWER_META },
-	{ "HD ka\r\n", MC_ANSWER_META },
-	{ "HD\r\n", MC_ANSWER_META },
-	{ "EN\r\n", MC_ANSWER_META },
+	{ "VA 1 ka\r\nz\r\n", MC_ANSWER_DONE },
+	{ "VA 12 s12 t-1 f0\r\nEND\r\nEND\r\nEN\r\n", MC_ANSWER_DONE },
+	{ "VA 0\r\n\r\n", MC_ANSWER_DONE },
+	{ "HD ka\r\n", MC_ANSWER_DONE },
+	{ "HD\r\n", MC_ANSWER_DONE },
+	{ "EN\r\n", MC_ANSWER_DONE },
 	{ "NF\r\n", MC_ANSWER_META },
 	{ "NS\r\n", MC_ANSWER_META },
 	{ "EX\r\n", MC_ANSWER_META },
@@ -143,7 +143,7 @@ static void test_each(void **state)
 			struct reader r = { .count = 0 };
 
 			feed(&r, rows[i].text, cut);
-			expect(!r.count || (r.block && r.last == MC_ANSWER_META),
+			expect(!r.count || (r.block && r.last == MC_ANSWER_DONE),
 			       "%.20s cut to %zu", rows[i].text, cut);
 			feed(&r, rows[i].text + cut, len - cut);
 			expect(r.last == (uint32_t)rows[i].last, "%.20s is %u", rows[i].text,

@@ -171,7 +171,7 @@ static void test_long_lines(void **state)
 		{ "PREFIX a", MC_ANSWER_PART },
 		{ "mg a", MC_ANSWER_PART },
 		{ "ME a exp=-1", MC_ANSWER_META },
-		{ "HD Oaaaa", MC_ANSWER_META },
+		{ "HD Oaaaa", MC_ANSWER_DONE },
 		{ "CLIENT_ERROR x", MC_ANSWER_ERROR },
 		{ "SERVER_ERROR x", MC_ANSWER_ERROR },
 		{ "VERSION 1.6.18-", MC_ANSWER_ONE },
