@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 # Shows bmc at work: the same load on a memcached of its own, without bmc and with it, over a veth pair between two network
 # namespaces. Installs what is missing, builds, and takes everything down again. usage: sudo test/demo.sh
-# BMC_BUILD: the build folder (build)          BMC_DEMO_SECONDS: of each load (8)
+# BMC_BUILD: the build folder (else see test/lib/build.sh)          BMC_DEMO_SECONDS: of each load (8)
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . test/lib/install.sh
+. test/lib/build.sh
 
-build=${BMC_BUILD:-$PWD/build}
+build=$(build_folder)
 seconds=${BMC_DEMO_SECONDS:-8}
 server=bmc-demo-$$-server client=bmc-demo-$$-client instance=demo-$$
 ip=10.99.0.1 port=11211

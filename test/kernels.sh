@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 # Boots the kernels of test/kernels.list under QEMU, and runs tests of this build under each; prints a table.
 # usage: sudo test/kernels.sh [--readme] [SERIES…]     --readme: all of them, and the table goes into README.md
-# BMC_BUILD: the build folder (build); it is not built here.   BMC_CACHE: where kernels are kept (/var/cache/bmc-test)
+# BMC_BUILD: the build folder (else see test/lib/build.sh); it is not built here.   BMC_CACHE: where kernels are kept (/var/cache/bmc-test)
 # BMC_DEBIAN_MIRROR: see test/lib/vm_fetch.sh.     BMC_TEST_KVM=1: by KVM; emulated without it
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -10,8 +10,9 @@ cd "$(dirname "$0")/.." || exit 1
 . test/lib/vm_fetch.sh
 . test/kernels/table.sh
 . test/kernels/torn.sh
+. test/lib/build.sh
 
-build=$(realpath -m "${BMC_BUILD:-build}")
+build=$(build_folder)
 cache=${BMC_CACHE:-/var/cache/bmc-test}/kernels
 logs=$build/test-logs/kernels
 TABLES_SECONDS=420

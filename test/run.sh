@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 # Installs what is missing, builds, runs every test, and leaves nothing behind but the build.
 # usage: sudo test/run.sh [--long] [NAME…]     only tests whose names contain a NAME; --long: all models, more rounds
-# BMC_BUILD: the build folder (build)          BMC_TEST_FILTER: only test cases of this name (* and ?)
+# BMC_BUILD: the build folder (else see test/lib/build.sh)          BMC_TEST_FILTER: only test cases of this name (* and ?)
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . test/lib/install.sh
 . test/lib/leaks.sh
+. test/lib/build.sh
 
-build=${BMC_BUILD:-$PWD/build}
+build=$(build_folder)
 logs=$build/test-logs
 long= passed=0 failed=0
 filters=()
@@ -159,6 +160,7 @@ leaks_list | sort >"$before"
 run_script format 60 test/check/format.sh
 run_script layers 60 test/check/layers.sh
 run_script mutants 60 test/check/mutants.sh
+run_script build_folder 60 test/check/build_folder.sh
 run_script rebuild 300 test/check/rebuild.sh "$build"
 run_script minimal_types 300 test/check/minimal_types.sh
 run_script install 300 test/check/install.sh
