@@ -161,6 +161,7 @@ run_script format 60 test/check/format.sh
 run_script layers 60 test/check/layers.sh
 run_script mutants 60 test/check/mutants.sh
 run_script build_folder 60 test/check/build_folder.sh
+run_script completion 60 test/check/completion.sh "$build"
 run_script rebuild 300 test/check/rebuild.sh "$build"
 run_script minimal_types 300 test/check/minimal_types.sh
 run_script install 300 test/check/install.sh

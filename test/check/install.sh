@@ -28,4 +28,10 @@ if grep -rIl "$PWD" "$prefix"; then # not in binaries: debug information names i
 	echo "refers to the source tree"
 	failed=1
 fi
+while read -r path; do
+	[ -e "$path" ] || { echo "named in a manual page, and not installed: $path"; failed=1; }
+done < <(sed 's/\\-/-/g; s/\\f.//g' "$prefix"/share/man/man*/* | grep -oE "$prefix/[A-Za-z0-9/._-]*[A-Za-z0-9]" | sort -u)
+for path in share/doc/bmc/SECURITY.md share/bash-completion/completions/bmcctl; do
+	[ -e "$prefix/$path" ] || { echo "not installed: $path"; failed=1; }
+done
 exit $failed

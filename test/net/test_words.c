@@ -164,6 +164,50 @@ static void answers_without_room_are_told(void **state)
 	assert_says_before(said.out, "caching; ", "% had an answer with no room in a packet");
 }
 
+static const char *manual(void)
+{
+	static char text[1 << 16];
+	FILE *f = fopen(BMC_MANUAL, "re");
+
+	assert_non_null(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = 0;
+	fclose(f);
+	return text;
+}
+
+/* The keys of what was said, each of which is a word of the manual. */
+static void assert_explained(const char *man)
+{
+	for (const char *at = strstr(said.out, "\":"); at; at = strstr(at + 1, "\":")) {
+		const char *begin = at;
+		char key[64], *place;
+
+		while (begin > said.out && begin[-1] != '"')
+			begin--;
+		snprintf(key, sizeof(key), "%.*s", (int)(at - begin), begin);
+		for (place = strstr(man, key); place; place = strstr(place + 1, key)) {
+			if (!strchr("_abcdefghijklmnopqrstuvwxyz", place[strlen(key)]) &&
+			    !strchr("_abcdefghijklmnopqrstuvwxyz", place[-1]))
+				break;
+		}
+		if (!place)
+			fail_msg("'%s' is not in the manual", key);
+	}
+}
+
+/* What `status --json` prints was told nowhere. */
+static void the_manual_has_all_keys_of_the_json(void **state)
+{
+	struct world *w = *state;
+	const char *man = manual();
+
+	assert_int_equal(sh(w, "bmcctl " START " --strict", w->instance), 0);
+	assert_int_equal(sh(w, "bmcctl stats --name %s --json", w->instance), 0);
+	assert_explained(man);
+	assert_int_equal(sh(w, "bmcctl status --name %s --json", w->instance), 0);
+	assert_explained(man);
+}
+
 #define WITHOUT_BMC(name)                                                                          \
 	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
 
@@ -179,6 +223,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(what_to_stop_has_the_name_of_the_instance),
 	WITHOUT_BMC(status_has_the_max_age),
 	WITHOUT_BMC(answers_without_room_are_told),
+	WITHOUT_BMC(the_manual_has_all_keys_of_the_json),
 };
 
 TEST_MAIN(tests, NULL, NULL)
