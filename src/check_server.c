@@ -250,6 +250,8 @@ static int ask(const struct bmc_options *options, const struct listening *l, __u
 			      "settings' within a second: is it stopped, at its maxconns, or "
 			      "behind TLS (which cannot be cached)?",
 			      port);
+	if (err == -EMFILE)
+		return refuse(options, "the memcached at port %u " BMC_MEMCACHED_FULL, port);
 	if (err == -EACCES)
 		return refuse(options,
 			      "the memcached at port %u wants authentication: it cannot be cached",
@@ -334,9 +336,10 @@ static int check_absent(const struct bmc_options *options, const struct bmc_sock
 		return bmc_fail("at port %u there is UDP, but nobody listens: memcached must have "
 				"both at one port (-p %u -U %u)",
 				port, port, port);
-	return bmc_fail("no memcached listens on port %u here: start it, or let it come later with "
-			"--wait --user USER",
-			port);
+	return bmc_fail(
+		"no memcached listens on port %u in this network namespace: start it, or let it "
+		"come later with --wait --user USER",
+		port);
 }
 
 /* One look. The exit code, or AGAIN. */

@@ -95,6 +95,9 @@ static void note_iface(const struct bmc_iface *iface, int not_native, enum bmc_m
 	int veth = bmc_iface_is_veth(iface->ifindex);
 	char doubt[BMC_IFACE_DOUBT];
 
+	if (bmc_iface_is_down(iface->ifindex))
+		bmc_note("%s is down: nothing comes by it until 'ip link set dev %s up'",
+			 iface->name, iface->name);
 	if (veth && iface->mode == BMC_MODE_NATIVE)
 		bmc_note("%s is a veth: answers reach its peer only if that has an XDP program "
 			 "too; --mode skb does without",

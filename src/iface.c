@@ -179,6 +179,13 @@ int bmc_iface_is_loopback(__u32 ifindex)
 	return !ask(ifindex, SIOCGIFFLAGS, &request) && (request.ifr_flags & IFF_LOOPBACK);
 }
 
+int bmc_iface_is_down(__u32 ifindex)
+{
+	struct ifreq request = { 0 };
+
+	return !ask(ifindex, SIOCGIFFLAGS, &request) && !(request.ifr_flags & IFF_UP);
+}
+
 const char *bmc_iface_doubt(__u32 ifindex, char *buf)
 {
 	struct ifreq request = { 0 };

@@ -63,7 +63,9 @@ static void take_line(struct talk *talk, const char *line)
 	    (!strncmp(line, "STAT inter ", 11) && strstr(line, "proto[ascii]")))
 		m->text_only = 1;
 	if (!strncmp(line, "CLIENT_ERROR", 12) || !strncmp(line, "ERROR", 5)) {
-		talk->result = -EACCES; /* authentication comes first */
+		talk->result = strcmp(line, "ERROR Too many open connections") ?
+				       -EACCES : /* authentication comes first */
+				       -EMFILE;
 		event_base_loopbreak(talk->base);
 	}
 }

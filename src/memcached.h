@@ -26,6 +26,8 @@ struct bmc_memcached {
 #define BMC_MEMCACHED_TEXT_ONLY                                                                    \
 	"takes the text protocol only (-B ascii): it would read as text what looks like the "      \
 	"binary protocol; start it without -B"
+#define BMC_MEMCACHED_FULL                                                                         \
+	"has as many connections as it takes (maxconns), and cannot be asked: raise its -c"
 #define BMC_MEMCACHED_TLS "speaks TLS (ssl_enabled): its traffic cannot be read"
 
 /* The same as bits, enum bmc_off. */

@@ -44,6 +44,7 @@ static void read_ifaces(const struct bmc_instance *note, struct bmc_status *s)
 		out->gone = !if_indextoname(iface->ifindex, out->name);
 		if (out->gone) /* what it was called */
 			snprintf(out->name, sizeof(out->name), "%s", iface->name);
+		out->down = bmc_iface_is_down(iface->ifindex);
 		out->loopback = bmc_iface_is_loopback(iface->ifindex);
 		out->mode = iface->mode == BMC_MODE_SKB ? "skb" : "native";
 		if (bmc_iface_xdp(iface->ifindex, &out->xdp_id, &skb))

@@ -53,6 +53,7 @@ struct bmc_server_status {
 struct bmc_iface_status {
 	char name[16]; /* that it has now */
 	int loopback;
+	int down;
 	int gone; /* there is no such interface any more, in this network namespace */
 	const char *mode;
 	__u32 xdp_id; /* 0: not attached any more */

@@ -146,6 +146,8 @@ static void iface_reason(const struct bmc_status *s, struct bmc_iface_status *i)
 	else if (!i->xdp_id || !i->tc_id)
 		say(i->problem, "%s was taken off: run 'bmcctl stop%s', then start again",
 		    i->xdp_id ? "the TC filter" : "XDP", s->option);
+	else if (i->down)
+		say(i->problem, "it is down: 'ip link set dev %s up'", i->name);
 	else if (i->in_front && count[BMC_STAT_STAMPS] && !judged)
 		say(i->problem,
 		    "the egress filter of priority %u, which comes before ours, ends memcached's "

@@ -217,7 +217,7 @@ static void a_restart_as_another_user_is_noticed(void **state)
 	fake_start(&fake, &w->server, WORLD_IP4, WORLD_PORT, DAEMON, 0, NULL);
 	udp_send(&w->udp, "get k\r\n", 7);
 	assert_int_equal(udp_receive(&w->udp, w->udp.id, 0.2, &w->text), -ETIMEDOUT);
-	says(w, "runs as another user than id 65534");
+	says(w, "runs as another user than nobody");
 }
 
 /* It was bound before the programs were there, and listens after: its connections are known all the same. */

@@ -103,6 +103,20 @@ static void a_listener_of_text_alone_is_refused(void **state)
 	refused(w, "", "-B ascii");
 }
 
+/* "wants authentication", it said. */
+static void a_memcached_at_its_maxconns_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct tcp t;
+
+	memcached_launch(&w->memcached, &w->server, WORLD_PORT, "-c 20 -t 1");
+	world_await_listener(w, &t);
+	child_sh(&w->server, "bash -c 'for i in $(seq 30); do exec {fd}<>/dev/tcp/" WORLD_IP4
+			     "/11211; done; sleep 5' >/dev/null 2>&1 & sleep 0.3");
+	refused(w, "", "maxconns");
+	tcp_close(&t);
+}
+
 static void authentication_is_refused(void **state)
 {
 	struct world *w = *state;
@@ -245,6 +259,7 @@ static const struct CMUnitTest tests[] = {
 	EMPTY_TEST(a_proxy_is_refused),
 	EMPTY_TEST(a_server_of_text_alone_is_refused),
 	EMPTY_TEST(a_listener_of_text_alone_is_refused),
+	EMPTY_TEST(a_memcached_at_its_maxconns_is_refused),
 	EMPTY_TEST(authentication_is_refused),
 	EMPTY_TEST(memcacheds_authentication_is_refused),
 	EMPTY_TEST(mptcp_is_refused),

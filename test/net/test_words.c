@@ -164,6 +164,21 @@ static void answers_without_room_are_told(void **state)
 	assert_says_before(said.out, "caching; ", "% had an answer with no room in a packet");
 }
 
+/* It was attached to in silence, and `status` said only that there are no requests. */
+static void an_interface_that_is_down_is_told(void **state)
+{
+	struct world *w = *state;
+
+	child_sh(&w->server, "ip link set " WORLD_IF " down");
+	assert_int_equal(sh(w, "bmcctl " START, w->instance), 0);
+	assert_says(said.err, WORLD_IF " is down");
+	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
+	assert_says(said.out, "nothing is cached: " WORLD_IF ": it is down");
+	assert_int_equal(
+		sh(w, "ip link set " WORLD_IF " up && bmcctl status --name %s", w->instance), 0);
+	assert_says_not(said.out, "down");
+}
+
 static const char *manual(void)
 {
 	static char text[1 << 16];
@@ -223,6 +238,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(what_to_stop_has_the_name_of_the_instance),
 	WITHOUT_BMC(status_has_the_max_age),
 	WITHOUT_BMC(answers_without_room_are_told),
+	WITHOUT_BMC(an_interface_that_is_down_is_told),
 	WITHOUT_BMC(the_manual_has_all_keys_of_the_json),
 };
 
