@@ -260,6 +260,7 @@ static __always_inline void bmc_answers_parse(struct __sk_buff *skb, struct bmc_
 {
 	__u32 before = conn->rep, early, cmd, wrote;
 	__u64 now;
+	int ended;
 
 	early = BMC_READ_ONCE(conn->early) != 0;
 	bmc_rmb();
@@ -272,8 +273,9 @@ static __always_inline void bmc_answers_parse(struct __sk_buff *skb, struct bmc_
 	conn->out_tail = skb->len;
 	conn->out_pos = 0;
 	conn->out_end = 0;
-	if (bmc_answers_is_one(skb, conn, off)) {
-		conn->out_rep = before + 1;
+	ended = bmc_answers_straight(skb, conn, off);
+	if (ended >= 0) {
+		conn->out_rep = before + (__u32)ended;
 	} else if (bmc_answers_read(skb, conn)) {
 		bmc_conn_lost(conn, BMC_LOST_ANSWERS);
 		return;

@@ -8,6 +8,9 @@
 
 #define BMC_STORED_MAX ((BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP) / 8)
 #define BMC_END_LEN 5 /* "END\r\n" */
+#define BMC_ANSWER_FIRST                                                                           \
+	128 /* bytes looked at first of a segment that is larger than the window: most begin a large value */
+#define BMC_STRAIGHT_NO (-1)
 
 /* Counts each STORED up to the first other answer, or the window's end. */
 __noinline int bmc_answers_stored(struct bmc_conn *conn)
@@ -29,14 +32,14 @@ __noinline int bmc_answers_stored(struct bmc_conn *conn)
 	return 0;
 }
 
-/* The segment's first bytes, behind none that wait. 0 or -1 */
+/* The segment's first bytes, behind none that wait: all, or so many that they have a VALUE line. 0 or -1 */
 static __always_inline int bmc_answers_first(struct __sk_buff *skb, struct bmc_conn *conn,
 					     __u32 off)
 {
 	__u64 n = conn->out_tail - off;
 
 	if (n > BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP)
-		n = BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP;
+		n = BMC_ANSWER_FIRST;
 	if (!bmc_len_within(&n, BMC_ANSWER_WINDOW - BMC_ANSWER_KEEP) ||
 	    bpf_skb_load_bytes(skb, off, conn->out_line, n))
 		return -1;
@@ -46,35 +49,72 @@ static __always_inline int bmc_answers_first(struct __sk_buff *skb, struct bmc_c
 	return 0;
 }
 
-/* Whether the segment is one answer from its beginning to its end: STORED, or an item and its END. Else, some may be read. */
-static __always_inline int bmc_answers_is_one(struct __sk_buff *skb, struct bmc_conn *conn,
+/* The segment from `at` on is END: an item's answer is over. */
+static __always_inline int bmc_answers_end(struct __sk_buff *skb, struct bmc_conn *conn, __u32 at)
+{
+	__u64 word = 0;
+
+	if (bpf_skb_load_bytes(skb, at, &word, BMC_END_LEN) || word != MC_WORD5("END\r\n"))
+		return BMC_STRAIGHT_NO;
+	conn->out_block = 0;
+	return 1;
+}
+
+/* An item began in an earlier segment: this one lies in its block, or is the rest of it and END. */
+static __always_inline int bmc_answers_inside(struct __sk_buff *skb, struct bmc_conn *conn,
 					      __u32 off)
+{
+	__u64 n = conn->out_tail - off, left = conn->out_block;
+
+	if (n <= left) {
+		conn->out_block = left - n;
+		return 0;
+	}
+	if (n != left + BMC_END_LEN || conn->protocol != BMC_PROTOCOL_TEXT)
+		return BMC_STRAIGHT_NO;
+	return bmc_answers_end(skb, conn, off + (__u32)left);
+}
+
+/*
+ * The answers that the segment ends, if it is one, or part of one, from its beginning to its end: STORED, an item and its
+ * END. BMC_STRAIGHT_NO: it may be anything, some may be read.
+ */
+static __always_inline int bmc_answers_straight(struct __sk_buff *skb, struct bmc_conn *conn,
+						__u32 off)
 {
 	const struct bmc_answer_window *win = (const struct bmc_answer_window *)conn->out_line;
 	struct mc_answer a = {};
-	__u64 word = 0, at;
+	__u64 word = 0, at, n;
 
-	if (conn->out_len || conn->out_block || conn->out_long ||
-	    conn->protocol != BMC_PROTOCOL_TEXT)
-		return 0;
-	if (conn->out_tail - off == sizeof(word))
+	if (conn->out_len || conn->out_long)
+		return BMC_STRAIGHT_NO;
+	if (conn->out_block)
+		return bmc_answers_inside(skb, conn, off);
+	if (conn->protocol != BMC_PROTOCOL_TEXT)
+		return BMC_STRAIGHT_NO;
+	n = conn->out_tail - off;
+	if (n == sizeof(word))
 		return !bpf_skb_load_bytes(skb, off, &word, sizeof(word)) &&
-		       word == MC_WORD8("STORED\r\n");
+				       word == MC_WORD8("STORED\r\n") ?
+			       1 :
+			       BMC_STRAIGHT_NO;
 	if (bmc_answers_first(skb, conn, off) ||
 	    bmc_keep_bytes(mc_answer64(win, 0), 6) != MC_WORD6("VALUE ") ||
 	    mc_answer_value(win, conn->out_end, &a))
-		return 0;
+		return BMC_STRAIGHT_NO;
 	at = a.used + a.block;
+	if (n <= at) {
+		conn->out_block = at - n;
+		return 0;
+	}
 	conn->out_pos = (__u16)a.used;
 	conn->out_block = a.block;
-	if (off + at + BMC_END_LEN != conn->out_tail)
-		return 0;
-	if (at + BMC_END_LEN <= conn->out_end)
-		word = bmc_keep_bytes(mc_answer64(win, at), BMC_END_LEN);
-	else if (bpf_skb_load_bytes(skb, off + (__u32)at, &word, BMC_END_LEN))
-		return 0;
-	if (word != MC_WORD5("END\r\n"))
-		return 0;
+	if (n != at + BMC_END_LEN)
+		return BMC_STRAIGHT_NO;
+	if (at + BMC_END_LEN > conn->out_end)
+		return bmc_answers_end(skb, conn, off + (__u32)at);
+	if (bmc_keep_bytes(mc_answer64(win, at), BMC_END_LEN) != MC_WORD5("END\r\n"))
+		return BMC_STRAIGHT_NO;
 	conn->out_block = 0;
 	return 1;
 }

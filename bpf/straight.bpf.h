@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The straight ways: gets, and sets whose blocks are in the window. All else is for requests.bpf.h, which reads these as
- * well, and in the same way.
+ * The straight ways: gets, sets whose blocks are in the window or large, and the rest of a block. All else is for
+ * requests.bpf.h, which reads these as well, and in the same way.
  */
 #ifndef BMC_STRAIGHT_BPF_H
 #define BMC_STRAIGHT_BPF_H
@@ -48,40 +48,56 @@ static __always_inline enum bmc_tells bmc_set_tells(const struct bmc_work *w,
 	return *ret_until ? BMC_TELLS_LIFE : BMC_TELLS_EARLIER;
 }
 
+/* What bmc_set_next found. */
+#define BMC_SET_OTHER 0 /* no such set, or the batch had no room */
+#define BMC_SET_WHOLE 1
+#define BMC_SET_LARGE 2 /* its block begins at w->pos */
+
 /*
  * The set at w->pos, if its block is in the window and it could not fail half-way (bmc_store_teaches): what it writes and
- * teaches is known at once. Whether it was such a one, and the batch had room.
+ * teaches is known at once. Or if it could, wherever its block ends: that teaches nothing.
  */
 __noinline int bmc_set_next(struct bmc_work *w, struct bmc_conn *conn)
 {
-	enum bmc_tells tells;
+	enum bmc_tells tells = BMC_TELLS_EARLIER;
 	struct mc_sip begin;
 	struct mc_set set;
-	__u32 until, ord;
+	__u32 until, ord, is_large;
 	__u64 pos;
 
 	if (!w || !conn)
-		return 0;
+		return BMC_SET_OTHER;
 	pos = w->pos;
 	if ((__u32)bmc_window64(&w->win, pos) != MC_WORD4("set "))
-		return 0;
+		return BMC_SET_OTHER;
 	mc_sip_begin(&begin, (const struct mc_seed *)bmc_shared.seed);
-	if (mc_set_read(&w->win, pos, w->end, &begin, &set) || set.block > BMC_TEXT_MAX)
-		return 0;
+	if (mc_set_read(&w->win, pos, w->end, &begin, &set))
+		return BMC_SET_OTHER;
 	pos += set.used;
-	if (pos + set.block > w->end)
-		return 0;
-	tells = bmc_set_tells(w, conn, &set, pos, &until);
+	is_large = set.block > BMC_TEXT_MAX;
+	if (is_large)
+		until = bmc_life_time((__s64)set.exptime, conn->server, conn->life);
+	else if (pos + set.block <= w->end)
+		tells = bmc_set_tells(w, conn, &set, pos, &until);
+	else
+		return BMC_SET_OTHER;
 	ord = conn->cmd + 1;
 	if (bmc_batch_add(w, set.key.hash, ord, until, tells))
-		return 0;
-	w->pos = (__u32)(pos + set.block);
+		return BMC_SET_OTHER;
 	w->n_writes++;
 	w->n_commands++;
-	conn->in_hash = 0;
 	conn->in_taught = 0;
 	BMC_WRITE_ONCE(conn->cmd, ord);
-	return 1;
+	if (is_large) {
+		w->pos = (__u32)pos;
+		conn->in_hash = set.key.hash;
+		conn->in_block = set.block;
+		conn->in_whole = set.block;
+		return BMC_SET_LARGE;
+	}
+	w->pos = (__u32)(pos + set.block);
+	conn->in_hash = 0;
+	return BMC_SET_WHOLE;
 }
 
 /* The get at w->pos, if its line ends in the window. Whether it does. */
@@ -97,7 +113,7 @@ static __always_inline int bmc_get_next(struct bmc_work *w, struct bmc_conn *con
 	return 1;
 }
 
-/* Such gets and sets from w->pos on, while the batch has room. Whether there was one. */
+/* Such gets and sets from w->pos on, up to a large block, while the batch has room. Whether there was one. */
 static __always_inline int bmc_conn_run(struct bmc_work *w, struct bmc_conn *conn)
 {
 	__u32 first = w->pos;
@@ -107,7 +123,7 @@ static __always_inline int bmc_conn_run(struct bmc_work *w, struct bmc_conn *con
 
 		if (w->n_batch >= BMC_BATCH || w->pos >= w->end)
 			break;
-		if (verb == MC_WORD4("set ") ? !bmc_set_next(w, conn) :
+		if (verb == MC_WORD4("set ") ? bmc_set_next(w, conn) != BMC_SET_WHOLE :
 					       verb != MC_WORD4("get ") || !bmc_get_next(w, conn))
 			break;
 	}
@@ -115,14 +131,34 @@ static __always_inline int bmc_conn_run(struct bmc_work *w, struct bmc_conn *con
 }
 
 /*
- * Nothing waits, and the window has the whole segment: it is one get's line, or sets. Whether it was gone over; else, some of
- * it may have been, and its bytes may be loaded.
+ * The segment lies in a data block, which may end with it: none of its bytes needs to be seen, unless the last two of the
+ * block say whether it teaches anything. Whether it does.
+ */
+static __always_inline int bmc_conn_inside(struct bmc_work *w, struct bmc_conn *conn)
+{
+	__u64 n = w->tail - w->off, left = conn->in_block;
+
+	if (n > left || (conn->in_taught && left - n < 2))
+		return 0;
+	left -= n;
+	w->off = w->tail;
+	conn->in_block = left;
+	if (!left)
+		conn->in_hash = 0;
+	return 1;
+}
+
+/*
+ * The segment is part of a block, or nothing waits, and the window has the whole segment: it is one get's line, or sets.
+ * Whether it was gone over; else, some of it may have been, and its bytes may be loaded.
  */
 static __always_inline int bmc_conn_straight(struct __sk_buff *skb, struct bmc_work *w,
 					     struct bmc_conn *conn)
 {
 	__u32 verb;
 
+	if (conn->in_block)
+		return bmc_conn_inside(w, conn);
 	if (!bmc_conn_is_between(conn) || bmc_load_whole(skb, w))
 		return 0;
 	verb = (__u32)bmc_window64(&w->win, 0);

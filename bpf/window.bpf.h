@@ -10,7 +10,7 @@
 #include "place.bpf.h"
 
 #define BMC_FIRST_LOAD                                                                             \
-	1024 /* of a segment that the window does not hold: most such have a large block */
+	256 /* of a segment that the window does not hold: most such have a large block */
 
 /* Loads what comes next behind `kept` bytes (at most BMC_LINE_MAX) at the window's start. */
 __noinline int bmc_load_next(struct __sk_buff *skb, struct bmc_work *w, __u32 kept)
