@@ -188,6 +188,8 @@ enum bmc_protocol { BMC_PROTOCOL_TEXT, BMC_PROTOCOL_BINARY };
 /* bmc_conn.mn [word]: `mn` commands seen in the high 32 bits, the ordinal of the last one in the low 32. */
 #define BMC_MN_COUNT_SHIFT 32
 
+#define BMC_GETS_TWO 2 /* bmc_conn.gets: there were two */
+
 /*
  * A followed TCP connection: sk_storage of memcached's socket, made by BORN or, for old ones, by `start`. The two sides
  * run on different CPUs, and a line that one writes and the other reads costs each of them a few hundred instructions.
@@ -225,7 +227,8 @@ struct bmc_conn {
 	__u8 n_kept; /* not 0: there may be something kept */
 	__u8 probed; /* there is a byte that was parsed while the window was closed */
 	__u8 probe_byte; /* the byte */
-	__u8 pad3[3];
+	__u8 gets; /* a bit for each get since the last segment that was looked at as one get's line and was not */
+	__u8 pad3[2];
 	__u32 place; /* index + 1; 0: none. Taken and given back under `busy` */
 	__u32 fin; /* sequence number of a FIN that came ahead */
 	__u32 in_stamp; /* newest timestamp of its segments (TSval, RFC 7323); 0: none */

@@ -137,4 +137,18 @@ BMC_INLINE __u64 bmc_keep_before(__u64 word, __u64 marks)
 	return word & ((marks & -marks) - 1) >> 7;
 }
 
+#define BMC_LINE_WORDS 8
+
+/* Whether the first newline of `len` bytes is the last of them; behind them there are zeros up to the end of `line`. */
+BMC_INLINE int bmc_is_line(const __u64 line[BMC_LINE_WORDS], __u64 len)
+{
+	for (__u32 i = 0; i < BMC_LINE_WORDS; i++) {
+		__u64 marks = bmc_equal_bytes(line[i], '\n');
+
+		if (marks)
+			return 8 * i + bmc_first_byte(marks) + 1 == len;
+	}
+	return 0;
+}
+
 #endif

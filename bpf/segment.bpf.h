@@ -95,6 +95,12 @@ static __always_inline int bmc_segment_read(struct __sk_buff *skb, struct bmc_se
 	return bmc_segment_read_at(skb, bmc_segment_header(skb), seg);
 }
 
+/* The sequence number behind the segment. */
+static __always_inline __u32 bmc_segment_end(const struct bmc_segment *seg)
+{
+	return seg->seq + seg->len + !!(seg->flags & BMC_TCP_FIN);
+}
+
 /*
  * Whether a segment takes part in the stream: it has data, or ends it, or says that a byte is urgent, which may be still
  * to come (RFC 9293, section 3.8.5): memcached is not given that one.

@@ -9,27 +9,11 @@
 #include "commands.bpf.h"
 #include "window.bpf.h"
 
-#define BMC_LINE_WORDS 8 /* of a get that is looked at here */
-
 /* Whether nothing of the connection waits: its next byte begins a command of the text protocol. */
 static __always_inline int bmc_conn_is_between(const struct bmc_conn *conn)
 {
 	return !conn->in_block && !conn->in_len && !conn->in_skip && !conn->fresh &&
 	       conn->protocol == BMC_PROTOCOL_TEXT;
-}
-
-/* Whether the window's first newline is its last byte. */
-static __always_inline int bmc_window_is_line(const struct bmc_work *w)
-{
-	__u64 end = w->end;
-
-	for (__u64 at = 0; at < 8 * BMC_LINE_WORDS; at += 8) {
-		__u64 marks = bmc_equal_bytes(bmc_window64(&w->win, at), '\n');
-
-		if (marks)
-			return at + bmc_first_byte(marks) + 1 == end;
-	}
-	return 0;
 }
 
 /* What a set with this time and block, whole in the window at `pos`, tells of its item's life. */
@@ -109,6 +93,7 @@ static __always_inline int bmc_get_next(struct bmc_work *w, struct bmc_conn *con
 		return 0;
 	w->pos = (__u32)at + 1;
 	w->n_commands++;
+	conn->gets = (__u8)(conn->gets << 1 | 1);
 	BMC_WRITE_ONCE(conn->cmd, conn->cmd + 1);
 	return 1;
 }
@@ -155,17 +140,16 @@ static __always_inline int bmc_conn_inside(struct bmc_work *w, struct bmc_conn *
 static __always_inline int bmc_conn_straight(struct __sk_buff *skb, struct bmc_work *w,
 					     struct bmc_conn *conn)
 {
-	__u32 verb;
-
 	if (conn->in_block)
 		return bmc_conn_inside(w, conn);
 	if (!bmc_conn_is_between(conn) || bmc_load_whole(skb, w))
 		return 0;
-	verb = (__u32)bmc_window64(&w->win, 0);
-	if (verb == MC_WORD4("get ") && bmc_window_is_line(w)) {
-		w->n_commands = 1;
-		BMC_WRITE_ONCE(conn->cmd, conn->cmd + 1);
-		return 1;
+	/* a lone set needs no loop */
+	if ((__u32)bmc_window64(&w->win, 0) == MC_WORD4("set ")) {
+		if (bmc_set_next(w, conn) != BMC_SET_WHOLE)
+			return w->pos == w->end;
+		if (w->pos == w->end)
+			return 1;
 	}
 	return bmc_conn_run(w, conn) && w->pos == w->end;
 }

@@ -8,23 +8,48 @@
 #include "order.bpf.h"
 #include "requests.bpf.h"
 
-/* A segment of a followed connection; `busy` is taken. */
-static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, struct bmc_work *w,
-							 struct bmc_conn *conn,
-							 const struct bmc_segment *seg)
+/* Whether the segment is simply the next one. -1: of no TCP socket. */
+static __always_inline int bmc_stream_is_plain(struct __sk_buff *skb, const struct bmc_conn *conn,
+					       const struct bmc_segment *seg)
 {
-	__u32 end = seg->seq + seg->len + !!(seg->flags & BMC_TCP_FIN);
-	__u32 off = seg->off, more = 0;
-	int late = bmc_conn_is_late(conn, seg);
 	struct bpf_sock *sk = skb->sk;
 	struct tcp_sock *tcp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
 
-	if (!tcp) {
-		bmc_conn_lost(conn, BMC_LOST_URGENT);
-		return BMC_TO_STACK;
+	if (!tcp)
+		return -1;
+	return !bmc_conn_is_late(conn, seg) &&
+	       bmc_conn_is_plain(conn, seg, tcp, bmc_segment_end(seg));
+}
+
+/*
+ * The segment, which is simply the next one and not longer than `line`, is one get's line: that is all there is to know, and
+ * no work area is needed. Whether it is.
+ */
+static __always_inline int bmc_conn_get(struct __sk_buff *skb, struct bmc_conn *conn,
+					const struct bmc_segment *seg)
+{
+	__u64 line[BMC_LINE_WORDS] = {}, n = seg->len;
+
+	if (!bmc_len_within(&n, sizeof(line)) || bpf_skb_load_bytes(skb, seg->off, line, n) ||
+	    (__u32)line[0] != MC_WORD4("get ") || !bmc_is_line(line, n)) {
+		conn->gets = 0;
+		return 0;
 	}
-	if ((late || !bmc_conn_is_plain(conn, seg, tcp, end)) &&
-	    !bmc_mutant(BMC_MUT_NO_STREAM_ORDER)) {
+	conn->in_stamp = seg->stamp;
+	BMC_WRITE_ONCE(conn->cmd, conn->cmd + 1);
+	conn->in_next = bmc_segment_end(seg);
+	bmc_stats_plus(bmc_stats_get(), BMC_STAT_COMMANDS, 1);
+	return 1;
+}
+
+/* A segment of a followed connection; `busy` is taken. `plain`: bmc_stream_is_plain, or 0: not known. */
+static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, struct bmc_work *w,
+							 struct bmc_conn *conn,
+							 const struct bmc_segment *seg, int plain)
+{
+	__u32 off = seg->off, more = 0;
+
+	if (!plain && !bmc_mutant(BMC_MUT_NO_STREAM_ORDER)) {
 		int verdict;
 
 		w->seg = *seg;
@@ -34,12 +59,12 @@ static __always_inline enum bmc_verdict bmc_conn_segment(struct __sk_buff *skb, 
 		more = 1;
 		off = w->seg.off;
 	}
-	if (!late)
+	if (plain || !bmc_conn_is_late(conn, seg))
 		conn->in_stamp = seg->stamp;
 	w->place = 0;
 	w->off = off;
 	w->tail = skb->len;
-	bmc_conn_parse(skb, w, conn, end, more);
+	bmc_conn_parse(skb, w, conn, bmc_segment_end(seg), more);
 	return BMC_TO_STACK;
 }
 
@@ -83,13 +108,48 @@ __noinline int bmc_stream_idle(struct __sk_buff *skb, struct bmc_conn *conn)
 	return 0;
 }
 
+/* A segment that the program looks at; `busy` is taken. `counts`: bmc_segment_counts. */
+static __always_inline enum bmc_verdict bmc_stream_taken(struct __sk_buff *skb,
+							 struct bmc_conn *conn,
+							 const struct bmc_segment *seg, int counts)
+{
+	int usual = !conn->old && !conn->early && counts, plain = 0, old = BMC_OLD_IN_STEP;
+	enum bmc_verdict verdict = BMC_TO_STACK;
+	struct bmc_work *w;
+
+	if (usual) {
+		plain = bmc_stream_is_plain(skb, conn, seg);
+		if (plain < 0) {
+			bmc_conn_lost(conn, BMC_LOST_URGENT);
+			return BMC_TO_STACK;
+		}
+		if (plain && conn->gets & BMC_GETS_TWO && seg->len <= 8 * BMC_LINE_WORDS &&
+		    bmc_conn_is_between(conn) && bmc_conn_get(skb, conn, seg))
+			return BMC_TO_STACK;
+	}
+	w = bmc_work_enter(BMC_WORK_INGRESS);
+	if (!w)
+		return bmc_drop(BMC_STAT_DROP_BUSY);
+	if (!usual) {
+		if (conn->old)
+			old = bmc_old_in(skb, conn, conn->old);
+		if (conn->early)
+			bmc_stream_early(skb, w, conn);
+	}
+	if (old != BMC_OLD_IN_STEP)
+		verdict = (enum bmc_verdict)old;
+	else if (counts)
+		verdict = bmc_conn_segment(skb, w, conn, seg, plain);
+	bmc_work_leave(w);
+	return verdict;
+}
+
 /* A segment for memcached, before TCP has it; `plain`: bmc_segment_plain. */
 static __always_inline enum bmc_verdict bmc_stream_in(struct __sk_buff *skb, struct bmc_conn *conn,
 						      __u32 plain)
 {
 	enum bmc_verdict verdict;
 	struct bmc_segment seg = {};
-	struct bmc_work *w;
 	int counts;
 
 	if (BMC_READ_ONCE(conn->lost))
@@ -106,22 +166,10 @@ static __always_inline enum bmc_verdict bmc_stream_in(struct __sk_buff *skb, str
 	}
 	if (!(seg.flags & BMC_TCP_ACK)) /* TCP takes no data without it */
 		return BMC_TO_STACK;
-	w = bmc_work_enter(BMC_WORK_INGRESS);
-	if (!w)
+	if (bmc_conn_try(&conn->busy) && bmc_conn_take(conn))
 		return bmc_drop(BMC_STAT_DROP_BUSY);
-	if (bmc_conn_try(&conn->busy) && bmc_conn_take(conn)) {
-		verdict = bmc_drop(BMC_STAT_DROP_BUSY);
-	} else {
-		int old = conn->old ? bmc_old_in(skb, conn, conn->old) : BMC_OLD_IN_STEP;
-
-		if (conn->early)
-			bmc_stream_early(skb, w, conn);
-		verdict = old != BMC_OLD_IN_STEP ? (enum bmc_verdict)old :
-			  counts		 ? bmc_conn_segment(skb, w, conn, &seg) :
-						   BMC_TO_STACK;
-		bmc_conn_give(conn);
-	}
-	bmc_work_leave(w);
+	verdict = bmc_stream_taken(skb, conn, &seg, counts);
+	bmc_conn_give(conn);
 	return verdict;
 }
 
