@@ -137,7 +137,7 @@ BMC_INLINE __u64 bmc_keep_before(__u64 word, __u64 marks)
 	return word & ((marks & -marks) - 1) >> 7;
 }
 
-#define BMC_LINE_WORDS 8
+#define BMC_LINE_WORDS 7 /* a key of 50 bytes; on the stack of a long chain of calls */
 
 /* Whether the first newline of `len` bytes is the last of them; behind them there are zeros up to the end of `line`. */
 BMC_INLINE int bmc_is_line(const __u64 line[BMC_LINE_WORDS], __u64 len)

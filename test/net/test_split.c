@@ -93,8 +93,15 @@ static void expect_same(struct world *w, struct tcp *truth, const char *what)
 	text_free(&want);
 }
 
+/* A get that follows gets is looked at in another way: so is what then comes in its place. */
+static void ask_gets(struct world *w, struct tcp *t)
+{
+	for (int i = 0; i < 3; i++)
+		tcp_ask(t, "get k\r\n", &w->text);
+}
+
 static int split_at_every_byte(struct world *w, struct tcp *t, struct tcp *truth,
-			       const char *format)
+			       const char *format, int behind_gets)
 {
 	static int number;
 	char command[200];
@@ -108,12 +115,14 @@ static int split_at_every_byte(struct world *w, struct tcp *t, struct tcp *truth
 		tcp_set(truth, "k", "10", 2);
 		for (int i = 0; i < 3; i++)
 			udp_get(&w->udp, "k", &w->text);
+		if (behind_gets)
+			ask_gets(w, t);
 		send_cut(t, command, len, at, &w->text);
 		expect_same(w, truth, command);
 	}
 }
 
-static void split_all(struct world *w, const char *const *commands, size_t n)
+static void split_all(struct world *w, const char *const *commands, size_t n, int behind_gets)
 {
 	long long hits = world_stat(w, "hits");
 	struct tcp t, truth;
@@ -122,7 +131,7 @@ static void split_all(struct world *w, const char *const *commands, size_t n)
 	tcp_open(&t, &w->server, "127.0.0.1", WORLD_PORT);
 	tcp_open(&truth, &w->server, "127.0.0.1", WORLD_PORT);
 	for (size_t i = 0; i < n; i++)
-		cuts += split_at_every_byte(w, &t, &truth, commands[i]);
+		cuts += split_at_every_byte(w, &t, &truth, commands[i], behind_gets);
 	world_cache(w, "k", "end");
 	assert_int_equal(world_stat(w, "lost"), 0);
 	assert_true(world_stat(w, "hits") - hits > cuts); /* there was something to take out */
@@ -132,27 +141,34 @@ static void split_all(struct world *w, const char *const *commands, size_t n)
 
 static void storage_commands_split_at_every_byte(void **state)
 {
-	split_all(*state, storage, TEST_COUNT(storage));
+	split_all(*state, storage, TEST_COUNT(storage), 0);
 }
 
 static void data_blocks_that_hold_command_lines_split_at_every_byte(void **state)
 {
-	split_all(*state, blocks, TEST_COUNT(blocks));
+	split_all(*state, blocks, TEST_COUNT(blocks), 0);
 }
 
 static void changes_split_at_every_byte(void **state)
 {
-	split_all(*state, changes, TEST_COUNT(changes));
+	split_all(*state, changes, TEST_COUNT(changes), 0);
+}
+
+static void commands_behind_gets_split_at_every_byte(void **state)
+{
+	split_all(*state, storage, TEST_COUNT(storage), 1);
+	split_all(*state, changes, TEST_COUNT(changes), 1);
+	split_all(*state, reads, TEST_COUNT(reads), 1);
 }
 
 static void meta_commands_split_at_every_byte(void **state)
 {
-	split_all(*state, meta, TEST_COUNT(meta));
+	split_all(*state, meta, TEST_COUNT(meta), 0);
 }
 
 static void reads_split_at_every_byte(void **state)
 {
-	split_all(*state, reads, TEST_COUNT(reads));
+	split_all(*state, reads, TEST_COUNT(reads), 0);
 }
 
 /* ---- commands that end a connection, or after which it is not followed ---- */
@@ -199,6 +215,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(storage_commands_split_at_every_byte),
 	WORLD_TEST(data_blocks_that_hold_command_lines_split_at_every_byte),
 	WORLD_TEST(changes_split_at_every_byte),
+	WORLD_TEST(commands_behind_gets_split_at_every_byte),
 	WORLD_TEST(meta_commands_split_at_every_byte),
 	WORLD_TEST(reads_split_at_every_byte),
 	WORLD_TEST(last_commands_split_at_every_byte),

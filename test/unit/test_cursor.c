@@ -147,6 +147,22 @@ static void test_is_space(void **state)
 	}
 }
 
+static void test_is_line(void **state)
+{
+	(void)state;
+	for (uint64_t len = 1; len <= 8 * BMC_LINE_WORDS; len++) {
+		for (uint64_t at = 0; at <= len; at++) {
+			__u64 line[BMC_LINE_WORDS] = {};
+			uint8_t *bytes = (uint8_t *)line;
+
+			memset(bytes, 0xff, len);
+			if (at < len) /* the first of two */
+				bytes[at] = bytes[len - 1] = '\n';
+			assert_int_equal(bmc_is_line(line, len), at + 1 == len);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +170,7 @@ int main(void)
 		cmocka_unit_test(test_window_end),  cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_first_byte),  cmocka_unit_test(test_keep_bytes),
 		cmocka_unit_test(test_keep_before), cmocka_unit_test(test_is_space),
+		cmocka_unit_test(test_is_line),
 	};
 
 	return cmocka_run_group_tests_name("cursor.h", tests, NULL, NULL) ? 1 : 0;
