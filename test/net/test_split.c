@@ -65,6 +65,12 @@ static const char *const reads[] = {
 	"\r\n",
 };
 
+static const char *const behind_get[] = {
+	"get k\r\nset k 0 0 2\r\n60\r\n", "get k\nincr k 5\n",
+	"get k\r\ndelete k noreply\r\n",  "get x k\r\ngat -1 k\r\n",
+	"get k\r\n\r\nflush_all\r\n",
+};
+
 /* Two segments on loopback, where nothing puts them together, then a no-op: its answer is the last one. */
 static void send_cut(struct tcp *t, const char *bytes, size_t len, size_t at, struct text *answer)
 {
@@ -159,6 +165,7 @@ static void commands_behind_gets_split_at_every_byte(void **state)
 	split_all(*state, storage, TEST_COUNT(storage), 1);
 	split_all(*state, changes, TEST_COUNT(changes), 1);
 	split_all(*state, reads, TEST_COUNT(reads), 1);
+	split_all(*state, behind_get, TEST_COUNT(behind_get), 1);
 }
 
 static void meta_commands_split_at_every_byte(void **state)
