@@ -59,6 +59,30 @@ static void unknown_write_voids_what_is_known(void **state)
 	lives_assert_after(l, key, 1, AFTER_S, 1);
 }
 
+/* Wherever it is cut: behind its block's last byte but two, the segment that ends the block has to be looked at. */
+static void a_set_in_two_segments_is_known(void **state)
+{
+	static const char set[] = "set k%02zu 0 0 5\r\nabcde\r\n";
+	static char names[32][8];
+	const char *keys[TEST_COUNT(names)];
+	struct world *w = *state;
+	char line[64];
+	size_t n = 0;
+
+	for (;; n++) {
+		int len = snprintf(line, sizeof(line), set, n);
+
+		if (n + 1 >= (size_t)len)
+			break;
+		assert_true(n < TEST_COUNT(names));
+		snprintf(names[n], sizeof(names[n]), "k%02zu", n);
+		keys[n] = names[n];
+		tcp_send(&w->tcp, line, n + 1);
+		lives_say(&w->tcp, line + n + 1, 1);
+	}
+	lives_assert_after(lives_of(w), keys, (int)n, AFTER_S, 1);
+}
+
 static void set_absolute(struct world *w, const char *key, long long at)
 {
 	char line[128];
@@ -92,6 +116,7 @@ static void absolute_times_after_a_restart(void **state)
 static const struct CMUnitTest tests[] = {
 	EXPIRY_SHORT(known_outlives_max_age),
 	EXPIRY_SHORT(unknown_write_voids_what_is_known),
+	EXPIRY_SHORT(a_set_in_two_segments_is_known),
 	WORLD_TEST(absolute_times_after_a_restart),
 };
 
