@@ -95,8 +95,8 @@ int bench_place_enter(const struct bench_place *p)
 	return err ? bench_fail("cannot enter '%s': %s", p->client_cgroup, strerror(-err)) : 0;
 }
 
-/* Where cgroup2 is mounted: a line of /proc/self/mountinfo, see proc(5). */
-static int find_cgroup2(char *ret, size_t size)
+/* A line of /proc/self/mountinfo, see proc(5). */
+int bench_cgroup_root(char *ret, size_t size)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
 	char line[4096], mount[256];
@@ -134,7 +134,7 @@ static int make_cgroups(struct bench_place *p)
 {
 	char root[256];
 
-	if (find_cgroup2(root, sizeof(root)))
+	if (bench_cgroup_root(root, sizeof(root)))
 		return -1;
 	find_own_cgroup(root, p->home_cgroup, sizeof(p->home_cgroup));
 	snprintf(p->cgroup, sizeof(p->cgroup), "%s/bmc-%s", root, p->name);

@@ -8,6 +8,7 @@
 #define BENCH_PLACE_H
 
 #include <limits.h>
+#include <stddef.h>
 
 #define BENCH_SERVER_IF "srv0"
 #define BENCH_CLIENT_IF "cli0"
@@ -40,6 +41,9 @@ int bench_place_checksums(const struct bench_place *p);
 
 /* socket(2) in a namespace. -> fd, or -1 */
 int bench_place_socket(const struct bench_place *p, int net, int family, int type);
+
+/* Where cgroup2 is mounted. 0, or -1 (said) */
+int bench_cgroup_root(char *ret, size_t size);
 
 /* This process goes into a cgroup. 0 or -errno, nothing is said. */
 int bench_cgroup_enter(const char *cgroup);

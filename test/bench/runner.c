@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "awake.h"
 #include "child.h"
 #include "place.h"
 #include "turns.h"
@@ -147,13 +148,16 @@ int bench_run_measure(const struct bench_measure *measure, const struct bench_op
 		      struct bench_figures *ret)
 {
 	struct runner r = { .measure = measure, .figures = ret, .run.options = options };
+	struct bench_awake awake = {};
 	int err;
 
 	if (bench_figures_init(ret, measure, options->rounds))
 		return -1;
 	r.n_up = measure->slice ? ret->n_arms : 1;
 	r.run.place = r.places;
-	err = make_places(&r, r.n_up);
+	err = options->may_sleep ? 0 : bench_awake_start(&awake);
+	if (!err)
+		err = make_places(&r, r.n_up);
 	if (!err && measure->setup)
 		err = measure->setup(&r.run);
 	if (!err)
@@ -163,5 +167,6 @@ int bench_run_measure(const struct bench_measure *measure, const struct bench_op
 		measure->teardown(&r.run);
 	while (r.n_places)
 		bench_place_remove(&r.places[--r.n_places]);
+	bench_awake_stop(&awake);
 	return err;
 }
