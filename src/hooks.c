@@ -73,7 +73,7 @@ int bmc_hooks_attach_xdp(const char *instance, int prog_fd, struct bmc_iface *if
 {
 	enum bmc_mode mode =
 		iface->mode == BMC_MODE_AUTO ? BMC_MODE_NATIVE : (enum bmc_mode)iface->mode;
-	char name[32], path[BMC_PINS_PATH];
+	char name[BMC_XDP_PIN], path[BMC_PINS_PATH];
 	int err, fd;
 
 	*ret_refused = 0;
@@ -90,10 +90,42 @@ int bmc_hooks_attach_xdp(const char *instance, int prog_fd, struct bmc_iface *if
 	if (fd < 0)
 		return fd == -EEXIST ? -EBUSY : fd;
 	iface->mode = mode;
-	snprintf(name, sizeof(name), "xdp_%u", iface->ifindex);
+	bmc_hooks_xdp_pin(iface->ifindex, name);
 	err = bpf_obj_pin(fd, bmc_pins_path(instance, "links", name, path)) ? -errno : 0;
 	close(fd);
 	return err;
+}
+
+const char *bmc_hooks_xdp_pin(__u32 ifindex, char *buf)
+{
+	snprintf(buf, BMC_XDP_PIN, "xdp_%u", ifindex);
+	return buf;
+}
+
+void bmc_hooks_xdp_place(const char *instance, const char *what, struct bmc_xdp_place *ret)
+{
+	__u32 id = 0, len = sizeof(struct bpf_link_info);
+	struct bpf_link_info info = { 0 };
+	char path[BMC_PINS_PATH];
+	int skb, fd;
+
+	memset(ret, 0, sizeof(*ret));
+	fd = bpf_obj_get(bmc_pins_path(instance, "links", what, path));
+	if (fd < 0)
+		return;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		info.xdp.ifindex = 0;
+	close(fd);
+	if (!info.xdp.ifindex)
+		return;
+	ret->where = BMC_XDP_ELSEWHERE;
+	/* the number is that of the device in its own namespace: here it may be another one's */
+	if (bmc_iface_xdp(info.xdp.ifindex, &id, &skb) || id != info.prog_id ||
+	    !if_indextoname(info.xdp.ifindex, ret->name))
+		return;
+	ret->where = BMC_XDP_HERE;
+	ret->prog_id = id;
+	ret->ifindex = info.xdp.ifindex;
 }
 
 static int program_id(int prog_fd, __u32 *ret)

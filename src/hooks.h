@@ -25,6 +25,27 @@ int bmc_hooks_attach_cgroup(const char *instance, const struct bpf_program *prog
 int bmc_hooks_attach_xdp(const char *instance, int prog_fd, struct bmc_iface *iface,
 			 int *ret_refused);
 
+/* Where the XDP program is that was attached to an interface. A link goes with its device to another namespace. */
+enum bmc_xdp_where {
+	BMC_XDP_NOWHERE, /* the device is gone, or the link was detached */
+	BMC_XDP_HERE,
+	BMC_XDP_ELSEWHERE, /* in another network namespace */
+};
+
+struct bmc_xdp_place {
+	enum bmc_xdp_where where;
+	__u32 prog_id; /* these of HERE only */
+	__u32 ifindex;
+	char name[16];
+};
+
+/* Of the pin links/<what>; one that is not there is nowhere. */
+void bmc_hooks_xdp_place(const char *instance, const char *what, struct bmc_xdp_place *ret);
+
+/* The pin's name of an interface's link, by the number that it had at `start`. Returns buf, of BMC_XDP_PIN. */
+#define BMC_XDP_PIN 16
+const char *bmc_hooks_xdp_pin(__u32 ifindex, char *buf);
+
 /* Finds a free place for our filter and whether clsact has to be made: fills iface's tc fields. 0 or -errno. */
 int bmc_hooks_plan_tc(int prog_fd, struct bmc_iface *iface);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "status.h"
 
+#include "hooks.h"
 #include "iface.h"
 #include "memory.h"
 #include "pins.h"
@@ -16,10 +17,10 @@
 #define FILTERS_MAX 256
 
 /* Our filter, and one that sees packets before it. (Those of other types have no program: their priority, then.) */
-static void read_filters(const struct bmc_iface *iface, struct bmc_iface_status *out)
+static void read_filters(__u32 ifindex, const struct bmc_iface *iface, struct bmc_iface_status *out)
 {
 	struct bmc_filter list[FILTERS_MAX];
-	int n = bmc_iface_filters(iface->ifindex, list, FILTERS_MAX);
+	int n = bmc_iface_filters(ifindex, list, FILTERS_MAX);
 
 	for (int i = 0; i < n && i < FILTERS_MAX; i++) {
 		if (!list[i].egress)
@@ -31,25 +32,34 @@ static void read_filters(const struct bmc_iface *iface, struct bmc_iface_status 
 	}
 }
 
+/* One that came back from another namespace may have another number than it was noted with. */
+static void read_iface(const struct bmc_iface *iface, const char *instance,
+		       struct bmc_iface_status *out)
+{
+	struct bmc_xdp_place place;
+	char pin[BMC_XDP_PIN];
+
+	out->mode = iface->mode == BMC_MODE_SKB ? "skb" : "native";
+	bmc_hooks_xdp_place(instance, bmc_hooks_xdp_pin(iface->ifindex, pin), &place);
+	out->moved = place.where == BMC_XDP_ELSEWHERE;
+	if (place.where != BMC_XDP_HERE)
+		place.ifindex = iface->ifindex;
+	out->xdp_id = place.prog_id;
+	out->gone = out->moved || !if_indextoname(place.ifindex, out->name);
+	if (out->gone) { /* what it was called */
+		snprintf(out->name, sizeof(out->name), "%s", iface->name);
+		return;
+	}
+	out->down = bmc_iface_is_down(place.ifindex);
+	out->loopback = bmc_iface_is_loopback(place.ifindex);
+	read_filters(place.ifindex, iface, out);
+}
+
 static void read_ifaces(const struct bmc_instance *note, struct bmc_status *s)
 {
 	for (int i = 0; i < BMC_IFACES_MAX; i++) {
-		const struct bmc_iface *iface = &note->iface[i];
-		struct bmc_iface_status *out = &s->iface[s->n_ifaces];
-		int skb = 0;
-
-		if (!iface->ifindex)
-			continue;
-		s->n_ifaces++;
-		out->gone = !if_indextoname(iface->ifindex, out->name);
-		if (out->gone) /* what it was called */
-			snprintf(out->name, sizeof(out->name), "%s", iface->name);
-		out->down = bmc_iface_is_down(iface->ifindex);
-		out->loopback = bmc_iface_is_loopback(iface->ifindex);
-		out->mode = iface->mode == BMC_MODE_SKB ? "skb" : "native";
-		if (bmc_iface_xdp(iface->ifindex, &out->xdp_id, &skb))
-			out->xdp_id = 0;
-		read_filters(iface, out);
+		if (note->iface[i].ifindex)
+			read_iface(&note->iface[i], s->name, &s->iface[s->n_ifaces++]);
 	}
 }
 

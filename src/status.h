@@ -55,6 +55,7 @@ struct bmc_iface_status {
 	int loopback;
 	int down;
 	int gone; /* there is no such interface any more, in this network namespace */
+	int moved; /* it is in another one, and XDP with it */
 	const char *mode;
 	__u32 xdp_id; /* 0: not attached any more */
 	__u32 tc_id; /* the same */

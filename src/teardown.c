@@ -197,36 +197,24 @@ static const char *noted_name(const struct stop *s, __u32 ifindex)
 	return NULL;
 }
 
-/*
- * Where XDP is, or was until a `stop` that did not get through, in words. The number says which interface only in its
- * own network namespace: it is ours if the interface of that number has the program, or else the name.
- */
+/* Where XDP is, or was until a `stop` that did not get through, in words. */
 static void xdp_place(const struct stop *s, const char *what, char *ret)
 {
-	__u32 id = 0, len = sizeof(struct bpf_link_info), number;
-	struct bpf_link_info info = { 0 };
-	char path[BMC_PINS_PATH], name[IF_NAMESIZE];
-	const char *noted;
-	int skb, fd;
+	__u32 number = (__u32)strtoul(what + strlen("xdp_"), NULL, 10);
+	const char *noted = noted_name(s, number);
+	struct bmc_xdp_place place;
+	char name[IF_NAMESIZE];
 
-	number = (__u32)strtoul(what + strlen("xdp_"), NULL, 10);
-	noted = noted_name(s, number);
-	fd = bpf_obj_get(bmc_pins_path(s->name, "links", what, path));
-	if (fd >= 0)
-		bpf_obj_get_info_by_fd(fd, &info, &len);
-	if (fd >= 0)
-		close(fd);
-	if (!info.xdp.ifindex && noted && !s->elsewhere && if_indextoname(number, name) &&
-	    !strcmp(name, noted))
-		snprintf(ret, PLACE_MAX, "%s", name);
-	else if (!info.xdp.ifindex)
-		snprintf(ret, PLACE_MAX, "interface %u (%s), which is gone", number,
+	bmc_hooks_xdp_place(s->name, what, &place);
+	if (place.where == BMC_XDP_HERE)
+		snprintf(ret, PLACE_MAX, "%s", place.name);
+	else if (place.where == BMC_XDP_ELSEWHERE)
+		snprintf(ret, PLACE_MAX, "interface %u (%s) of another network namespace", number,
 			 noted ? noted : "?");
-	else if (!bmc_iface_xdp(info.xdp.ifindex, &id, &skb) && id == info.prog_id &&
-		 if_indextoname(info.xdp.ifindex, name))
+	else if (noted && !s->elsewhere && if_indextoname(number, name) && !strcmp(name, noted))
 		snprintf(ret, PLACE_MAX, "%s", name);
 	else
-		snprintf(ret, PLACE_MAX, "interface %u (%s) of another network namespace", number,
+		snprintf(ret, PLACE_MAX, "interface %u (%s), which is gone", number,
 			 noted ? noted : "?");
 }
 
@@ -260,22 +248,15 @@ static int remove_other_link(const char *what, void *arg)
 	return strncmp(what, "xdp_", 4) ? remove_link(arg, what) : 0;
 }
 
-/* 1 for a link whose interface still is there. */
-static int link_lives(const char *what, void *arg)
+/* 1 for a link whose interface still is there, but not here. */
+static int link_is_elsewhere(const char *what, void *arg)
 {
-	struct bpf_link_info info = { 0 };
-	__u32 len = sizeof(info);
-	char path[BMC_PINS_PATH];
-	int fd, lives;
+	struct bmc_xdp_place place;
 
 	if (strncmp(what, "xdp_", 4))
 		return 0;
-	fd = bpf_obj_get(bmc_pins_path(arg, "links", what, path));
-	if (fd < 0)
-		return 0;
-	lives = !bpf_obj_get_info_by_fd(fd, &info, &len) && info.xdp.ifindex;
-	close(fd);
-	return lives;
+	bmc_hooks_xdp_place(arg, what, &place);
+	return place.where == BMC_XDP_ELSEWHERE;
 }
 
 /* Only its filter keeps the egress program. */
@@ -289,14 +270,18 @@ static int filter_lives(const struct bmc_instance *note)
 	return 0;
 }
 
-/* TC filters can only be taken off from inside their network namespace. */
+/*
+ * TC filters can only be taken off from inside their network namespace. (An interface that was moved has none any more: it
+ * can be left where it is now, even if the namespace of `start` is gone.)
+ */
 static int is_elsewhere(struct stop *s)
 {
 	__u64 here;
 
 	s->elsewhere = s->noted && !bmc_netns_cookie(&here) && here != s->note.config.netns_cookie;
-	return s->elsewhere && (filter_lives(&s->note) ||
-				bmc_pins_each(s->name, "links", link_lives, (void *)s->name));
+	return s->elsewhere &&
+	       (filter_lives(&s->note) ||
+		bmc_pins_each(s->name, "links", link_is_elsewhere, (void *)s->name));
 }
 
 static void remove_all(struct stop *s)

@@ -138,11 +138,13 @@ static void iface_reason(const struct bmc_status *s, struct bmc_iface_status *i)
 
 	for (int k = BMC_STAT_REFUSED_FLIGHT; k <= BMC_STAT_REFUSED_PLACE; k++)
 		judged += count[k];
-	if (i->gone)
+	if (i->moved)
 		say(i->problem,
-		    "it is gone, or in another network namespace: run 'bmcctl stop%s', then start "
+		    "it was moved to another network namespace: run 'bmcctl stop%s', then start "
 		    "again",
 		    s->option);
+	else if (i->gone)
+		say(i->problem, "it is gone: run 'bmcctl stop%s', then start again", s->option);
 	else if (!i->xdp_id || !i->tc_id)
 		say(i->problem, "%s was taken off: run 'bmcctl stop%s', then start again",
 		    i->xdp_id ? "the TC filter" : "XDP", s->option);

@@ -38,6 +38,77 @@ static void an_interface_that_is_gone_is_told(void **state)
 	assert_says(said.out, "it is gone");
 }
 
+#define TO_CLIENT "ip link set " WORLD_IF " netns %s"
+
+/* It was said to be gone, perhaps. Its program answers there, and stop takes it off. */
+static void an_interface_that_was_moved_is_told(void **state)
+{
+	struct world *w = *state;
+
+	child_sh(&w->server, TO_CLIENT, w->client.name);
+	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
+	assert_says(said.out, "interface  " WORLD_IF ": ");
+	assert_says(said.out, "it was moved to another network namespace");
+	assert_int_equal(sh(w, "bmcctl stats --name %s", w->instance), 0);
+	assert_int_equal(sh(w, "bmcctl stop --name %s", w->instance), 0);
+	assert_says(said.out, "(" WORLD_IF ") of another network namespace");
+	child_sh(&w->client, "! ip link show " WORLD_IF " | grep prog/xdp");
+	leaks_check(w->cookie, w->instance);
+}
+
+/* If the namespace of `start` was gone, nobody could. */
+static void stop_works_where_an_interface_was_moved_to(void **state)
+{
+	struct world *w = *state;
+
+	child_sh(&w->server, TO_CLIENT, w->client.name);
+	assert_int_equal(bmcctl(&w->client, "stop --name %s", w->instance), 0);
+	assert_says(bmcctl_result.out, "detached XDP from " WORLD_IF "\n");
+	leaks_check(w->cookie, w->instance);
+}
+
+/* Its number is another one's by now, and it was said to be gone. */
+static void an_interface_that_comes_back_is_told(void **state)
+{
+	struct world *w = *state;
+	unsigned int number = ns_ifindex(&w->server, WORLD_IF);
+
+	child_sh(&w->server, TO_CLIENT, w->client.name);
+	child_sh(&w->server, "ip link add name back0 index %u type veth peer name back1", number);
+	child_sh(&w->client, "ip link set " WORLD_IF " netns %s", w->server.name);
+	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
+	assert_says(said.out, "interface  " WORLD_IF ": XDP program ");
+	assert_says(said.out, "the TC filter was taken off");
+	assert_says_not(said.out, "back0");
+	assert_int_equal(sh(w, "bmcctl stop --name %s", w->instance), 0);
+	assert_says(said.out, "detached XDP from " WORLD_IF "\n");
+	child_sh(&w->server, "! ip link show " WORLD_IF " | grep prog/xdp");
+	leaks_check(w->cookie, w->instance);
+}
+
+/* Of the same name and number, with programs of somebody else's: these were taken for bmc's. */
+static void an_interface_that_was_made_again_is_told(void **state)
+{
+	struct world *w = *state;
+	unsigned int number = ns_ifindex(&w->server, WORLD_IF);
+
+	child_sh(&w->server,
+		 "ip link del " WORLD_IF " && ip link add name " WORLD_IF
+		 " index %u type veth peer name again1 && ip link set " WORLD_IF
+		 " xdpgeneric obj " BMC_PASS_OBJECT " sec xdp && tc qdisc add dev " WORLD_IF
+		 " clsact && tc filter add dev " WORLD_IF
+		 " egress bpf direct-action object-file " BMC_PASS_OBJECT " section tc",
+		 number);
+	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
+	assert_says(said.out, "interface  " WORLD_IF ": XDP program 0 ");
+	assert_says(said.out, "XDP was taken off");
+	assert_int_equal(sh(w, "bmcctl stop --name %s", w->instance), 0);
+	child_sh(&w->server,
+		 "ip link show " WORLD_IF " | grep -q prog/xdp && tc filter show dev " WORLD_IF
+		 " egress | grep -q pass");
+	leaks_check(w->cookie, w->instance);
+}
+
 /* It waited half a minute without a word. */
 static void who_is_waited_for_is_told(void **state)
 {
@@ -207,6 +278,10 @@ static void an_instance_of_another_namespace_is_told(void **state)
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(an_interface_is_called_what_it_is_called_now),
 	WORLD_TEST(an_interface_that_is_gone_is_told),
+	WORLD_TEST(an_interface_that_was_moved_is_told),
+	WORLD_TEST(stop_works_where_an_interface_was_moved_to),
+	WORLD_TEST(an_interface_that_comes_back_is_told),
+	WORLD_TEST(an_interface_that_was_made_again_is_told),
 	WITHOUT_BMC(who_is_waited_for_is_told),
 	WORLD_TEST(who_forgets_the_name_is_told_which_there_are),
 	WITHOUT_BMC(output_that_cannot_be_written),
