@@ -24,7 +24,7 @@ int bmc_xdp(struct xdp_md *ctx)
 
 	if (verdict == BMC_UNDECIDED)
 		verdict = (enum bmc_verdict)bmc_reply(ctx);
-	return verdict == BMC_REPLIED ? XDP_TX : XDP_PASS;
+	return verdict == BMC_REPLIED ? XDP_TX : verdict == BMC_DROP ? XDP_DROP : XDP_PASS;
 }
 
 /* The other way: memcached's replies fill the cache. */

@@ -16,7 +16,7 @@
 #endif
 
 /* Raised whenever the layout of a pinned map changes; `stop` works across versions, nothing else does. */
-#define BMC_ABI_VERSION 7
+#define BMC_ABI_VERSION 8
 
 /* ---- limits ---- */
 #define BMC_PORTS_MAX 8
@@ -67,6 +67,8 @@ enum bmc_off {
 	BMC_OFF_PROXY = 64, /* it is a proxy: what others write behind it is not seen */
 	BMC_OFF_TEXT_ONLY = 128, /* to it all is text, also what looks like the binary protocol */
 	BMC_OFF_UNTOLD = 256, /* what it is could not be told */
+	BMC_OFF_MOVED =
+		512, /* an interface was moved to another network namespace, and got requests there */
 };
 #define BMC_OFF_KIND (BMC_OFF_PROXY | BMC_OFF_TEXT_ONLY | BMC_OFF_UNTOLD)
 
@@ -417,6 +419,7 @@ struct bmc_stats {
 	/* a line of bmc_xdp's own */
 	__u64 tick; /* the clock as it was last read, and when (jiffies) */
 	__u64 now;
+	__u64 home; /* the tick in which it was last looked where the interface is */
 	struct {
 		__u64 hits;
 		__u64 hit_bytes;

@@ -12,6 +12,7 @@
 #define BMC_PLAIN_BPF_H
 
 #include "coherence.bpf.h"
+#include "home.bpf.h"
 #include "plain_grow.bpf.h"
 #include "plain_key.bpf.h"
 #include "plain_text.bpf.h"
@@ -271,7 +272,7 @@ static __always_inline enum bmc_verdict bmc_plain_find(struct xdp_md *ctx, void 
 	bmc_slot_hit(b, (__u32)group * BMC_GROUP_SLOTS + index);
 	stats->plain.hits++;
 	stats->plain.hit_bytes += p->text_len;
-	return BMC_REPLIED;
+	return bmc_home_left(ctx, stats) ? BMC_DROP : BMC_REPLIED;
 }
 
 /* A packet of a family, whose IP header has `header` bytes; constants both. */

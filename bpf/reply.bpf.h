@@ -7,6 +7,7 @@
 #define BMC_REPLY_BPF_H
 
 #include "coherence.bpf.h"
+#include "home.bpf.h"
 #include "tx.bpf.h"
 #include "verdict.bpf.h"
 #include "vlan.bpf.h"
@@ -267,6 +268,8 @@ __noinline int bmc_reply(struct xdp_md *ctx)
 	w->server = (__u32)server;
 	verdict = bmc_reply_request(ctx, w, &rx, &udp, stats);
 	bmc_work_leave(w);
+	if (verdict == BMC_REPLIED && bmc_home_left(ctx, stats))
+		return BMC_DROP;
 	return (int)verdict;
 }
 

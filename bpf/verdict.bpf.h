@@ -6,7 +6,7 @@
 enum bmc_verdict {
 	BMC_TO_STACK, /* as it is */
 	BMC_REPLIED, /* the packet is now the answer */
-	BMC_DROP, /* TCP sends it again */
+	BMC_DROP, /* TCP sends it again; or an answer that must not leave */
 	BMC_UNDECIDED, /* as it is, and to be looked at again */
 };
 

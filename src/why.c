@@ -34,6 +34,11 @@ static int off_reason(const struct bmc_server_status *v, char *why)
 			   "its process has, or had, a socket at another port too, or UDP here "
 			   "without TCP: what comes by another port is not seen; give it one "
 			   "port, stop and start");
+	if (v->off & BMC_OFF_MOVED)
+		return say(
+			why,
+			"an interface was moved to another network namespace, where nothing may be "
+			"answered: stop and start");
 	if (v->off & BMC_OFF_PROXY)
 		return say(why, "it " BMC_MEMCACHED_PROXY);
 	if (v->off & BMC_OFF_TEXT_ONLY)

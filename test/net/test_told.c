@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* What bmcctl says when something is not as usual: names, waiting, output that cannot be written. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fake.h"
 #include "leaks.h"
 #include "said.h"
 #include "world.h"
@@ -38,14 +40,14 @@ static void an_interface_that_is_gone_is_told(void **state)
 	assert_says(said.out, "it is gone");
 }
 
-#define TO_CLIENT "ip link set " WORLD_IF " netns %s"
+#define TO_NS "ip link set " WORLD_IF " netns %s"
 
 /* It was said to be gone, perhaps. Its program answers there, and stop takes it off. */
 static void an_interface_that_was_moved_is_told(void **state)
 {
 	struct world *w = *state;
 
-	child_sh(&w->server, TO_CLIENT, w->client.name);
+	child_sh(&w->server, TO_NS, w->client.name);
 	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
 	assert_says(said.out, "interface  " WORLD_IF ": ");
 	assert_says(said.out, "it was moved to another network namespace");
@@ -56,12 +58,40 @@ static void an_interface_that_was_moved_is_told(void **state)
 	leaks_check(w->cookie, w->instance);
 }
 
+/* They were, with what memcached has where the interface was. */
+static void requests_to_a_moved_interface_are_not_answered(void **state)
+{
+	struct world *w = *state;
+	static struct fake fake;
+	struct ns other;
+
+	world_cache(w, "k", "value");
+	ns_make(&other, "other");
+	child_sh(&w->server, TO_NS, other.name);
+	child_sh(&other,
+		 "ip addr add " WORLD_IP4 "/24 dev " WORLD_IF " && ip link set " WORLD_IF " up");
+	fake_start(&fake, &other, WORLD_IP4, WORLD_PORT, 65534, FAKE_NO_TCP, "END\r\n");
+	/* the one by which it is noticed is lost */
+	udp_send(&w->udp, "get k\r\n", 7);
+	assert_int_equal(udp_receive(&w->udp, w->udp.id, 0.3, &w->text), -ETIMEDOUT);
+	for (int i = 0; i < 5; i++) {
+		udp_get(&w->udp, "k", &w->text);
+		text_assert_is("k", &w->text, "END\r\n");
+	}
+	fake_stop(&fake);
+	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
+	assert_says(said.out, "it was moved to another network namespace");
+	assert_says(said.out, "an interface was moved to another network namespace");
+	assert_int_equal(sh(w, "bmcctl stop --name %s", w->instance), 0);
+	ns_remove(&other);
+}
+
 /* If the namespace of `start` was gone, nobody could. */
 static void stop_works_where_an_interface_was_moved_to(void **state)
 {
 	struct world *w = *state;
 
-	child_sh(&w->server, TO_CLIENT, w->client.name);
+	child_sh(&w->server, TO_NS, w->client.name);
 	assert_int_equal(bmcctl(&w->client, "stop --name %s", w->instance), 0);
 	assert_says(bmcctl_result.out, "detached XDP from " WORLD_IF "\n");
 	leaks_check(w->cookie, w->instance);
@@ -73,7 +103,7 @@ static void an_interface_that_comes_back_is_told(void **state)
 	struct world *w = *state;
 	unsigned int number = ns_ifindex(&w->server, WORLD_IF);
 
-	child_sh(&w->server, TO_CLIENT, w->client.name);
+	child_sh(&w->server, TO_NS, w->client.name);
 	child_sh(&w->server, "ip link add name back0 index %u type veth peer name back1", number);
 	child_sh(&w->client, "ip link set " WORLD_IF " netns %s", w->server.name);
 	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
@@ -100,7 +130,7 @@ static void an_interface_that_was_made_again_is_told(void **state)
 		 " egress bpf direct-action object-file " BMC_PASS_OBJECT " section tc",
 		 number);
 	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
-	assert_says(said.out, "interface  " WORLD_IF ": XDP program 0 ");
+	assert_says(said.out, "interface  " WORLD_IF ": no XDP program");
 	assert_says(said.out, "XDP was taken off");
 	assert_int_equal(sh(w, "bmcctl stop --name %s", w->instance), 0);
 	child_sh(&w->server,
@@ -279,6 +309,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(an_interface_is_called_what_it_is_called_now),
 	WORLD_TEST(an_interface_that_is_gone_is_told),
 	WORLD_TEST(an_interface_that_was_moved_is_told),
+	WORLD_TEST(requests_to_a_moved_interface_are_not_answered),
 	WORLD_TEST(stop_works_where_an_interface_was_moved_to),
 	WORLD_TEST(an_interface_that_comes_back_is_told),
 	WORLD_TEST(an_interface_that_was_made_again_is_told),

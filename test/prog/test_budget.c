@@ -67,6 +67,7 @@ static int configure(struct bmc_bpf *skel)
 	struct bmc_config *config = (struct bmc_config *)&skel->rodata->bmc_config;
 	int err = harness_configure(skel, HARNESS_FOREVER_NS, 0, HARNESS_BUCKETS);
 
+	config->netns_cookie = 1; /* as it is looked at where it is not 0 */
 	config->n_ports = BMC_PORTS_MAX;
 	for (int i = 0; i < BMC_PORTS_MAX; i++)
 		config->port[i] = (uint16_t)(1000 + i);
