@@ -135,7 +135,7 @@ static void judge(const struct bench_figures *f, struct bench_verdict *v)
 			values[i] /= *bench_figures_at(f, beside, over, metric, i);
 	}
 	bench_summarize(values, f->n_rounds, &v->summary);
-	if (!v->summary.n)
+	if (!v->summary.n || f->is_without_bmc)
 		v->is_met = -1;
 	else if (t->bound == BENCH_AT_MOST)
 		v->is_met = v->summary.median <= t->limit;
@@ -152,12 +152,20 @@ const char *bench_target_unit(const struct bench_measure *measure, const struct 
 	return t->over || !m->name ? "" : m->unit;
 }
 
+/* Whether its two arms are one, but for bmc. */
+static int is_of_the_same(const struct bench_target *t)
+{
+	return t->over && strcmp(t->over, "echo") != 0;
+}
+
 void bench_figures_judge(const struct bench_figures *f,
 			 void (*fn)(const struct bench_verdict *verdict, void *arg), void *arg)
 {
 	const struct bench_target *t = f->measure->targets;
 
 	for (; t && t->metric; t++) {
+		if (f->is_without_bmc && !is_of_the_same(t))
+			continue;
 		for (int at = 0; at < f->n_cases; at++) {
 			struct bench_verdict v = { .target = t, .at = at };
 

@@ -16,13 +16,14 @@ struct bench_figures {
 	int n_arms, n_cases, n_metrics, n_rounds;
 	double *values; /* NAN where there is none */
 	struct bench_histogram *distributions; /* cases x arms; NULL: the measure has none */
+	int is_without_bmc; /* nothing has a target: ratios of what is the same are left */
 };
 
 struct bench_verdict {
 	const struct bench_target *target;
 	int at; /* the case */
 	struct bench_summary summary; /* of the figure or the ratio */
-	int is_met; /* 1, 0; -1: there is no figure */
+	int is_met; /* 1, 0; -1: there is no figure, or no target */
 };
 
 int bench_figures_init(struct bench_figures *f, const struct bench_measure *measure, int rounds);
@@ -38,7 +39,10 @@ void bench_figures_summary(const struct bench_figures *f, int at, int arm, int m
 /* Of a target's median and limit; a ratio has none: "". */
 const char *bench_target_unit(const struct bench_measure *measure, const struct bench_target *t);
 
-/* Calls fn for each target and each case that it names; ratios are taken within each round. */
+/*
+ * Calls fn for each target and each case that it names; ratios are taken within each round. Without bmc only for ratios of
+ * what is the same then.
+ */
 void bench_figures_judge(const struct bench_figures *f,
 			 void (*fn)(const struct bench_verdict *verdict, void *arg), void *arg);
 

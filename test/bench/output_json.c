@@ -62,9 +62,11 @@ static void add_verdict(const struct bench_verdict *v, void *arg)
 	put_text(o, "over", v->target->over);
 	put_text(o, "over_case", v->target->over_case);
 	put_text(o, "unit", bench_target_unit(j->f->measure, v->target));
-	put_text(o, "why", v->target->why);
-	put_text(o, "bound", v->target->bound == BENCH_AT_MOST ? "at most" : "at least");
-	put(o, "limit", number(v->target->limit));
+	if (!j->f->is_without_bmc) {
+		put_text(o, "why", v->target->why);
+		put_text(o, "bound", v->target->bound == BENCH_AT_MOST ? "at most" : "at least");
+		put(o, "limit", number(v->target->limit));
+	}
 	put_summary(o, &v->summary);
 	put(o, "met", v->is_met < 0 ? NULL : json_object_new_boolean(v->is_met));
 	json_object_array_add(j->list, o);

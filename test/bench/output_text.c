@@ -80,22 +80,36 @@ struct judging {
 	int missed;
 };
 
+/* "rate of bmc / memcached: 1.01 (0.99-1.02)" */
+static void print_judged(const struct judging *j, const struct bench_verdict *v)
+{
+	const struct bench_target *t = v->target;
+	char buf[CELL];
+
+	printf("%-20s %s of %s%s%s%s%s: %s", j->f->measure->cases[v->at], t->metric, t->arm,
+	       t->over ? " / " : "", t->over ? t->over : "", t->over_case ? " at " : "",
+	       t->over_case ? t->over_case : "", cell(&v->summary, "", buf));
+}
+
 static void print_verdict(const struct bench_verdict *v, void *arg)
 {
 	struct judging *j = arg;
 	const struct bench_target *t = v->target;
 	const char *unit = bench_target_unit(j->f->measure, t);
-	char buf[CELL];
 
-	if (v->is_met < 0) /* the case was not asked for */
+	if (!v->summary.n) /* the case was not asked for */
 		return;
+	if (j->f->is_without_bmc) {
+		printf("  ");
+		print_judged(j, v);
+		printf(", to be 1: the same twice\n");
+		return;
+	}
 	j->missed += !v->is_met;
-	printf("  %-6s  %-20s %s of %s%s%s%s%s: %s, at %s %g%s%s: %s\n",
-	       v->is_met ? "met" : "MISSED", j->f->measure->cases[v->at], t->metric, t->arm,
-	       t->over ? " / " : "", t->over ? t->over : "", t->over_case ? " at " : "",
-	       t->over_case ? t->over_case : "", cell(&v->summary, "", buf),
-	       t->bound == BENCH_AT_MOST ? "most" : "least", t->limit, *unit ? " " : "", unit,
-	       t->why);
+	printf("  %-6s  ", v->is_met ? "met" : "MISSED");
+	print_judged(j, v);
+	printf(", at %s %g%s%s: %s\n", t->bound == BENCH_AT_MOST ? "most" : "least", t->limit,
+	       *unit ? " " : "", unit, t->why);
 }
 
 int bench_print_text(const struct bench_figures *f)

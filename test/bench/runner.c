@@ -153,6 +153,7 @@ int bench_run_measure(const struct bench_measure *measure, const struct bench_op
 
 	if (bench_figures_init(ret, measure, options->rounds))
 		return -1;
+	ret->is_without_bmc = options->is_without_bmc;
 	r.n_up = measure->slice ? ret->n_arms : 1;
 	r.run.place = r.places;
 	err = options->may_sleep ? 0 : bench_awake_start(&awake);

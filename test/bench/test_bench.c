@@ -177,6 +177,12 @@ static void without_bmc_all_goes_to_memcached(void **state)
 	snprintf(words, sizeof(words), "%s --no-bmc", run);
 	assert_int_equal(bench(words), 0);
 	assert_true(median_of("all hits", "bmc", "to memcached") > 0.5);
+	assert_null(strstr(output, "\"limit\""));
+	assert_int_equal(bench("run peers --case 'all hits' --no-bmc --rounds 1 --seconds 0.05"),
+			 0);
+	assert_non_null(strstr(output, "rate of bmc / memcached: "));
+	assert_null(strstr(output, "/ echo"));
+	assert_null(strstr(output, "at least"));
 	assert_int_equal(bench("run watch-lo watch-veth --case 'set 32 B x?' --no-bmc --rounds 1 "
 			       "--seconds 0.02 --json"),
 			 0);
