@@ -333,9 +333,11 @@ static int check_absent(const struct bmc_options *options, const struct bmc_sock
 	if (options->wait)
 		return 0;
 	if (has_udp(sockets))
-		return bmc_fail("at port %u there is UDP, but nobody listens: memcached must have "
-				"both at one port (-p %u -U %u)",
-				port, port, port);
+		return bmc_fail(
+			"at port %u there is UDP, but nobody listens: bmc asks memcached over TCP "
+			"what it is, and takes UDP alone for that of one whose TCP is at another "
+			"port, which is not seen; it must have both at one port (-p %u -U %u)",
+			port, port, port);
 	return bmc_fail(
 		"no memcached listens on port %u in this network namespace: start it, or let it "
 		"come later with --wait --user USER",

@@ -236,6 +236,8 @@ static void udp_without_tcp_is_told(void **state)
 			    w->instance),
 			 1);
 	assert_says(said.err, "at port 11211 there is UDP, but nobody listens");
+	assert_says(said.err, "whose TCP is at another port");
+	assert_says(said.err, "(-p 11211 -U 11211)");
 }
 
 /* `ip link set dev ... xdp off`, as it said, takes no generic program off. */
