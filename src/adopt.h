@@ -5,6 +5,7 @@
 
 #include "bmc_abi.h"
 #include "progress.h"
+#include "process.h"
 #include "sockets.h"
 
 struct bmc_olds;

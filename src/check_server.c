@@ -5,6 +5,7 @@
 #include "iface.h"
 #include "log.h"
 #include "memcached.h"
+#include "process.h"
 #include "sockets.h"
 #include "util.h"
 

@@ -4,7 +4,7 @@
 
 #include "log.h"
 #include "pins.h"
-#include "sockets.h"
+#include "process.h"
 #include "util.h"
 
 #include <errno.h>

@@ -4,6 +4,7 @@
 #define BMC_CONNECTIONS_H
 
 #include "bmc_abi.h"
+#include "process.h"
 #include "sockets.h"
 
 /* What a connection does to fills. */

@@ -4,6 +4,7 @@
 #define BMC_OLD_H
 
 #include "bmc_abi.h"
+#include "process.h"
 #include "sockets.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* The machine's inet sockets of this network namespace, and whose they are. */
+/* The machine's inet sockets of this network namespace. (Whose they are: process.h.) */
 #ifndef BMC_SOCKETS_H
 #define BMC_SOCKETS_H
 
@@ -23,20 +23,8 @@ struct bmc_socket {
 	char peer[46];
 };
 
-/* A process that has sockets, and the number of one there. */
-struct bmc_owner {
-	pid_t pid;
-	int fd;
-	__u64 inode;
-};
-
 struct bmc_socket_list {
 	struct bmc_socket *list;
-	size_t n;
-};
-
-struct bmc_owner_list {
-	struct bmc_owner *list;
 	size_t n;
 };
 
@@ -57,18 +45,6 @@ const struct bmc_socket *bmc_socket_find(const struct bmc_socket_list *list,
 /* How many UDP sockets of this user share an address, at the most: more than one are memcached-sr's. */
 int bmc_sockets_udp_each(const struct bmc_socket_list *list, __u32 uid);
 
-/* All sockets of a process, by inode. Free with free(ret->list). 0 or -errno. */
-int bmc_sockets_of_process(pid_t pid, struct bmc_owner_list *ret);
-
-/* The process that has the socket with this inode, and its number there. 0, -ESRCH: none that can be seen. */
-int bmc_socket_owner(__u64 inode, struct bmc_owner *ret);
-
-/* The socket's number in its process's list, or -1. */
-int bmc_owner_fd(const struct bmc_owner_list *list, __u64 inode);
-
-/* A copy of a process's socket. Close it soon: while it lives, the owner's close() does nothing. The fd or -errno. */
-int bmc_socket_copy(pid_t pid, int fd);
-
 /*
  * What a socket of this process is; without addresses. 0; -ENOTSOCK; -EAFNOSUPPORT: not IP; -EPROTONOSUPPORT: neither
  * TCP nor UDP; -errno.
@@ -77,11 +53,5 @@ int bmc_socket_look(int fd, struct bmc_socket *ret);
 
 /* The peer of a connection of this process as "10.0.0.1:4711"; "?" if it has none. Returns buf. */
 const char *bmc_socket_peer(int fd, char *buf, size_t size);
-
-/* A process's name (comm). Returns buf. */
-const char *bmc_process_name(pid_t pid, char *buf, size_t size);
-
-/* How it was called, as far as there is room. Returns buf. */
-const char *bmc_process_command(pid_t pid, char *buf, size_t size);
 
 #endif
