@@ -40,14 +40,14 @@ int bmc_tc_egress(struct __sk_buff *skb)
 SEC("cgroup/post_bind4")
 int bmc_post_bind4(struct bpf_sock *sk)
 {
-	bmc_bound(sk);
+	bmc_bound(sk, 4);
 	return CGROUP_PASS;
 }
 
 SEC("cgroup/post_bind6")
 int bmc_post_bind6(struct bpf_sock *sk)
 {
-	bmc_bound(sk);
+	bmc_bound(sk, 6);
 	return CGROUP_PASS;
 }
 

@@ -72,11 +72,18 @@ enum bmc_off {
 };
 #define BMC_OFF_KIND (BMC_OFF_PROXY | BMC_OFF_TEXT_ONLY | BMC_OFF_UNTOLD)
 
+/* Another user has had a UDP socket at a server's port: who is asked has to be looked up. */
+enum bmc_other_sockets {
+	BMC_OTHERS_ANY = 1, /* by fills: whose the address is */
+	BMC_OTHERS_WIRE = 2, /* it was not bound to a loopback address: by hits, too */
+};
+
 struct bmc_server {
 	/* read by every hit */
 	__u64 epoch; /* [word] entries of another epoch are void */
 	__u64 off; /* [word] enum bmc_off; set first, then epoch++ */
-	__u64 pad0[6];
+	__u64 others; /* [word] enum bmc_other_sockets */
+	__u64 pad0[5];
 	/* read by fills, written by holds */
 	__u64 word; /* [word] see above */
 	__u64 t_quiet; /* [word] only grows; no fill whose request is older */
@@ -85,7 +92,7 @@ struct bmc_server {
 	__u64 owner; /* [word] life in the high 32 bits, in the low 32 the process (tgid) of its sockets; 0: not known */
 	__u64 strangers; /* [word] sockets at its port of other processes of its user; SHARED while there are any */
 	__u64 unread; /* [word] connections of this life of which not all was read: they may have sent flush_all with a delay */
-	__u64 others; /* [word] another user has had a UDP socket at its port: whose an address is has to be looked up */
+	__u64 pad1;
 };
 #define BMC_OWNER_LIFE_SHIFT 32
 
@@ -370,6 +377,7 @@ struct bmc_config {
 	X(PASS_LARGE, "pass_large", "gets whose reply would not fit one datagram or the packet")   \
 	X(PASS_RACE, "pass_race", "gets that lost a race with a fill, put back and passed")        \
 	X(PASS_BUSY, "pass_busy", "packets passed because the CPU's work area was in use")         \
+	X(PASS_OTHERS, "pass_others", "requests that another user's socket takes")                 \
 	X(FILLS, "fills", "items taken from memcached's replies")                                  \
 	X(EVICTIONS, "evictions", "valid items that made room for another one")                    \
 	X(REFUSED_FLIGHT, "refused_flight", "fills refused: a write in flight")                    \

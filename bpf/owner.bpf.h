@@ -136,18 +136,29 @@ static __always_inline void bmc_mark_released(const struct bmc_mark *mark, __u64
 }
 
 /* Another user's UDP socket: first the word, then the epoch, as fills read them the other way round. */
-static __always_inline void bmc_other_came(struct bmc_server *s)
+static __always_inline void bmc_other_came(struct bmc_server *s, int is_loopback)
 {
-	bmc_ordered(__sync_fetch_and_or(&s->others, 1));
+	__u64 others = BMC_OTHERS_ANY | (is_loopback ? 0 : BMC_OTHERS_WIRE);
+
+	bmc_ordered(__sync_fetch_and_or(&s->others, others));
 	bmc_epoch_up(s);
+}
+
+/* `family` is the hook's: each has its own address only. */
+static __always_inline int bmc_bound_is_loopback(const struct bpf_sock *sk, int family)
+{
+	if (family == 4)
+		return (sk->src_ip4 & 0xff) == 127;
+	return !(sk->src_ip6[0] | sk->src_ip6[1] | sk->src_ip6[2] |
+		 (sk->src_ip6[3] ^ bpf_htonl(1)));
 }
 
 /*
  * A socket is bound. At a port that is not ours it matters only if its process has a server. At one of ours, another user's
  * is not memcached's; but if it takes datagrams, those for one of memcached's addresses may be its from now on: what was
- * filled for them goes, and fills look whose theirs is.
+ * filled for them goes, and fills and hits look whose theirs is.
  */
-static __always_inline void bmc_bound(struct bpf_sock *sk)
+static __always_inline void bmc_bound(struct bpf_sock *sk, int family)
 {
 	int server = bmc_config_server(bpf_htons((__u16)sk->src_port));
 
@@ -160,7 +171,7 @@ static __always_inline void bmc_bound(struct bpf_sock *sk)
 	if ((__u32)bpf_get_current_uid_gid() == bmc_config.uid[server & (BMC_PORTS_MAX - 1)])
 		bmc_mark_socket(sk, (__u32)server, bpf_get_socket_cookie(sk));
 	else if (sk->protocol == IPPROTO_UDP)
-		bmc_other_came(bmc_server_get((__u32)server));
+		bmc_other_came(bmc_server_get((__u32)server), bmc_bound_is_loopback(sk, family));
 }
 
 /* A socket listens. One that was bound before the programs were there has no mark yet. */

@@ -230,17 +230,17 @@ static __always_inline enum bmc_verdict bmc_plain_find(struct xdp_md *ctx, void 
 						       struct bmc_stats *stats, int family)
 {
 	__u64 epoch = BMC_READ_ONCE(bmc_server_get(p->server)->epoch), bits, group, at;
+	__u32 shared = bmc_server_is_shared(p->server), index;
 	__u64 hash = bmc_plain_hash(key);
 	const struct bmc_entry *e;
 	struct bmc_bucket *b;
-	__u32 index;
 
 	bmc_rmb();
 	p->bucket = bmc_bucket_of(hash);
 	b = bmc_bucket_get(p->bucket);
 	if (!b || !stats)
 		return BMC_UNDECIDED;
-	p->seq = BMC_READ_ONCE(b->seq);
+	p->seq = BMC_READ_ONCE(b->seq) | shared; /* odd: left to reply.bpf.h */
 	bmc_rmb();
 	group = bmc_group_of(hash);
 	bmc_hide(group);

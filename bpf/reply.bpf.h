@@ -99,6 +99,54 @@ static __always_inline int bmc_get_parse(struct bmc_work *w, __u64 text)
 	return BMC_KEY_FORM;
 }
 
+/* ---- who is asked ---- */
+
+/* The request as a look-up of its socket has it. Its size; 0: it is not to be loaded. */
+static __always_inline __u32 bmc_reply_tuple(struct xdp_md *ctx, const struct bmc_pkt *pkt,
+					     struct bpf_sock_tuple *ret)
+{
+	__u32 ip4 = pkt->l3 + offsetof(struct iphdr, saddr),
+	      ip6 = pkt->l3 + offsetof(struct ipv6hdr, saddr);
+
+	if (pkt->family == 4) {
+		if (bpf_xdp_load_bytes(ctx, ip4, &ret->ipv4.saddr, 8) ||
+		    bpf_xdp_load_bytes(ctx, pkt->l4, &ret->ipv4.sport, 4))
+			return 0;
+		return sizeof(ret->ipv4);
+	}
+	if (bpf_xdp_load_bytes(ctx, ip6, ret->ipv6.saddr, 32) ||
+	    bpf_xdp_load_bytes(ctx, pkt->l4, &ret->ipv6.sport, 4))
+		return 0;
+	return sizeof(ret->ipv6);
+}
+
+/*
+ * Whether the datagram is memcached's, though another user has had a socket at its port. Whose the address is a fill has
+ * looked at (bmc_fill_is_asked); but a socket may be connected to this peer, or bound to this interface, as memcached's
+ * are not. Behind VLAN tags it is another interface.
+ */
+__noinline int bmc_reply_is_asked(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct bpf_sock_tuple tuple = {};
+	struct bmc_pkt pkt = {};
+	struct bpf_sock *sk;
+	__u32 l3 = 0, size;
+	__u16 proto;
+	int ours;
+
+	proto = bmc_pkt_ethernet(data, end, &l3);
+	if (l3 != sizeof(struct ethhdr) || bmc_pkt_ip(data, end, proto, l3, 0, &pkt))
+		return 0;
+	size = bmc_reply_tuple(ctx, &pkt, &tuple);
+	sk = size ? bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0) : NULL;
+	if (!sk)
+		return 0;
+	ours = !sk->dst_port && !sk->bound_dev_if;
+	bpf_sk_release(sk);
+	return ours;
+}
+
 /* ---- the answer ---- */
 
 /* The headers, from Ethernet to the frame, where they are. The texts are there already. */
@@ -262,6 +310,8 @@ __noinline int bmc_reply(struct xdp_md *ctx)
 	bmc_stats_plus(stats, BMC_STAT_REQUESTS, 1);
 	if (r < 0)
 		return bmc_pass(stats, BMC_STAT_PASS_FORM);
+	if (bmc_server_is_shared((__u32)server) && !bmc_reply_is_asked(ctx))
+		return bmc_pass(stats, BMC_STAT_PASS_OTHERS);
 	w = bmc_work_enter(BMC_WORK_XDP);
 	if (!w)
 		return bmc_pass(stats, BMC_STAT_PASS_BUSY);

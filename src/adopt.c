@@ -82,7 +82,7 @@ static int look_for_process(struct bmc_adopt *a, int server, pid_t *ret)
 
 		if (!is_servers(a, s, server)) {
 			if (!s->tcp)
-				bmc_shared_others(&a->shared->server[server]);
+				bmc_shared_others(&a->shared->server[server], s->loopback);
 			continue;
 		}
 		if (bmc_socket_owner(s->inode, &owner))

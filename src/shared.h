@@ -38,7 +38,7 @@ void bmc_shared_unread_add(struct bmc_server *server);
 void bmc_shared_unread_clear(struct bmc_server *server, __u64 seen);
 
 /* Another user has a UDP socket at its port. */
-void bmc_shared_others(struct bmc_server *server);
+void bmc_shared_others(struct bmc_server *server, int is_loopback);
 
 /* Forgets everything that was filled. */
 void bmc_shared_epoch_up(struct bmc_server *server);

@@ -174,6 +174,44 @@ static void answers_from_anothers_address(void **state)
 	udp_close(&second);
 }
 
+/* Another user's socket beside memcached's, connected to one client: that one's requests are not memcached's. */
+static void whom_another_is_connected_to(struct world *w, int comes_later)
+{
+	static struct fake fake;
+	struct udp second;
+
+	if (comes_later)
+		world_start_bmc(w, "--max-age 60s");
+	fake_start(&fake, &w->server, WORLD_IP4, WORLD_PORT, DAEMON, FAKE_NO_TCP | FAKE_CONNECTS,
+		   "END\r\n");
+	if (!comes_later)
+		world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	udp_open(&second, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_set(&w->tcp, "k", "value", 5);
+	udp_get(&second, "k", &w->text);
+	text_assert_is("before it is connected", &w->text, "END\r\n");
+	world_warm(w, &w->udp, "k");
+	for (int i = 0; i < 5; i++) {
+		udp_get(&second, "k", &w->text);
+		text_assert_is("k", &w->text, "END\r\n");
+		assert_true(world_get(w, &w->udp, "k"));
+	}
+	fake_stop(&fake);
+	world_warm(w, &second, "k");
+	udp_close(&second);
+}
+
+static void another_is_connected_before_start(void **state)
+{
+	whom_another_is_connected_to(*state, 0);
+}
+
+static void another_is_connected_after_start(void **state)
+{
+	whom_another_is_connected_to(*state, 1);
+}
+
 #define EMPTY_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, world_teardown)
 #define OWNER_TEST(name)                                                                           \
 	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
@@ -188,6 +226,8 @@ static const struct CMUnitTest tests[] = {
 	OWNER_TEST(another_namespaces_memcached_changes_nothing),
 	EMPTY_TEST(local_address_is_part_of_the_item),
 	OWNER_TEST(answers_from_anothers_address),
+	OWNER_TEST(another_is_connected_before_start),
+	OWNER_TEST(another_is_connected_after_start),
 };
 
 TEST_MAIN(tests, NULL, NULL)

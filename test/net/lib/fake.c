@@ -17,6 +17,7 @@
 #define CONNECTIONS_MAX 32
 
 static volatile sig_atomic_t may_listen;
+static int connects;
 
 static void on_signal(int sig)
 {
@@ -46,6 +47,8 @@ static void answer_datagram(int fd, const char *answer)
 
 	if (n < 8 || !answer)
 		return;
+	if (connects && connect(fd, (struct sockaddr *)&from, len))
+		_exit(1);
 	memcpy(bytes + 8, answer, strlen(answer));
 	sendto(fd, bytes, 8 + strlen(answer), 0, (struct sockaddr *)&from, len);
 }
@@ -108,6 +111,7 @@ static void run(const struct ns *ns, const char *address, int port, uid_t uid, i
 		_exit(1);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* behind setresuid, which clears it */
 	may_listen = !(flags & FAKE_LISTENS_LATE);
+	connects = flags & FAKE_CONNECTS;
 	if (!(flags & FAKE_NO_TCP))
 		fds[1].fd =
 			bind_socket(SOCK_STREAM, protocol, flags & FAKE_SHARES_PORT, address, port);
