@@ -94,10 +94,11 @@ for path in src/*.[ch]; do
 	file=${path##*/}
 	while read -r included; do
 		name=${included##*/}
+		[ "$name" != start.h ] || [[ $file =~ ^(lifecycle|start_.*)\.c$ ]] || complain "src/$file includes start.h: only lifecycle.c and start_*.c may"
 		case $name in
 		bmc_abi.h | bmc_bucket.h | bmc_stamp.h) continue ;;
 		bmc.skel.h)
-			[ "$file" = lifecycle.c ] || complain "src/$file includes the skeleton: only lifecycle.c may"
+			[ "$file" = start.h ] || complain "src/$file includes the skeleton: only start.h may"
 			continue
 			;;
 		esac
