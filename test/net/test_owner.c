@@ -212,6 +212,32 @@ static void another_is_connected_after_start(void **state)
 	whom_another_is_connected_to(*state, 1);
 }
 
+/* What comes by its interface is another user's, whatever address is asked, and memcached's by the other one. */
+static void another_is_bound_to_an_interface(void **state)
+{
+	static struct fake fake;
+	struct world *w = *state;
+	long long hits;
+
+	world_start_bmc(w, "--max-age 60s --iface " EXTRA_IF);
+	world_open_clients(w);
+	world_cache(w, "k", "value");
+	fake_on_device(EXTRA_IF);
+	fake_start(&fake, &w->server, "0.0.0.0", WORLD_PORT, DAEMON, FAKE_NO_TCP, "END\r\n");
+	fake_on_device(NULL);
+	world_warm(w, &w->udp, "k");
+	child_sh(&w->client, "ip route add " WORLD_IP4 "/32 via 10.78.0.1 dev " EXTRA_CLIENT_IF);
+	hits = world_stat(w, "hits");
+	for (int i = 0; i < 5; i++) {
+		udp_send(&w->udp, "get k\r\n", 7);
+		test_sleep(0.02); /* the answer has another address */
+	}
+	assert_int_equal(world_stat(w, "hits"), hits);
+	assert_true(world_stat(w, "pass_others") >= 5);
+	fake_stop(&fake);
+	world_warm(w, &w->udp, "k");
+}
+
 #define EMPTY_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, world_teardown)
 #define OWNER_TEST(name)                                                                           \
 	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
@@ -228,6 +254,7 @@ static const struct CMUnitTest tests[] = {
 	OWNER_TEST(answers_from_anothers_address),
 	OWNER_TEST(another_is_connected_before_start),
 	OWNER_TEST(another_is_connected_after_start),
+	TWO_WIRES_TEST(another_is_bound_to_an_interface),
 };
 
 TEST_MAIN(tests, NULL, NULL)

@@ -18,6 +18,7 @@
 
 static volatile sig_atomic_t may_listen;
 static int connects;
+static const char *device;
 
 static void on_signal(int sig)
 {
@@ -33,6 +34,8 @@ static int bind_socket(int type, int protocol, int shares, const char *address, 
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
 	    (shares && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one))) ||
+	    (device &&
+	     setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device))) ||
 	    bind(fd, (struct sockaddr *)&addr, len))
 		_exit(1);
 	return fd;
@@ -145,6 +148,11 @@ void fake_start(struct fake *f, const struct ns *ns, const char *address, int po
 		fail_msg("the fake server cannot have %s port %d", address, port);
 	}
 	close(ready[0]);
+}
+
+void fake_on_device(const char *name)
+{
+	device = name;
 }
 
 void fake_listen(struct fake *f)

@@ -25,6 +25,8 @@ struct fake {
  */
 void fake_start(struct fake *f, const struct ns *ns, const char *address, int port, uid_t uid,
 		int flags, const char *answer);
+/* The sockets of those that start from now on are bound to this interface; NULL: to none. */
+void fake_on_device(const char *name);
 void fake_listen(struct fake *f);
 void fake_stop(struct fake *f);
 
