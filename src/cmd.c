@@ -97,6 +97,10 @@ int bmc_cmd_open(const char *name, struct bmc_instance *ret)
 	if (!bmc_pins_exist(name))
 		return bmc_cmd_fail_not_there(name);
 	err = bmc_pins_instance(name, ret);
+	if (err && !bmc_pins_locked()) /* who was at work has ended in between: again */
+		err = bmc_pins_instance(name, ret);
+	if (err && !bmc_pins_exist(name))
+		return bmc_cmd_fail_not_there(name);
 	if (err == -EPROTO)
 		return bmc_fail(
 			"instance '%s' was started by another version of bmcctl: stop and start it",

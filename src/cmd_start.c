@@ -78,7 +78,7 @@ static void print_learnt(const struct bmc_plan *plan, const struct bmc_learning 
 		printf("%s: port %u: learnt when %llu of %llu items expire, in %.1f s\n",
 		       plan->name, ntohs(plan->config.port[i]), (unsigned long long)port->learnt,
 		       (unsigned long long)port->items, (double)port->ns * 1e-9);
-		if (port->no_room)
+		if (port->no_room && port->end != BMC_LEARN_FULL)
 			bmc_note("port %u: there was no room for the times of %llu items: these "
 				 "are served for --max-age; more --memory has more room",
 				 ntohs(plan->config.port[i]), (unsigned long long)port->no_room);

@@ -233,6 +233,10 @@ static int show_one(const char *name, void *arg)
 	struct show *show = arg;
 	int err = bmc_status_read(name, &status);
 
+	if (err && !bmc_pins_locked()) /* who was at work has ended in between: again */
+		err = bmc_status_read(name, &status);
+	if (err && !bmc_pins_exist(name))
+		return 0; /* another bmcctl has just stopped it */
 	show->n++;
 	if (err == -EPROTO) {
 		show->code =
@@ -271,7 +275,7 @@ int bmc_cmd_status(const struct bmc_options *options)
 		bmc_pins_instances(show_one, &show);
 	else if (bmc_pins_exist(options->name))
 		show_one(options->name, &show);
-	else
+	if (options->name_given && !show.n)
 		show.code = bmc_cmd_fail_not_there(options->name);
 	if (options->json)
 		puts(json_object_to_json_string_ext(

@@ -54,6 +54,21 @@ static void nothing_to_learn_is_said_once(void **state)
 	assert_says_not(said.err, "could be learnt");
 }
 
+/* It said how many have no room, and that there is no room. */
+static void that_there_is_no_room_to_learn_is_said_once(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(
+		sh(w, "bash -c 'exec 3<>/dev/tcp/" WORLD_IP4 "/11211; awk \"BEGIN { for (; i < "
+		      "200000; i++) printf \\\"set k%%d 0 9999 1 noreply\\\\r\\\\nx\\\\r\\\\n\\\", "
+		      "i; printf \\\"mn\\\\r\\\\n\\\" }\" >&3; read -t 20 -u 3'"),
+		0);
+	assert_int_equal(sh(w, "bmcctl " START " --learn", w->instance), 0);
+	assert_says(said.err, "there is no room for more: give more --memory");
+	assert_says_not(said.err, "there was no room for the times");
+}
+
 /* They stood in the order in which bpffs has them. */
 static void instances_stand_in_order(void **state)
 {
@@ -72,11 +87,26 @@ static void instances_stand_in_order(void **state)
 					    "--wait --user nobody --port %d",
 					    names[i], i ? "a" : "b", 5 + i),
 					 0);
-		assert_int_equal(sh(w, "bmcctl status"), 0);
+		sh(w, "bmcctl status"); /* others' instances may be at their start or stop */
 		assert_int_equal(bmcctl(&w->server, "stop --name %s", first), 0);
 		assert_int_equal(bmcctl(&w->server, "stop --name %s", second), 0);
 		assert_says_before(said.out, first, second);
 	}
+}
+
+/* That it was stopped between two looks was damage, sometimes. */
+static void an_instance_that_is_just_stopped_is_not_damaged(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w,
+			    "(for i in 1 2 3; do " BMC_BMCCTL " " START "; " BMC_BMCCTL
+			    " stop --name %s; done) >/dev/null 2>&1 & "
+			    "while kill -0 $! 2>/dev/null; do bmcctl status >/dev/null; done; "
+			    "wait",
+			    w->instance, w->instance),
+			 0);
+	assert_says_not(said.err, "damaged");
 }
 
 /* "user id 65534". */
@@ -231,7 +261,9 @@ static const struct CMUnitTest tests[] = {
 	WITHOUT_BMC(notes_come_in_their_turn),
 	WITHOUT_BMC(who_asks_for_skb_mode_is_not_told_why),
 	WITHOUT_BMC(nothing_to_learn_is_said_once),
+	WITHOUT_BMC(that_there_is_no_room_to_learn_is_said_once),
 	WITHOUT_BMC(instances_stand_in_order),
+	WITHOUT_BMC(an_instance_that_is_just_stopped_is_not_damaged),
 	WITHOUT_BMC(a_user_has_its_name),
 	WITHOUT_BMC(a_memcached_on_loopback_alone_is_told_later_too),
 	WITHOUT_BMC(that_no_request_has_come_is_told_beside_what_is_wrong),

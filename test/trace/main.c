@@ -34,11 +34,17 @@ static void help(void)
 	     "  --policy NAME    bmc, tinylfu, lru, sieve, clock or original; may be given again "
 	     "(all)\n"
 	     "  --sizes NAME     etc, or small: keys of 16 bytes, values of 32 (etc)\n"
-	     "  --items N        (200000)\n"
+	     "  --items N        different keys (200000)\n"
 	     "  --requests N     that are counted; as many come before (2000000)\n"
-	     "  --seed N         (1)\n"
-	     "  --json\n"
-	     "  --help");
+	     "  --seed N         of the trace (1)\n"
+	     "  --json           rows for bmc-bench report\n"
+	     "  --help           this text\n"
+	     "\n"
+	     "ideal: the hit ratio of a cache that always holds the hottest items and nothing but "
+	     "their keys\n"
+	     "and values; of ideal: the share of that; items x: items held, as a multiple of what "
+	     "BMC's layout\n"
+	     "of 2021 (original) has room for. Needs root.");
 }
 
 static int add_mix(struct options *o, const char *name)
@@ -135,9 +141,9 @@ static int read_options(int argc, char *argv[], struct options *o)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	int option;
+	int option, at;
 
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "", known, &at)) != -1) {
 		if (option == 'h') {
 			help();
 			exit(0);
@@ -145,11 +151,15 @@ static int read_options(int argc, char *argv[], struct options *o)
 		if (option == '?')
 			return -1;
 		if (take_option(o, option, optarg)) {
-			fprintf(stderr, "bmc-trace: '%s' cannot be taken: see --help\n", optarg);
+			fprintf(stderr, "bmc-trace: --%s: '%s' cannot be taken: see --help\n",
+				known[at].name, optarg);
 			return -1;
 		}
 	}
-	return optind == argc ? 0 : -1;
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "bmc-trace: unknown argument '%s': see --help\n", argv[optind]);
+	return -1;
 }
 
 static void set_defaults(struct options *o)
