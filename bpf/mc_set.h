@@ -2,9 +2,10 @@
 /*
  * The line that nearly every write is, in few steps:
  *
- *   set := "set " key " " flags " " exptime " " bytes "\r\n"      a key of 1 to 250 bytes; numbers of 1 to 7 digits
+ *   set := "set " key " " flags " " exptime " " bytes [" noreply"] "\r\n"
  *
- * All else, other spaces and noreply too, is mc_text.h's, which reads this one as well, and in the same way.
+ * a key of 1 to 250 bytes; numbers of 1 to 7 digits. All else, other spaces too, is mc_text.h's, which reads this one as
+ * well, and in the same way.
  */
 #ifndef BMC_MC_SET_H
 #define BMC_MC_SET_H
@@ -18,6 +19,7 @@ struct mc_set {
 	__u64 exptime;
 	__u64 block; /* bytes of the data block that follows, its \r\n included */
 	__u32 used; /* bytes of the line */
+	__u32 silent; /* noreply */
 };
 
 /* The number behind the space at *at, which then is its end; MC_NO_NUMBER: no space, or no such number. */
@@ -36,7 +38,7 @@ BMC_INLINE __u64 mc_set_number(const struct bmc_window *win, __u64 *at)
 BMC_INLINE int mc_set_read(const struct bmc_window *win, __u64 pos, __u64 end,
 			   const struct mc_sip *begin, struct mc_set *out)
 {
-	__u64 at, flags, exptime = 0, bytes;
+	__u64 at, flags, exptime = 0, bytes, rest;
 
 	if (mc_key_read(win, pos + MC_SET_VERB, begin, &out->key) <= 0 || !out->key.len)
 		return -1;
@@ -50,8 +52,18 @@ BMC_INLINE int mc_set_read(const struct bmc_window *win, __u64 pos, __u64 end,
 			return -1;
 	}
 	bytes = mc_set_number(win, &at);
-	if (bytes == MC_NO_NUMBER || at + 2 > end ||
-	    (bmc_window64(win, at) & 0xffff) != MC_WORD2("\r\n"))
+	if (bytes == MC_NO_NUMBER)
+		return -1;
+	rest = bmc_window64(win, at);
+	out->silent = 0;
+	if ((rest & 0xffff) != MC_WORD2("\r\n")) {
+		at += 8;
+		out->silent = 1;
+		if (rest != MC_WORD8(" noreply") ||
+		    (bmc_window64(win, at) & 0xffff) != MC_WORD2("\r\n"))
+			return -1;
+	}
+	if (at + 2 > end)
 		return -1;
 	out->exptime = exptime;
 	out->block = bytes + 2;
@@ -74,6 +86,7 @@ BMC_STEP int mc_set_line(const struct bmc_window *win, __u32 pos, __u32 end,
 		return -1;
 	out->op = MC_OP_STORE;
 	out->plain = 1;
+	out->silent = (__u8)set.silent;
 	out->key = set.key;
 	out->used = set.used;
 	out->block = set.block;

@@ -66,12 +66,17 @@ __noinline int bmc_set_next(struct bmc_work *w, struct bmc_conn *conn)
 	else
 		return BMC_SET_OTHER;
 	ord = conn->cmd + 1;
+	if (set.silent && bmc_mutant(BMC_MUT_SILENT_AT_ONCE))
+		ord--;
 	if (bmc_batch_add(w, set.key.hash, ord, until, tells))
 		return BMC_SET_OTHER;
 	w->n_writes++;
 	w->n_commands++;
 	conn->in_taught = 0;
-	BMC_WRITE_ONCE(conn->cmd, ord);
+	if (!set.silent)
+		BMC_WRITE_ONCE(conn->cmd, ord);
+	else
+		BMC_WRITE_ONCE(conn->doubt, conn->cmd + 1);
 	if (is_large) {
 		w->pos = (__u32)pos;
 		conn->in_hash = set.key.hash;
