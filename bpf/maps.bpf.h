@@ -3,7 +3,7 @@
 #ifndef BMC_MAPS_BPF_H
 #define BMC_MAPS_BPF_H
 
-#include "bmc_abi.h"
+#include "bmc_conn.h"
 #include "compat.bpf.h"
 
 /* Shared with user space, which maps it: map bmc.bss. */

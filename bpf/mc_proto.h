@@ -3,6 +3,7 @@
 #ifndef BMC_MC_PROTO_H
 #define BMC_MC_PROTO_H
 
+#include "bmc_conn.h"
 #include "mc_hash.h"
 
 /* doc/protocol.txt, "UDP protocol"; network order. */

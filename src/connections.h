@@ -3,7 +3,7 @@
 #ifndef BMC_CONNECTIONS_H
 #define BMC_CONNECTIONS_H
 
-#include "bmc_abi.h"
+#include "bmc_conn.h"
 #include "process.h"
 #include "sockets.h"
 

@@ -3,7 +3,7 @@
 #ifndef BMC_OLD_H
 #define BMC_OLD_H
 
-#include "bmc_abi.h"
+#include "bmc_conn.h"
 #include "process.h"
 #include "sockets.h"
 

@@ -8,7 +8,7 @@ failed=0
 
 layer_of() { # FILE
 	case $1 in
-	bmc_abi.h | bmc_bucket.h | bmc_stamp.h | bmc_mutants.h | compat.bpf.h | verdict.bpf.h) echo 0 ;; # the contract; the kernel; outcomes
+	bmc_abi.h | bmc_bucket.h | bmc_conn.h | bmc_stamp.h | bmc_mutants.h | compat.bpf.h | verdict.bpf.h) echo 0 ;; # the contract; the kernel; outcomes
 	cursor.h) echo 1 ;; # bytes
 	mc_*.h | pkt.bpf.h | segment.bpf.h | glued.bpf.h | cmdline.bpf.h) echo 2 ;; # protocols
 	config.bpf.h | maps.bpf.h | stats.bpf.h | work.bpf.h | vlan.bpf.h | rx.bpf.h | tx.bpf.h) echo 3 ;; # state that has no rules
@@ -22,7 +22,7 @@ layer_of() { # FILE
 # Within a layer: who may include whom.
 may_include_beside() { # FILE INCLUDED
 	case $1:$2 in
-	bmc_abi.h:compat.bpf.h | bmc_bucket.h:bmc_abi.h | bmc_stamp.h:bmc_abi.h) ;; # __u32 and friends
+	bmc_abi.h:compat.bpf.h | bmc_bucket.h:bmc_abi.h | bmc_conn.h:bmc_abi.h | bmc_stamp.h:bmc_abi.h) ;; # __u32 and friends
 	mc_*.h:mc_*.h) ;; # requests, then answers, over one set of tokens
 	work.bpf.h:stats.bpf.h | vlan.bpf.h:work.bpf.h | rx.bpf.h:work.bpf.h | tx.bpf.h:rx.bpf.h | segment.bpf.h:pkt.bpf.h) ;;
 	home.bpf.h:server.bpf.h) ;;
@@ -96,13 +96,13 @@ for path in src/*.[ch]; do
 		name=${included##*/}
 		[ "$name" != start.h ] || [[ $file =~ ^(lifecycle|start_.*)\.c$ ]] || complain "src/$file includes start.h: only lifecycle.c and start_*.c may"
 		case $name in
-		bmc_abi.h | bmc_bucket.h | bmc_stamp.h) continue ;;
+		bmc_abi.h | bmc_bucket.h | bmc_conn.h | bmc_stamp.h) continue ;;
 		bmc.skel.h)
 			[ "$file" = start.h ] || complain "src/$file includes the skeleton: only start.h may"
 			continue
 			;;
 		esac
-		grep -qxF -- "$name" <<<"$bpf_files" && complain "src/$file includes bpf/$name: only bmc_abi.h, bmc_bucket.h and bmc_stamp.h may be"
+		grep -qxF -- "$name" <<<"$bpf_files" && complain "src/$file includes bpf/$name: only bmc_abi.h, bmc_bucket.h, bmc_conn.h and bmc_stamp.h may be"
 	done < <(includes_of "$path")
 done
 
