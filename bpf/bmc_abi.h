@@ -228,7 +228,8 @@ struct bmc_config {
 	X(FILLS, "fills", "items taken from memcached's replies")                                  \
 	X(EVICTIONS, "evictions", "valid items that made room for another one")                    \
 	X(REFUSED_FLIGHT, "refused_flight", "fills refused: a write in flight")                    \
-	X(REFUSED_STAMP, "refused_stamp", "fills refused: the request is older than a write")      \
+	X(REFUSED_STAMP, "refused_stamp",                                                          \
+	  "fills refused: a write in the key's bucket may be later")                               \
 	X(REFUSED_HELD, "refused_held", "fills refused: the server's fills are held")              \
 	X(REFUSED_OFF, "refused_off", "fills refused: the server is switched off")                 \
 	X(REFUSED_FORM, "refused_form", "replies that are not one plain item")                     \

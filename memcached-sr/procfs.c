@@ -27,6 +27,7 @@ static int read_line(const char *text, int v6, unsigned int addr[4], unsigned in
 
 static int add(struct sr_udp_list *l, unsigned long inode, int v6, const unsigned int addr[4])
 {
+	char text[INET6_ADDRSTRLEN] = "";
 	struct sr_udp *grown;
 
 	if (l->n == SOCKETS_MAX)
@@ -37,7 +38,8 @@ static int add(struct sr_udp_list *l, unsigned long inode, int v6, const unsigne
 	l->list = grown;
 	memset(&l->list[l->n], 0, sizeof(*grown));
 	l->list[l->n].inode = inode;
-	inet_ntop(v6 ? AF_INET6 : AF_INET, addr, l->list[l->n].address, sizeof(l->list[0].address));
+	inet_ntop(v6 ? AF_INET6 : AF_INET, addr, text, sizeof(text));
+	snprintf(l->list[l->n].address, sizeof(l->list[0].address), v6 ? "[%s]" : "%s", text);
 	l->n++;
 	return 0;
 }

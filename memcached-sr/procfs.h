@@ -7,7 +7,7 @@
 
 struct sr_udp {
 	unsigned long inode;
-	char address[48]; /* as text */
+	char address[48]; /* as text, IPv6 in brackets */
 	int epolls; /* how many epoll instances have it: memcached's workers have one each */
 	int epoll; /* the fd of one of them */
 };

@@ -126,6 +126,7 @@ static void a_name_with_several_addresses(void **state)
 	sr_look_wait(w->memcached.pid, WORLD_PORT, WORLD_IP4, 2);
 	sr_look_wait(w->memcached.pid, WORLD_PORT, "::1", 2);
 	sr_check_says(w, 0, "a socket of its own");
+	sr_check_says(w, 0, "  [::1]: 2 sockets"); /* "::1: 2", it said */
 	get_from_many_ports(w, WORLD_IP4);
 	unlink(hosts);
 }
