@@ -25,6 +25,10 @@ BMC_STEP __u64 mc_skip_spaces(const struct bmc_window *win, __u32 pos)
 	for (__u32 i = 0; i < BMC_LINE_MAX / 8; i++) {
 		__u64 other = bmc_window64(win, at) ^ BMC_BYTES(' ');
 
+		if (other & 0xff) /* most tokens have one before them */
+			return at;
+		if (other & 0xff00)
+			return at + 1;
 		if (other) {
 			/* the lowest byte that differs */
 			__u64 bit = other & -other;
