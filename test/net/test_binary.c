@@ -44,22 +44,6 @@ static const struct write writes[] = {
 	{ "gatkq", 0x24, "00000e10", 0 },
 };
 
-/* The same from memcached alone and from bmc, again and again. */
-static void check(struct world *w, struct tcp *truth, const char *key, const char *what)
-{
-	struct text want = { 0 }, got = { 0 };
-	char line[300];
-
-	snprintf(line, sizeof(line), "get %s\r\n", key);
-	tcp_ask(truth, line, &want);
-	for (int i = 0; i < 3; i++) {
-		udp_ask(&w->udp, line, &got);
-		text_assert_equal(what, &got, &want);
-	}
-	text_free(&want);
-	text_free(&got);
-}
-
 static void test_each_write(struct world *w, struct tcp *binary, struct tcp *truth, size_t i)
 {
 	const struct write *c = &writes[i];
@@ -74,7 +58,7 @@ static void test_each_write(struct world *w, struct tcp *binary, struct tcp *tru
 	packet_add(&p, 0x0a, "", "", "", 0);
 	tcp_send(binary, p.bytes, p.len);
 	packet_receive_until_noop(binary);
-	check(w, truth, key, c->name);
+	world_expect_truth(w, truth, &w->udp, key, c->name);
 	tcp_set(&w->tcp, key, "30", 2);
 	world_warm(w, &w->udp, key); /* nothing is in flight, nothing held */
 	assert_int_equal(world_stat(w, "lost"), 0);
@@ -113,7 +97,7 @@ static void binary_requests_split_anywhere(void **state)
 		tcp_wait_sent(&binary);
 		tcp_send(&binary, p.bytes + cut, p.len - cut);
 		packet_receive_until_noop(&binary);
-		check(w, &truth, "split", "split");
+		world_expect_truth(w, &truth, &w->udp, "split", "split");
 	}
 	assert_int_equal(world_stat(w, "lost"), 0);
 	tcp_close(&binary);

@@ -13,7 +13,6 @@
 
 #define ROUNDS 20
 #define WRITERS 6
-#define SLOW_MS 40
 #define LATE_TRIES 40
 
 static void assert_truth(struct world *w, const char *key)
@@ -168,18 +167,6 @@ static void write_that_is_broken_off(void **state)
 	world_warm(w, &w->udp, "k");
 }
 
-static int slow_setup(void **state)
-{
-	struct world *w;
-
-	world_setup_empty(state);
-	w = *state;
-	memcached_start_slow(&w->memcached, &w->server, WORLD_PORT, "-t 4", SLOW_MS);
-	world_start_bmc(w, "--max-age 60s");
-	world_open_clients(w);
-	return 0;
-}
-
 /* Four connections, one for each thread of memcached, in some order. */
 static void four_open(struct world *w, struct tcp *t)
 {
@@ -199,7 +186,7 @@ static struct tcp *late_get(struct world *w, struct tcp *t)
 	double until = test_now() + test_patience(TEST_ANSWER_S);
 
 	udp_send(&w->udp, "get k\r\n", 7);
-	test_sleep(SLOW_MS * 0.2e-3);
+	test_sleep(WORLD_SLOW_MS * 0.2e-3);
 	for (int i = 0; i < 4; i++)
 		tcp_send(&t[i], "mn\r\n", 4);
 	while (test_now() < until) {
@@ -379,7 +366,7 @@ static void client_that_does_not_read_and_goes(void **state)
 }
 
 #define FLIGHT_STUCK(name) cmocka_unit_test_setup_teardown(name, stuck_setup, world_teardown)
-#define FLIGHT_SLOW(name) cmocka_unit_test_setup_teardown(name, slow_setup, world_teardown)
+#define FLIGHT_SLOW(name) cmocka_unit_test_setup_teardown(name, world_setup_slow, world_teardown)
 
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(write_of_a_closed_connection),

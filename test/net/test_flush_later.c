@@ -9,6 +9,7 @@
 
 #include "early.h"
 #include "lives.h"
+#include "said.h"
 #include "world.h"
 
 #define DELAY "3"
@@ -43,14 +44,6 @@ static void expect_flushed(struct world *w, double age)
 	text_free(&l.text);
 }
 
-static void says(struct world *w, const char *text, int expected)
-{
-	assert_int_equal(bmcctl(&w->server, "status --name %s", w->instance), 0);
-	if ((strstr(bmcctl_result.out, text) != NULL) != expected)
-		fail_msg("status %s '%s':\n%s", expected ? "does not say" : "says", text,
-			 bmcctl_result.out);
-}
-
 static void one_of_before_start(void **state)
 {
 	struct world *w = *state;
@@ -61,9 +54,9 @@ static void one_of_before_start(void **state)
 	tcp_close(&t);
 	world_start_bmc(w, "--max-age 60s");
 	world_open_clients(w);
-	says(w, "a flush_all with a delay is under way", 1);
+	status_says(w, "a flush_all with a delay is under way");
 	expect_flushed(w, 0);
-	says(w, "not all commands were read", 0);
+	status_says_not(w, "not all commands were read");
 }
 
 /* A flush of before holds nothing. */
@@ -77,7 +70,7 @@ static void one_that_has_happened(void **state)
 	tcp_close(&t);
 	world_start_bmc(w, "--max-age 60s");
 	world_open_clients(w);
-	says(w, "a flush_all with a delay is under way", 0);
+	status_says_not(w, "a flush_all with a delay is under way");
 }
 
 static void lose(struct world *w, struct tcp *t, const char *then)
@@ -97,7 +90,7 @@ static void one_of_a_lost_connection(void **state)
 	lose(w, &t, "flush_all " DELAY "\r\n");
 	tcp_close(&t);
 	expect_flushed(w, AGE_S);
-	says(w, "not all commands were read", 1);
+	status_says(w, "not all commands were read");
 }
 
 /* `reset` asks memcached what has become of it. */
@@ -108,8 +101,8 @@ static void one_that_reset_finds(void **state)
 
 	lose(w, &t, "flush_all " DELAY "\r\n");
 	assert_int_equal(bmcctl(&w->server, "reset --name %s", w->instance), 0);
-	says(w, "a flush_all with a delay is under way", 1);
-	says(w, "not all commands were read", 0);
+	status_says(w, "a flush_all with a delay is under way");
+	status_says_not(w, "not all commands were read");
 	tcp_close(&t);
 	expect_flushed(w, 0);
 }

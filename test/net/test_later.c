@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "fake.h"
+#include "said.h"
 #include "world.h"
 
 #define NOBODY 65534
@@ -19,13 +20,6 @@ static int teardown(void **state)
 {
 	fake_stop(&fake);
 	return world_teardown(state);
-}
-
-static void says(struct world *w, const char *text)
-{
-	assert_int_equal(bmcctl(&w->server, "status --name %s", w->instance), 0);
-	if (!strstr(bmcctl_result.out, text))
-		fail_msg("status does not say '%s':\n%s", text, bmcctl_result.out);
 }
 
 static void nothing_is_served(struct world *w, const char *key)
@@ -43,7 +37,7 @@ static void is_not_served(struct world *w, const char *text)
 	world_await_listener(w, &t);
 	tcp_set(&t, "k", "value", 5);
 	nothing_is_served(w, "k");
-	says(w, text);
+	status_says(w, text);
 	tcp_close(&t);
 }
 
@@ -85,7 +79,7 @@ static void a_proxy_is_noticed(void **state)
 		   "VALUE k 0 1\r\nx\r\nEND\r\n");
 	udp_open(&w->udp, &w->client, WORLD_IP4, WORLD_PORT);
 	nothing_is_served(w, "k");
-	says(w, "it is a proxy (proxy_enabled)");
+	status_says(w, "it is a proxy (proxy_enabled)");
 }
 
 #define WORDS 18000 /* twice of five bytes: more than is looked at */
@@ -144,8 +138,8 @@ static void a_second_process_of_its_user_is_noticed(void **state)
 	world_cache(w, "k", "value");
 	fake_start(&fake, &w->server, "127.0.0.9", WORLD_PORT, NOBODY, 0, "nothing\r\n");
 	nothing_is_served(w, "k");
-	says(w, "a second process");
-	says(w, "memcached, pid");
+	status_says(w, "a second process");
+	status_says(w, "memcached, pid");
 	fake_stop(&fake);
 	world_warm(w, &w->udp, "k");
 	tcp_set(&w->tcp, "k", "new", 3);
@@ -169,7 +163,7 @@ static void one_that_comes_with_two_ports_is_noticed(void **state)
 		tcp_set(&t, "k", "value", 5);
 		udp_open(&w->udp, &w->client, WORLD_IP4, WORLD_PORT);
 		nothing_is_served(w, "k");
-		says(w, "a socket at another port too");
+		status_says(w, "a socket at another port too");
 		tcp_close(&t);
 		udp_close(&w->udp);
 		memcached_stop(&w->memcached);
@@ -189,7 +183,7 @@ static void one_that_comes_with_tcp_at_another_port_is_noticed(void **state)
 	tcp_set(&t, "k", "value", 5);
 	udp_open(&w->udp, &w->client, WORLD_IP4, WORLD_PORT);
 	nothing_is_served(w, "k");
-	says(w, "UDP here without TCP");
+	status_says(w, "UDP here without TCP");
 	tcp_close(&t);
 }
 
@@ -203,7 +197,7 @@ static void another_users_socket_takes_over_an_address(void **state)
 	assert_false(world_stat(w, "hits") == 0);
 	udp_send(&w->udp, "get k\r\n", 7);
 	assert_int_equal(udp_receive(&w->udp, w->udp.id, 0.3, &w->text), -ETIMEDOUT);
-	says(w, "other users have 1 socket at this port");
+	status_says(w, "other users have 1 socket at this port");
 	fake_stop(&fake);
 	world_warm(w, &w->udp, "k");
 }
@@ -217,7 +211,7 @@ static void a_restart_as_another_user_is_noticed(void **state)
 	fake_start(&fake, &w->server, WORLD_IP4, WORLD_PORT, DAEMON, 0, NULL);
 	udp_send(&w->udp, "get k\r\n", 7);
 	assert_int_equal(udp_receive(&w->udp, w->udp.id, 0.2, &w->text), -ETIMEDOUT);
-	says(w, "runs as another user than nobody");
+	status_says(w, "runs as another user than nobody");
 }
 
 /* It was bound before the programs were there, and listens after: its connections are known all the same. */

@@ -70,21 +70,6 @@ static void send_and_wait(struct world *w, const char *command, size_t len)
 	text_free(&got);
 }
 
-static void check(struct world *w, struct tcp *truth, const char *key, const char *what)
-{
-	struct text want = { 0 }, got = { 0 };
-	char line[300];
-
-	snprintf(line, sizeof(line), "get %s\r\n", key);
-	tcp_ask(truth, line, &want);
-	for (int i = 0; i < 3; i++) {
-		udp_ask(&w->udp, line, &got);
-		text_assert_equal(what, &got, &want);
-	}
-	text_free(&want);
-	text_free(&got);
-}
-
 static void prepare(struct world *w, struct tcp *truth, const char *key)
 {
 	tcp_set(truth, key, "10", 2);
@@ -102,7 +87,7 @@ static void each_line(struct world *w, const char *const *lines, size_t n)
 		prepare(w, &truth, key);
 		snprintf(command, sizeof(command), lines[i], key, key);
 		send_and_wait(w, command, strlen(command));
-		check(w, &truth, key, command);
+		world_expect_truth(w, &truth, &w->udp, key, command);
 		prepare(w, &truth, key); /* nothing in flight, nothing held */
 		assert_int_equal(world_stat(w, "lost"), 0);
 	}
@@ -128,13 +113,13 @@ static void meta_key_in_base64(void **state)
 	tcp_open(&truth, &w->server, "127.0.0.1", WORLD_PORT);
 	prepare(w, &truth, "foo");
 	send_and_wait(w, "ms Zm9v 2 b\r\n20\r\n", 17);
-	check(w, &truth, "foo", "ms, base64");
+	world_expect_truth(w, &truth, &w->udp, "foo", "ms, base64");
 	prepare(w, &truth, "foo");
 	send_and_wait(w, "md Zm9v b q\r\n", 13);
-	check(w, &truth, "foo", "md, base64");
+	world_expect_truth(w, &truth, &w->udp, "foo", "md, base64");
 	prepare(w, &truth, "foo");
 	send_and_wait(w, "ma Z-9v b\r\n", 11); /* what that is nobody knows: everything goes */
-	check(w, &truth, "foo", "ma, no base64");
+	world_expect_truth(w, &truth, &w->udp, "foo", "ma, no base64");
 	prepare(w, &truth, "foo");
 	tcp_close(&truth);
 }
@@ -175,7 +160,7 @@ static void a_quiet_store_leaves_answers_in_step(void **state)
 		for (size_t j = 0; j < TEST_COUNT(plain); j++)
 			tcp_expect(&w->tcp, plain[j][0], plain[j][1]);
 		world_warm(w, &w->udp, "k");
-		check(w, &truth, "k", quiet[i]);
+		world_expect_truth(w, &truth, &w->udp, "k", quiet[i]);
 	}
 	tcp_close(&truth);
 }
@@ -190,10 +175,10 @@ static void a_nul_ends_the_line(void **state)
 	tcp_open(&truth, &w->server, "127.0.0.1", WORLD_PORT);
 	prepare(w, &truth, "k");
 	send_and_wait(w, set, sizeof(set) - 1);
-	check(w, &truth, "k", "set with a NUL");
+	world_expect_truth(w, &truth, &w->udp, "k", "set with a NUL");
 	prepare(w, &truth, "k");
 	send_and_wait(w, gone, sizeof(gone) - 1);
-	check(w, &truth, "k", "delete with a NUL");
+	world_expect_truth(w, &truth, &w->udp, "k", "delete with a NUL");
 	prepare(w, &truth, "k");
 	assert_int_equal(world_stat(w, "lost"), 0);
 	tcp_close(&truth);
@@ -215,7 +200,7 @@ static void long_lines_that_come_in_pieces(void **state)
 		tcp_send(&w->tcp, line, 700);
 		tcp_wait_sent(&w->tcp);
 		send_and_wait(w, line + 700, (size_t)len - 700);
-		check(w, &truth, "k", words[i]);
+		world_expect_truth(w, &truth, &w->udp, "k", words[i]);
 		prepare(w, &truth, "k");
 		assert_int_equal(world_stat(w, "lost"), 0);
 	}

@@ -7,20 +7,6 @@
 #include "world.h"
 
 #define ROUNDS 40
-#define SLOW_MS 40
-
-/* With a memcached whose UDP answers leave late. */
-static int slow_setup(void **state)
-{
-	struct world *w;
-
-	world_setup_empty(state);
-	w = *state;
-	memcached_start_slow(&w->memcached, &w->server, WORLD_PORT, "-t 4", SLOW_MS);
-	world_start_bmc(w, "--max-age 60s");
-	world_open_clients(w);
-	return 0;
-}
 
 /*
  * A thread that is late with its UDP answer answers nothing: one of four connections has another thread. -> how many
@@ -50,7 +36,7 @@ static void late_fill(void **state)
 	tcp_set(&tcp[0], "k", "0", 1);
 	for (int round = 1; round <= ROUNDS; round += 4) {
 		udp_send(&w->udp, "get k\r\n", 7);
-		test_sleep(SLOW_MS * 0.25e-3); /* it has read the old value, and waits */
+		test_sleep(WORLD_SLOW_MS * 0.25e-3); /* it has read the old value, and waits */
 		snprintf(value, sizeof(value), "%d", round);
 		snprintf(command, sizeof(command), "set k 0 0 %zu\r\n%s\r\n", strlen(value), value);
 		late = set_somewhere(tcp, 4, command, &w->text);
@@ -342,7 +328,7 @@ static void restart(void **state)
 	world_cache(w, "k", "new");
 }
 
-#define REGRESS_SLOW(name) cmocka_unit_test_setup_teardown(name, slow_setup, world_teardown)
+#define REGRESS_SLOW(name) cmocka_unit_test_setup_teardown(name, world_setup_slow, world_teardown)
 
 static const struct CMUnitTest tests[] = {
 	REGRESS_SLOW(late_fill),

@@ -4,26 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "said.h"
 #include "world.h"
 
 static void status(struct world *w, const char *options)
 {
 	if (bmcctl(&w->server, "status --name %s %s", w->instance, options))
 		fail_msg("bmcctl status: exit %d: %s", bmcctl_result.code, bmcctl_result.err);
-}
-
-static void says(struct world *w, const char *text)
-{
-	status(w, "");
-	if (!strstr(bmcctl_result.out, text))
-		fail_msg("status does not say '%s':\n%s", text, bmcctl_result.out);
-}
-
-static void does_not_say(struct world *w, const char *text)
-{
-	status(w, "");
-	if (strstr(bmcctl_result.out, text))
-		fail_msg("status says '%s':\n%s", text, bmcctl_result.out);
 }
 
 static void a_flush_all_without_an_answer_is_named(void **state)
@@ -35,14 +22,14 @@ static void a_flush_all_without_an_answer_is_named(void **state)
 	tcp_wait_sent(&w->tcp);
 	for (int i = 0; i < 3; i++)
 		assert_false(world_get(w, &w->udp, "k"));
-	says(w, "holds fills 10.77.0.2:");
-	says(w, "not cached: fills are held by 10.77.0.2:");
-	says(w, "nothing is cached: port 11211: fills are held by");
-	says(w, "flush_all noreply");
+	status_says(w, "holds fills 10.77.0.2:");
+	status_says(w, "not cached: fills are held by 10.77.0.2:");
+	status_says(w, "nothing is cached: port 11211: fills are held by");
+	status_says(w, "flush_all noreply");
 	tcp_expect(&w->tcp, "get nothing\r\n", "END");
 	world_cache(w, "k", "value");
-	does_not_say(w, "not cached");
-	does_not_say(w, "holds fills");
+	status_says_not(w, "not cached");
+	status_says_not(w, "holds fills");
 }
 
 /* Only their keys are kept out: no reason for the whole server. */
@@ -53,13 +40,13 @@ static void silent_writes_without_an_answer_are_named(void **state)
 	world_cache(w, "k", "value");
 	tcp_send(&w->tcp, "set silent 0 0 1 noreply\r\nx\r\n", 29);
 	tcp_wait_sent(&w->tcp);
-	says(w, "not confirmed 10.77.0.2:");
-	does_not_say(w, "not cached");
+	status_says(w, "not confirmed 10.77.0.2:");
+	status_says_not(w, "not cached");
 	assert_true(world_get(w, &w->udp, "k"));
 	for (int i = 0; i < 3; i++)
 		assert_false(world_get(w, &w->udp, "silent"));
 	tcp_expect(&w->tcp, "get nothing\r\n", "END");
-	does_not_say(w, "not confirmed");
+	status_says_not(w, "not confirmed");
 	world_warm(w, &w->udp, "silent");
 }
 
@@ -80,9 +67,9 @@ static void reasons_stand_at_their_port(void **state)
 	world_cache(w, "k", "value");
 	for (int i = 0; i < 3; i++)
 		assert_false(world_get(w, &second, "k"));
-	says(w, "not cached: 1 connection cannot be followed (watch from 10.77.0.2:");
-	does_not_say(w, "nothing is cached");
-	says(w, "caching");
+	status_says(w, "not cached: 1 connection cannot be followed (watch from 10.77.0.2:");
+	status_says_not(w, "nothing is cached");
+	status_says(w, "caching");
 	tcp_close(&t);
 	udp_close(&second);
 }
@@ -132,10 +119,10 @@ static void an_egress_filter_in_front_is_named(void **state)
 	tcp_set(&w->tcp, "k", "value", 5);
 	for (int i = 0; i < 3; i++)
 		assert_false(world_get(w, &w->udp, "k"));
-	says(w, "the egress filter of priority 1");
+	status_says(w, "the egress filter of priority 1");
 	child_sh(&w->server, "tc filter del dev " WORLD_IF " egress prio 1");
 	world_warm(w, &w->udp, "k");
-	does_not_say(w, "egress filter");
+	status_says_not(w, "egress filter");
 	child_sh(&w->server, "tc qdisc show dev " WORLD_IF " | grep -q clsact");
 }
 
@@ -150,13 +137,13 @@ static void commands_over_udp_without_an_answer_are_told(void **state)
 	udp_send(&w->udp, "set u 0 0 1\r\nx\r\n", 17);
 	while (!world_stat(w, "udp_writes"))
 		assert_true(test_now() < until);
-	says(w, "over UDP: 1 command unanswered, nothing held");
-	does_not_say(w, "not cached");
+	status_says(w, "over UDP: 1 command unanswered, nothing held");
+	status_says_not(w, "not cached");
 	status(w, "--json");
 	assert_non_null(strstr(bmcctl_result.out, "\"udp_unanswered\":1,"));
 	memcached_thaw(&w->memcached);
 	assert_int_equal(udp_receive(&w->udp, w->udp.id, TEST_ANSWER_S, &w->text), 0);
-	does_not_say(w, "over UDP");
+	status_says_not(w, "over UDP");
 	world_warm(w, &w->udp, "u");
 }
 

@@ -10,6 +10,7 @@
 #include "fake.h"
 #include "leaks.h"
 #include "tls.h"
+#include "said.h"
 #include "world.h"
 
 #define NOBODY 65534
@@ -36,13 +37,6 @@ static void refused(struct world *w, const char *options, const char *text)
 			 bmcctl_result.out, bmcctl_result.err);
 	leaks_check(w->cookie, w->instance);
 	child_sh(&w->server, "! tc qdisc show dev " WORLD_IF " | grep clsact");
-}
-
-static void says(struct world *w, const char *text)
-{
-	assert_int_equal(bmcctl(&w->server, "status --name %s", w->instance), 0);
-	if (!strstr(bmcctl_result.out, text))
-		fail_msg("status does not say '%s':\n%s", text, bmcctl_result.out);
 }
 
 static void a_silent_server_is_refused(void **state)
@@ -188,8 +182,8 @@ static void several_users_at_one_port_need_a_choice(void **state)
 	udp_open(&w->udp, &w->client, WORLD_IP4, WORLD_PORT);
 	tcp_open(&w->tcp, &w->client, WORLD_IP4, WORLD_PORT);
 	world_cache(w, "k", "value");
-	says(w, "other users have 2 sockets at this port");
-	says(w, "UDP on; udp 10.77.0.1, tcp 10.77.0.1\n");
+	status_says(w, "other users have 2 sockets at this port");
+	status_says(w, "UDP on; udp 10.77.0.1, tcp 10.77.0.1\n");
 }
 
 static void sockets_that_cannot_be_seen_are_refused(void **state)
@@ -232,7 +226,7 @@ static void force_starts_all_the_same_and_says_so(void **state)
 	world_start_bmc(w, "--force");
 	assert_non_null(strstr(bmcctl_result.err, "UNSAFE"));
 	assert_non_null(strstr(bmcctl_result.err, "no plain-text answer"));
-	says(w, "UNSAFE");
+	status_says(w, "UNSAFE");
 }
 
 /* A memcached that is just going is not refused for that. */

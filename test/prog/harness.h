@@ -55,6 +55,20 @@ int harness_open(struct harness *h, uint64_t max_age_ns, uint32_t test);
 int harness_open_buckets(struct harness *h, uint32_t n_buckets);
 void harness_close(struct harness *h);
 
+/* cmocka's group_setup and group_teardown for one harness of the file's, which `opened` opens. */
+#define HARNESS_GROUP(harness, opened)                                                             \
+	static int group_setup(void **state)                                                       \
+	{                                                                                          \
+		(void)state;                                                                       \
+		return (opened);                                                                   \
+	}                                                                                          \
+	static int group_teardown(void **state)                                                    \
+	{                                                                                          \
+		(void)state;                                                                       \
+		harness_close(&(harness));                                                         \
+		return 0;                                                                          \
+	}
+
 /* Run a program once; they fail the test if the kernel refuses. */
 void harness_xdp(const struct harness *h, const struct frame *in, struct run *ret);
 void harness_tc(const struct harness *h, const struct frame *in, uint32_t mark, struct run *ret);

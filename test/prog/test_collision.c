@@ -163,18 +163,7 @@ static void test_one_bucket(void **state)
 	assert_true(answered > 2000);
 }
 
-static int group_setup(void **state)
-{
-	(void)state;
-	return find_keys() || harness_open_buckets(&h, 1) ? -1 : 0;
-}
-
-static int group_teardown(void **state)
-{
-	(void)state;
-	harness_close(&h);
-	return 0;
-}
+HARNESS_GROUP(h, find_keys() || harness_open_buckets(&h, 1) ? -1 : 0)
 
 int main(void)
 {

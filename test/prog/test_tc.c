@@ -155,18 +155,7 @@ static void test_row(void **state)
 		expect_answer(row->name, &row->pkt, row->key, row->pkt.text, row->pkt.text_len);
 }
 
-static int group_setup(void **state)
-{
-	(void)state;
-	return harness_open(&h, HARNESS_FOREVER_NS, BMC_TEST_STAMP);
-}
-
-static int group_teardown(void **state)
-{
-	(void)state;
-	harness_close(&h);
-	return 0;
-}
+HARNESS_GROUP(h, harness_open(&h, HARNESS_FOREVER_NS, BMC_TEST_STAMP))
 
 int main(void)
 {

@@ -225,18 +225,7 @@ static void test_longest_key(void **state)
 	fixture_expect(&h, "longest key and one more", &p, FORM, NULL);
 }
 
-static int group_setup(void **state)
-{
-	(void)state;
-	return fixture_open(&h, HARNESS_FOREVER_NS, 0);
-}
-
-static int group_teardown(void **state)
-{
-	(void)state;
-	harness_close(&h);
-	return 0;
-}
+HARNESS_GROUP(h, fixture_open(&h, HARNESS_FOREVER_NS, 0))
 
 int main(void)
 {

@@ -43,3 +43,23 @@ void assert_says_before(const char *text, const char *first, const char *then)
 		fail_msg("it does not say '%s' and then '%s', but: %s%s", first, then, said.out,
 			 said.err);
 }
+
+static void ask_status(struct world *w)
+{
+	if (bmcctl(&w->server, "status --name %s", w->instance))
+		fail_msg("bmcctl status: exit %d: %s", bmcctl_result.code, bmcctl_result.err);
+}
+
+void status_says(struct world *w, const char *text)
+{
+	ask_status(w);
+	if (!strstr(bmcctl_result.out, text))
+		fail_msg("status does not say '%s':\n%s", text, bmcctl_result.out);
+}
+
+void status_says_not(struct world *w, const char *text)
+{
+	ask_status(w);
+	if (strstr(bmcctl_result.out, text))
+		fail_msg("status says '%s':\n%s", text, bmcctl_result.out);
+}

@@ -84,6 +84,18 @@ int world_setup(void **state)
 	return 0;
 }
 
+int world_setup_slow(void **state)
+{
+	struct world *w;
+
+	world_setup_empty(state);
+	w = *state;
+	memcached_start_slow(&w->memcached, &w->server, WORLD_PORT, "-t 4", WORLD_SLOW_MS);
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	return 0;
+}
+
 int world_teardown(void **state)
 {
 	struct world *w = *state;

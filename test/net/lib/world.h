@@ -21,6 +21,8 @@
 #define WORLD_PORT 11211
 #define WORLD_PLAIN_PORT 11299 /* a memcached without bmc, for comparison */
 
+#define WORLD_SLOW_MS 40
+
 struct world {
 	struct ns server, client;
 	struct memcached memcached;
@@ -37,6 +39,8 @@ struct world {
 int world_setup_empty(void **state); /* the namespaces */
 int world_setup_memcached(void **state); /* and memcached */
 int world_setup(void **state); /* and bmc, and the clients */
+int world_setup_slow(
+	void **state); /* the same, but memcached's UDP answers leave WORLD_SLOW_MS late */
 int world_teardown(void **state);
 
 /* bmcctl start with what every test wants, and more; the test fails unless it succeeds. */
