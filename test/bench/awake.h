@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * Keeps the CPUs of client and server from going to sleep while nothing runs there: by a loop on each that gives way to
- * everything else (SCHED_IDLE). A server that is asked all the time finds its CPU awake; what it takes one to wake, in a
- * virtual machine above all, is the host's affair, differs from hour to hour, and is more than what is measured.
+ * everything else (SCHED_IDLE). What it takes a CPU to wake, in a virtual machine above all, is the host's affair, differs
+ * from hour to hour, and may be more than what is measured. Where two CPUs share a core, the loop slows the other one down.
  */
 #ifndef BENCH_AWAKE_H
 #define BENCH_AWAKE_H

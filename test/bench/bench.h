@@ -28,7 +28,7 @@ struct bench_options {
 	int rounds;
 	double seconds; /* of one case in one arm */
 	const char *cases; /* only those of these names, as by glob(7) */
-	int may_sleep; /* CPUs with nothing to do: see awake.h */
+	int is_awake; /* CPUs with nothing to do do not sleep: awake.h */
 	int is_without_bmc; /* no arm has it: how far from 1 are ratios of what is the same? */
 	const char *command; /* the words that this came from */
 	const char *bmcctl; /* the programs */

@@ -61,10 +61,10 @@ static int set_no_bmc(void *target, const char *value)
 	return 0;
 }
 
-static int set_may_sleep(void *target, const char *value)
+static int set_awake(void *target, const char *value)
 {
 	(void)value;
-	((struct command *)target)->options.may_sleep = 1;
+	((struct command *)target)->options.is_awake = 1;
 	return 0;
 }
 
@@ -108,9 +108,10 @@ static const struct bench_option options[] = {
 	  "no arm has bmc, so that ratios should be 1: how far they are from it is what the\n"
 	  "figures of peers, watch-lo and watch-veth cannot tell; the others are left out",
 	  0 },
-	{ "sleep", NULL, set_may_sleep,
-	  "CPUs with nothing to do may go to sleep; else a loop that gives way to all keeps\n"
-	  "those of client and server awake: what it takes to wake them is not bmc's",
+	{ "awake", NULL, set_awake,
+	  "a loop that gives way to all keeps the CPUs of client and server from going to sleep:\n"
+	  "what it takes to wake a virtual one may be more than what is measured; but where the\n"
+	  "two share a core, it slows the other one down",
 	  0 },
 	{ "bmcctl", "FILE", set_bmcctl,
 	  "the bmcctl to measure (the one beside which this was built)", 0 },

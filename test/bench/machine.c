@@ -70,7 +70,7 @@ struct json_object *bench_machine_json(const struct bench_options *options)
 	json_object_object_add(o, "kernel", json_object_new_string(m.kernel));
 	json_object_object_add(o, "memcached", json_object_new_string(m.memcached));
 	json_object_object_add(o, "command", json_object_new_string(options->command));
-	json_object_object_add(o, "cpus may sleep", json_object_new_boolean(options->may_sleep));
+	json_object_object_add(o, "awake", json_object_new_boolean(options->is_awake));
 	json_object_object_add(o, "rounds", json_object_new_int(options->rounds));
 	snprintf(seconds, sizeof(seconds), "%g", options->seconds);
 	json_object_object_add(o, "seconds", json_object_new_double_s(options->seconds, seconds));
@@ -84,6 +84,6 @@ void bench_print_machine(const struct bench_options *options)
 	look(&m);
 	printf("%ld x %s, %s, %s; %d rounds of %g s%s%s; medians (quartiles)\n", m.cpus, m.cpu,
 	       m.kernel, m.memcached, options->rounds, options->seconds,
-	       options->may_sleep ? ", CPUs may sleep" : "",
+	       options->is_awake ? ", CPUs kept awake" : "",
 	       options->is_without_bmc ? ", bmc in none" : "");
 }

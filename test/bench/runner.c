@@ -156,7 +156,7 @@ int bench_run_measure(const struct bench_measure *measure, const struct bench_op
 	ret->is_without_bmc = options->is_without_bmc;
 	r.n_up = measure->slice ? ret->n_arms : 1;
 	r.run.place = r.places;
-	err = options->may_sleep ? 0 : bench_awake_start(&awake);
+	err = options->is_awake ? bench_awake_start(&awake) : 0;
 	if (!err)
 		err = make_places(&r, r.n_up);
 	if (!err && measure->setup)
