@@ -295,7 +295,7 @@ enum bmc_mode { BMC_MODE_AUTO, BMC_MODE_NATIVE, BMC_MODE_SKB };
 struct bmc_iface {
 	__u32 ifindex; /* 0: unused */
 	__u32 mode; /* enum bmc_mode; what was got */
-	__u32 tc_handle; /* 0: no filter of ours */
+	__u32 tc_handle; /* 0: no filter of ours; with a program: a link (tcx) */
 	__u32 tc_priority;
 	__u32 made_clsact; /* the qdisc is ours to remove */
 	__u32 tc_prog_id;

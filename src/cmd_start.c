@@ -134,9 +134,13 @@ static void print_started(const struct bmc_plan *plan, const struct bmc_report *
 	for (int i = 0; i < plan->n_ifaces; i++) {
 		const struct bmc_iface *iface = &plan->iface[i];
 
-		printf("%s: %s: XDP in %s mode, TC egress at priority %u%s\n", plan->name,
-		       iface->name, iface->mode == BMC_MODE_NATIVE ? "native" : "skb",
-		       iface->tc_priority, iface->made_clsact ? " (clsact made)" : "");
+		printf("%s: %s: XDP in %s mode, ", plan->name, iface->name,
+		       iface->mode == BMC_MODE_NATIVE ? "native" : "skb");
+		if (iface->tc_handle)
+			printf("TC egress at priority %u%s\n", iface->tc_priority,
+			       iface->made_clsact ? " (clsact made)" : "");
+		else
+			printf("TC egress before all filters (tcx)\n");
 	}
 	printf("%s: %s: %u buckets for items, %u connections expected\n", plan->name,
 	       bmc_format_size(report->memory, size, sizeof(size)), plan->config.n_buckets,
@@ -181,6 +185,7 @@ int bmc_cmd_start(const struct bmc_options *options)
 	plan.reset = options->reset;
 	plan.force = options->force;
 	plan.learn = options->learn;
+	plan.clsact = options->clsact;
 	plan.progress = bmc_progress_show;
 	code = bmc_check_machine(options);
 	if (!code)

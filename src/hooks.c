@@ -3,6 +3,7 @@
 
 #include "iface.h"
 #include "pins.h"
+#include "tcx.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -102,12 +103,23 @@ const char *bmc_hooks_xdp_pin(__u32 ifindex, char *buf)
 	return buf;
 }
 
-void bmc_hooks_xdp_place(const char *instance, const char *what, struct bmc_xdp_place *ret)
+/* The number is that of the device in its own namespace: here it may be another one's. */
+static int is_attached_here(const char *what, __u32 ifindex, __u32 prog_id)
 {
-	__u32 id = 0, len = sizeof(struct bpf_link_info);
+	__u32 id = 0;
+	int skb;
+
+	if (bmc_tcx_is_pin(what))
+		return bmc_tcx_has(ifindex, prog_id);
+	return !bmc_iface_xdp(ifindex, &id, &skb) && id == prog_id;
+}
+
+void bmc_hooks_place(const char *instance, const char *what, struct bmc_hook_place *ret)
+{
+	__u32 len = sizeof(struct bpf_link_info);
 	struct bpf_link_info info = { 0 };
 	char path[BMC_PINS_PATH];
-	int skb, fd;
+	int fd;
 
 	memset(ret, 0, sizeof(*ret));
 	fd = bpf_obj_get(bmc_pins_path(instance, "links", what, path));
@@ -116,19 +128,18 @@ void bmc_hooks_xdp_place(const char *instance, const char *what, struct bmc_xdp_
 	if (bpf_obj_get_info_by_fd(fd, &info, &len))
 		info.xdp.ifindex = 0;
 	close(fd);
-	if (!info.xdp.ifindex)
+	if (!info.xdp.ifindex) /* that of tcx is in the same place */
 		return;
-	ret->where = BMC_XDP_ELSEWHERE;
-	/* the number is that of the device in its own namespace: here it may be another one's */
-	if (bmc_iface_xdp(info.xdp.ifindex, &id, &skb) || id != info.prog_id ||
+	ret->where = BMC_HOOK_ELSEWHERE;
+	if (!is_attached_here(what, info.xdp.ifindex, info.prog_id) ||
 	    !if_indextoname(info.xdp.ifindex, ret->name))
 		return;
-	ret->where = BMC_XDP_HERE;
-	ret->prog_id = id;
+	ret->where = BMC_HOOK_HERE;
+	ret->prog_id = info.prog_id;
 	ret->ifindex = info.xdp.ifindex;
 }
 
-static int program_id(int prog_fd, __u32 *ret)
+int bmc_hooks_program_id(int prog_fd, __u32 *ret)
 {
 	struct bpf_prog_info info = { 0 };
 	__u32 len = sizeof(info);
@@ -150,7 +161,7 @@ int bmc_hooks_plan_tc(int prog_fd, struct bmc_iface *iface)
 	n = has ? bmc_iface_filters(iface->ifindex, list, FILTERS_MAX) : 0;
 	if (n < 0)
 		return n;
-	err = program_id(prog_fd, &iface->tc_prog_id);
+	err = bmc_hooks_program_id(prog_fd, &iface->tc_prog_id);
 	if (err)
 		return err;
 	iface->made_clsact = !has;

@@ -25,22 +25,22 @@ int bmc_hooks_attach_cgroup(const char *instance, const struct bpf_program *prog
 int bmc_hooks_attach_xdp(const char *instance, int prog_fd, struct bmc_iface *iface,
 			 int *ret_refused);
 
-/* Where the XDP program is that was attached to an interface. A link goes with its device to another namespace. */
-enum bmc_xdp_where {
-	BMC_XDP_NOWHERE, /* the device is gone, or the link was detached */
-	BMC_XDP_HERE,
-	BMC_XDP_ELSEWHERE, /* in another network namespace */
+/* Where the program is that a link attached to an interface. A link goes with its device to another namespace. */
+enum bmc_hook_where {
+	BMC_HOOK_NOWHERE, /* the device is gone, or the link was detached */
+	BMC_HOOK_HERE,
+	BMC_HOOK_ELSEWHERE, /* in another network namespace */
 };
 
-struct bmc_xdp_place {
-	enum bmc_xdp_where where;
+struct bmc_hook_place {
+	enum bmc_hook_where where;
 	__u32 prog_id; /* these of HERE only */
 	__u32 ifindex;
 	char name[16];
 };
 
-/* Of the pin links/<what>; one that is not there is nowhere. */
-void bmc_hooks_xdp_place(const char *instance, const char *what, struct bmc_xdp_place *ret);
+/* Of the pin links/<what>, of XDP or tcx; one that is not there is nowhere. */
+void bmc_hooks_place(const char *instance, const char *what, struct bmc_hook_place *ret);
 
 /* The pin's name of an interface's link, by the number that it had at `start`. Returns buf, of BMC_XDP_PIN. */
 #define BMC_XDP_PIN 16
@@ -60,6 +60,9 @@ int bmc_hooks_detach_tc(__u32 ifindex, __u32 handle, __u32 priority, __u32 prog_
 
 /* Removes clsact if no filter is on it. 1: removed; 0: still in use, or not there; -errno. */
 int bmc_hooks_remove_clsact(__u32 ifindex);
+
+/* A program's id. 0 or -errno. */
+int bmc_hooks_program_id(int prog_fd, __u32 *ret);
 
 /* Whether a program uses a map. */
 int bmc_hooks_program_uses(__u32 prog_id, __u32 map_id);

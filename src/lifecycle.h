@@ -17,6 +17,7 @@ struct bmc_plan {
 	__u64 memory; /* bytes of all maps together */
 	__u32 buckets; /* at the most; 0: as many as there is memory for. Set by tests only */
 	struct bmc_config config; /* without n_buckets, tag, times, netns: lifecycle knows them */
+	int clsact; /* TC egress by a filter, though the kernel may have links for it */
 	struct bmc_iface iface[BMC_IFACES_MAX]; /* ifindex, name, mode wanted; then what was got */
 	int n_ifaces;
 	__u32 n_olds; /* connections older than the start, at the most */

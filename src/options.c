@@ -76,6 +76,14 @@ static int set_mode(struct bmc_options *o, const char *value)
 	return bmc_usage("--mode: '%s' is none of auto, native, skb", value);
 }
 
+static int set_tc(struct bmc_options *o, const char *value)
+{
+	o->clsact = !strcmp(value, "clsact");
+	if (o->clsact || !strcmp(value, "auto"))
+		return 0;
+	return bmc_usage("--tc: '%s' is none of auto, clsact", value);
+}
+
 static int set_cgroup(struct bmc_options *o, const char *value)
 {
 	o->cgroup = value;
@@ -200,6 +208,8 @@ static const struct row rows[] = {
 	  "memory for everything, 16M or more, with K, M or G (256M)" },
 	{ 'M', "mode", "MODE", set_mode,
 	  "XDP mode: auto, native or skb (auto: native if the driver can)" },
+	{ 'T', "tc", "HOW", set_tc,
+	  "TC egress: auto or clsact (auto: a link of tcx, from Linux 6.6 on; else clsact)" },
 	{ 'c', "cgroup", "DIR", set_cgroup, "cgroup2 directory to watch (the root of cgroup2)" },
 	{ 'u', "user", "USER", set_user,
 	  "memcached's user (that of the memcached that is running)" },

@@ -18,6 +18,7 @@ struct bmc_options {
 	int n_ports;
 	__u64 memory; /* bytes */
 	enum bmc_mode mode;
+	int clsact; /* TC egress by a filter */
 	const char *cgroup; /* NULL: the root of cgroup2 */
 	const char *user; /* as given; NULL: memcached's */
 	__u32 uid; /* of user */

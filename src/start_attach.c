@@ -4,6 +4,7 @@
 #include "hooks.h"
 #include "iface.h"
 #include "start.h"
+#include "tcx.h"
 
 #include <errno.h>
 #include <string.h>
@@ -44,9 +45,9 @@ static int make_clsact(struct bmc_start *s, struct bmc_iface *iface, int prog_fd
 	return err;
 }
 
-static int attach_tc(struct bmc_start *s, struct bmc_iface *iface)
+static int attach_filter(struct bmc_start *s, struct bmc_iface *iface, int fd)
 {
-	int fd = bpf_program__fd(s->skel->progs.bmc_tc_egress), err;
+	int err;
 
 	err = make_clsact(s, iface, fd);
 	if (err) {
@@ -61,6 +62,23 @@ static int attach_tc(struct bmc_start *s, struct bmc_iface *iface)
 					 iface->name, strerror(-err));
 	bmc_fault_point("TC attached");
 	return 0;
+}
+
+/* By a link, if the kernel has them; else by a filter. */
+static int attach_tc(struct bmc_start *s, struct bmc_iface *iface)
+{
+	int fd = bpf_program__fd(s->skel->progs.bmc_tc_egress), err = 0;
+
+	if (!s->plan->clsact)
+		err = bmc_tcx_attach(s->plan->name, fd, iface->ifindex);
+	if (!err)
+		return attach_filter(s, iface, fd);
+	if (err < 0)
+		return bmc_start_because(s, err, "cannot attach TC egress to '%s': %s", iface->name,
+					 strerror(-err));
+	err = bmc_hooks_program_id(fd, &iface->tc_prog_id);
+	bmc_fault_point("tcx attached");
+	return err ? err : bmc_start_note(s);
 }
 
 static int attach_xdp(struct bmc_start *s, int i)

@@ -6,6 +6,7 @@
 #include "memory.h"
 #include "pins.h"
 #include "shared.h"
+#include "tcx.h"
 #include "util.h"
 
 #include <arpa/inet.h>
@@ -36,13 +37,13 @@ static void read_filters(__u32 ifindex, const struct bmc_iface *iface, struct bm
 static void read_iface(const struct bmc_iface *iface, const char *instance,
 		       struct bmc_iface_status *out)
 {
-	struct bmc_xdp_place place;
+	struct bmc_hook_place place;
 	char pin[BMC_XDP_PIN];
 
 	out->mode = iface->mode == BMC_MODE_SKB ? "skb" : "native";
-	bmc_hooks_xdp_place(instance, bmc_hooks_xdp_pin(iface->ifindex, pin), &place);
-	out->moved = place.where == BMC_XDP_ELSEWHERE;
-	if (place.where != BMC_XDP_HERE)
+	bmc_hooks_place(instance, bmc_hooks_xdp_pin(iface->ifindex, pin), &place);
+	out->moved = place.where == BMC_HOOK_ELSEWHERE;
+	if (place.where != BMC_HOOK_HERE)
 		place.ifindex = iface->ifindex;
 	out->xdp_id = place.prog_id;
 	out->gone = out->moved || !if_indextoname(place.ifindex, out->name);
@@ -52,7 +53,14 @@ static void read_iface(const struct bmc_iface *iface, const char *instance,
 	}
 	out->down = bmc_iface_is_down(place.ifindex);
 	out->loopback = bmc_iface_is_loopback(place.ifindex);
-	read_filters(place.ifindex, iface, out);
+	out->renumbered = place.ifindex != iface->ifindex;
+	if (iface->tc_handle)
+		read_filters(place.ifindex, iface, out);
+	else if (bmc_tcx_has(place.ifindex, iface->tc_prog_id))
+		out->tc_id = iface->tc_prog_id;
+	out->in_front_of_all = bmc_tcx_first(place.ifindex);
+	if (out->in_front_of_all == out->tc_id)
+		out->in_front_of_all = 0;
 }
 
 static void read_ifaces(const struct bmc_instance *note, struct bmc_status *s)

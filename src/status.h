@@ -55,11 +55,13 @@ struct bmc_iface_status {
 	int loopback;
 	int down;
 	int gone; /* there is no such interface any more, in this network namespace */
+	int renumbered; /* it was in another one: its number is not that of `start` */
 	int moved; /* it is in another one, and XDP with it */
 	const char *mode;
 	__u32 xdp_id; /* 0: not attached any more */
 	__u32 tc_id; /* the same */
 	__u32 in_front; /* priority of an egress filter that comes before ours; 0: there is none */
+	__u32 in_front_of_all; /* id of a program of tcx that does; 0: there is none */
 	char problem
 		[BMC_REASON_MAX]; /* why nothing is cached over it; empty when there is no reason */
 };

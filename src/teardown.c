@@ -5,6 +5,7 @@
 #include "iface.h"
 #include "lifecycle.h"
 #include "pins.h"
+#include "tcx.h"
 #include "util.h"
 
 #include <bpf/bpf.h>
@@ -101,7 +102,7 @@ static void remove_noted_filters(struct stop *s)
 	for (int i = 0; s->noted && i < BMC_IFACES_MAX; i++) {
 		const struct bmc_iface *f = &s->note.iface[i];
 
-		if (f->ifindex && f->tc_prog_id)
+		if (f->ifindex && f->tc_prog_id && f->tc_handle)
 			note_removed(s, f->ifindex, f->tc_handle,
 				     bmc_hooks_detach_tc(f->ifindex, f->tc_handle, f->tc_priority,
 							 f->tc_prog_id));
@@ -197,18 +198,23 @@ static const char *noted_name(const struct stop *s, __u32 ifindex)
 	return NULL;
 }
 
-/* Where XDP is, or was until a `stop` that did not get through, in words. */
-static void xdp_place(const struct stop *s, const char *what, char *ret)
+static int is_xdp(const char *what)
 {
-	__u32 number = (__u32)strtoul(what + strlen("xdp_"), NULL, 10);
+	return !strncmp(what, "xdp_", 4);
+}
+
+/* Where XDP or tcx is, or was until a `stop` that did not get through, in words. */
+static void link_place(const struct stop *s, const char *what, char *ret)
+{
+	__u32 number = (__u32)strtoul(strchr(what, '_') + 1, NULL, 10);
 	const char *noted = noted_name(s, number);
-	struct bmc_xdp_place place;
+	struct bmc_hook_place place;
 	char name[IF_NAMESIZE];
 
-	bmc_hooks_xdp_place(s->name, what, &place);
-	if (place.where == BMC_XDP_HERE)
+	bmc_hooks_place(s->name, what, &place);
+	if (place.where == BMC_HOOK_HERE)
 		snprintf(ret, PLACE_MAX, "%s", place.name);
-	else if (place.where == BMC_XDP_ELSEWHERE)
+	else if (place.where == BMC_HOOK_ELSEWHERE)
 		snprintf(ret, PLACE_MAX, "interface %u (%s) of another network namespace", number,
 			 noted ? noted : "?");
 	else if (noted && !s->elsewhere && if_indextoname(number, name) && !strcmp(name, noted))
@@ -220,11 +226,11 @@ static void xdp_place(const struct stop *s, const char *what, char *ret)
 
 static int remove_link(struct stop *s, const char *what)
 {
-	int is_xdp = !strncmp(what, "xdp_", 4), gone, err;
 	char place[PLACE_MAX] = "the cgroup";
+	int gone, err;
 
-	if (is_xdp)
-		xdp_place(s, what, place);
+	if (is_xdp(what) || bmc_tcx_is_pin(what))
+		link_place(s, what, place);
 	detach_link(s, what);
 	err = bmc_pins_remove(s->name, "links", what, &gone);
 
@@ -233,37 +239,46 @@ static int remove_link(struct stop *s, const char *what)
 	if (!gone)
 		return 0;
 	s->removed++;
-	s->say("detached %s from %s\n", is_xdp ? "XDP" : what, place);
+	s->say("detached %s from %s\n",
+	       is_xdp(what)	    ? "XDP" :
+	       bmc_tcx_is_pin(what) ? "TC egress" :
+				      what,
+	       place);
 	bmc_fault_point("link removed");
 	return 0;
 }
 
 static int remove_xdp_link(const char *what, void *arg)
 {
-	return strncmp(what, "xdp_", 4) ? 0 : remove_link(arg, what);
+	return is_xdp(what) ? remove_link(arg, what) : 0;
+}
+
+static int remove_tcx_link(const char *what, void *arg)
+{
+	return bmc_tcx_is_pin(what) ? remove_link(arg, what) : 0;
 }
 
 static int remove_other_link(const char *what, void *arg)
 {
-	return strncmp(what, "xdp_", 4) ? remove_link(arg, what) : 0;
+	return is_xdp(what) || bmc_tcx_is_pin(what) ? 0 : remove_link(arg, what);
 }
 
 /* 1 for a link whose interface still is there, but not here. */
 static int link_is_elsewhere(const char *what, void *arg)
 {
-	struct bmc_xdp_place place;
+	struct bmc_hook_place place;
 
-	if (strncmp(what, "xdp_", 4))
+	if (!is_xdp(what))
 		return 0;
-	bmc_hooks_xdp_place(arg, what, &place);
-	return place.where == BMC_XDP_ELSEWHERE;
+	bmc_hooks_place(arg, what, &place);
+	return place.where == BMC_HOOK_ELSEWHERE;
 }
 
-/* Only its filter keeps the egress program. */
+/* Only its filter keeps the egress program that has one. */
 static int filter_lives(const struct bmc_instance *note)
 {
 	for (int i = 0; i < BMC_IFACES_MAX; i++) {
-		if (note->iface[i].tc_prog_id &&
+		if (note->iface[i].tc_prog_id && note->iface[i].tc_handle &&
 		    bmc_hooks_program_is_filter(note->iface[i].tc_prog_id))
 			return 1;
 	}
@@ -287,6 +302,7 @@ static int is_elsewhere(struct stop *s)
 static void remove_all(struct stop *s)
 {
 	bmc_pins_each(s->name, "links", remove_xdp_link, s);
+	bmc_pins_each(s->name, "links", remove_tcx_link, s);
 	remove_all_filters(s);
 	remove_made_qdiscs(s);
 	bmc_pins_each(s->name, "links", remove_other_link, s);

@@ -152,9 +152,18 @@ static void iface_reason(const struct bmc_status *s, struct bmc_iface_status *i)
 		say(i->problem, "it is gone: run 'bmcctl stop%s', then start again", s->option);
 	else if (!i->xdp_id || !i->tc_id)
 		say(i->problem, "%s was taken off: run 'bmcctl stop%s', then start again",
-		    i->xdp_id ? "the TC filter" : "XDP", s->option);
+		    i->xdp_id ? "TC egress" : "XDP", s->option);
+	else if (i->renumbered)
+		say(i->problem,
+		    "it was in another network namespace: run 'bmcctl stop%s', then start again",
+		    s->option);
 	else if (i->down)
 		say(i->problem, "it is down: 'ip link set dev %s up'", i->name);
+	else if (i->in_front_of_all && count[BMC_STAT_STAMPS] && !judged)
+		say(i->problem,
+		    "program %u at tcx egress, which comes before ours, ends memcached's replies: "
+		    "attach it behind, or let it pass them on",
+		    i->in_front_of_all);
 	else if (i->in_front && count[BMC_STAT_STAMPS] && !judged)
 		say(i->problem,
 		    "the egress filter of priority %u, which comes before ours, ends memcached's "

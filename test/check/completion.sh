@@ -21,6 +21,7 @@ expect 'start stats status flush reset stop --help --version' bmcctl ''
 expect '--name --json --help --version' bmcctl stats ''
 expect '--memory --mode --max-age' bmcctl start --m
 expect 'native' bmcctl start --iface eth0 --mode n
+expect 'clsact' bmcctl start --tc c
 expect 'lo' bmcctl start --iface lo
 expect 'root' bmcctl start --user root
 expect '' bmcctl start --port ''

@@ -10,7 +10,7 @@
 #define KILLED (128 + SIGKILL)
 #define POINTS_MAX 200
 
-static const char start_line[] = "start --name %s --iface " WORLD_IF " --memory 16M";
+static const char start_line[] = "start --name %s --iface " WORLD_IF " --memory 16M %s";
 
 /* The number that BMC_FAULT=count prints last on standard error. */
 static int points_of(const char *err)
@@ -48,13 +48,13 @@ static void assert_right(struct world *w, int point)
 	udp_close(&w->udp6);
 }
 
-static void start_is_killed_at(struct world *w, int point)
+static void start_is_killed_at(struct world *w, const char *options, int point)
 {
 	char fault[16];
 	int code;
 
 	snprintf(fault, sizeof(fault), "%d", point);
-	code = bmcctl_fault(&w->server, fault, start_line, w->instance);
+	code = bmcctl_fault(&w->server, fault, start_line, w->instance, options);
 	if (code != KILLED)
 		fail_msg("start, to be killed at point %d: exit %d: %s", point, code,
 			 bmcctl_result.err);
@@ -62,18 +62,19 @@ static void start_is_killed_at(struct world *w, int point)
 
 static void kill_of_start_at_every_step(void **state)
 {
+	static const char options[] = "";
 	struct world *w = *state;
 	int points;
 
-	assert_int_equal(bmcctl_fault(&w->server, "count", start_line, w->instance), 0);
+	assert_int_equal(bmcctl_fault(&w->server, "count", start_line, w->instance, options), 0);
 	points = points_of(bmcctl_result.err);
 	assert_in_range(points, 5, POINTS_MAX);
 	assert_cleared(w, 0);
 	for (int point = 1; point <= points; point++) {
-		start_is_killed_at(w, point);
+		start_is_killed_at(w, options, point);
 		assert_right(w, point);
 		if (point % 2) { /* a second start works at once, or says what to do */
-			int code = bmcctl(&w->server, start_line, w->instance);
+			int code = bmcctl(&w->server, start_line, w->instance, options);
 
 			if (code && !strstr(bmcctl_result.err, "stop"))
 				fail_msg("start after a kill at point %d: %s", point,
@@ -83,12 +84,11 @@ static void kill_of_start_at_every_step(void **state)
 	}
 }
 
-static void kill_of_stop_at_every_step(void **state)
+static void kill_stop(struct world *w, const char *options)
 {
-	struct world *w = *state;
 	int points;
 
-	world_start_bmc(w, "");
+	world_start_bmc(w, options);
 	assert_int_equal(bmcctl_fault(&w->server, "count", "stop --name %s", w->instance), 0);
 	points = points_of(bmcctl_result.err);
 	assert_in_range(points, 3, POINTS_MAX);
@@ -96,7 +96,7 @@ static void kill_of_stop_at_every_step(void **state)
 		char fault[16];
 
 		snprintf(fault, sizeof(fault), "%d", point);
-		world_start_bmc(w, "");
+		world_start_bmc(w, options);
 		assert_int_equal(bmcctl_fault(&w->server, fault, "stop --name %s", w->instance),
 				 KILLED);
 		assert_right(w, point);
@@ -104,20 +104,27 @@ static void kill_of_stop_at_every_step(void **state)
 	}
 }
 
+static void kill_of_stop_at_every_step(void **state)
+{
+	kill_stop(*state, "");
+	kill_stop(*state, "--tc clsact");
+}
+
 /* What exists before start is there after the kill and the stop. */
 static void kill_of_start_keeps_what_is_not_ours(void **state)
 {
+	static const char options[] = "--tc clsact";
 	struct world *w = *state;
 	int points;
 
 	child_sh(&w->server,
 		 "tc qdisc add dev " WORLD_IF " clsact && tc filter add dev " WORLD_IF
 		 " egress prio 7 bpf direct-action object-file " BMC_PASS_OBJECT " section tc");
-	assert_int_equal(bmcctl_fault(&w->server, "count", start_line, w->instance), 0);
+	assert_int_equal(bmcctl_fault(&w->server, "count", start_line, w->instance, options), 0);
 	points = points_of(bmcctl_result.err);
 	world_stop_bmc(w);
 	for (int point = 1; point <= points; point++) {
-		start_is_killed_at(w, point);
+		start_is_killed_at(w, options, point);
 		assert_int_equal(bmcctl(&w->server, "stop --name %s", w->instance), 0);
 		child_sh(&w->server, "tc filter show dev " WORLD_IF " egress | grep -q 'pref 7'");
 		child_sh(&w->server, "! tc filter show dev " WORLD_IF " egress | grep bmc");

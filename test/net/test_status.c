@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* `bmcctl status`: whoever keeps something out of the cache is named, where it belongs. */
+#include <bpf/bpf.h>
 #include <json-c/json.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "said.h"
 #include "world.h"
@@ -106,6 +109,27 @@ static void json_tells_the_same(void **state)
 	json_object_put(all);
 }
 
+#define TCX_EGRESS ((enum bpf_attach_type)47) /* linux/bpf.h of Linux 6.6 */
+#define BEFORE_ALL (1U << 3)
+
+/* A program that passes everything on, and to no other program. The link's fd; -1: the kernel has no tcx. */
+static int attach_tcx_in_front(struct world *w)
+{
+	static const struct bpf_insn pass[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = BEFORE_ALL);
+	int link, prog = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "in_front", "GPL", pass, 2, NULL);
+
+	assert_true(prog >= 0);
+	assert_int_equal(ns_enter(&w->server), 0);
+	link = bpf_link_create(prog, (int)if_nametoindex(WORLD_IF), TCX_EGRESS, &opts);
+	assert_int_equal(ns_leave(), 0);
+	close(prog);
+	return link;
+}
+
 /* One that ends memcached's replies before ours sees them. */
 static void an_egress_filter_in_front_is_named(void **state)
 {
@@ -114,7 +138,7 @@ static void an_egress_filter_in_front_is_named(void **state)
 	child_sh(&w->server, "tc qdisc add dev " WORLD_IF " clsact && tc filter add dev " WORLD_IF
 			     " egress prio 1 bpf direct-action object-file " BMC_PASS_OBJECT
 			     " section classifier");
-	world_start_bmc(w, "--max-age 60s");
+	world_start_bmc(w, "--max-age 60s --tc clsact");
 	world_open_clients(w);
 	tcp_set(&w->tcp, "k", "value", 5);
 	for (int i = 0; i < 3; i++)
@@ -124,6 +148,37 @@ static void an_egress_filter_in_front_is_named(void **state)
 	world_warm(w, &w->udp, "k");
 	status_says_not(w, "egress filter");
 	child_sh(&w->server, "tc qdisc show dev " WORLD_IF " | grep -q clsact");
+}
+
+/* The same by a link of tcx, before a filter of ours and before a link. */
+static void a_tcx_program_in_front_is_named(void **state)
+{
+	static const char *const ways[] = { "--max-age 60s --tc clsact", "--max-age 60s" };
+	struct world *w = *state;
+	int link;
+
+	for (size_t i = 0; i < TEST_COUNT(ways); i++) {
+		world_start_bmc(w, ways[i]);
+		link = attach_tcx_in_front(w);
+		if (link < 0) {
+			assert_false(w->is_tcx);
+			print_message("this kernel has no tcx\n");
+			world_stop_bmc(w);
+			return;
+		}
+		world_open_clients(w);
+		tcp_set(&w->tcp, "k", "value", 5);
+		for (int n = 0; n < 3; n++)
+			assert_false(world_get(w, &w->udp, "k"));
+		status_says(w, "at tcx egress, which comes before ours");
+		close(link);
+		world_warm(w, &w->udp, "k");
+		status_says_not(w, "tcx egress");
+		world_stop_bmc(w);
+		tcp_close(&w->tcp);
+		udp_close(&w->udp);
+		udp_close(&w->udp6);
+	}
 }
 
 /* It keeps keys that were written over UDP out, and says so; but nothing is held. */
@@ -214,6 +269,7 @@ static const struct CMUnitTest tests[] = {
 	STATUS_TEST(a_start_that_is_under_way_is_told),
 	STATUS_TEST(misses_tell_why),
 	STATUS_TEST(an_egress_filter_in_front_is_named),
+	STATUS_TEST(a_tcx_program_in_front_is_named),
 };
 
 TEST_MAIN(tests, NULL, NULL)

@@ -26,7 +26,9 @@ static void an_interface_is_called_what_it_is_called_now(void **state)
 	assert_says(said.err, "interface 'other7' belongs to instance");
 	assert_int_equal(sh(w, "bmcctl stop --name %s", w->instance), 0);
 	assert_says(said.out, "detached XDP from other7\n");
-	assert_says(said.out, "removed the clsact qdisc of other7\n");
+	assert_says(said.out, "detached TC egress from other7\n");
+	if (!w->is_tcx)
+		assert_says(said.out, "removed the clsact qdisc of other7\n");
 	leaks_check(w->cookie, w->instance);
 }
 
@@ -108,7 +110,8 @@ static void an_interface_that_comes_back_is_told(void **state)
 	child_sh(&w->client, "ip link set " WORLD_IF " netns %s", w->server.name);
 	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
 	assert_says(said.out, "interface  " WORLD_IF ": XDP program ");
-	assert_says(said.out, "the TC filter was taken off");
+	assert_says(said.out,
+		    w->is_tcx ? "it was in another network namespace" : "TC egress was taken off");
 	assert_says_not(said.out, "back0");
 	assert_int_equal(sh(w, "bmcctl stop --name %s", w->instance), 0);
 	assert_says(said.out, "detached XDP from " WORLD_IF "\n");
@@ -314,6 +317,10 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(requests_to_a_moved_interface_are_not_answered),
 	WORLD_TEST(stop_works_where_an_interface_was_moved_to),
 	WORLD_TEST(an_interface_that_comes_back_is_told),
+	WORLD_CLSACT_TEST(an_interface_is_called_what_it_is_called_now),
+	WORLD_CLSACT_TEST(an_interface_that_was_moved_is_told),
+	WORLD_CLSACT_TEST(an_interface_that_comes_back_is_told),
+	WORLD_CLSACT_TEST(an_interface_that_was_made_again_is_told),
 	WORLD_TEST(an_interface_that_was_made_again_is_told),
 	WITHOUT_BMC(who_is_waited_for_is_told),
 	WORLD_TEST(who_forgets_the_name_is_told_which_there_are),

@@ -84,6 +84,14 @@ int world_setup(void **state)
 	return 0;
 }
 
+int world_setup_clsact(void **state)
+{
+	world_setup_memcached(state);
+	world_start_bmc(*state, "--max-age 60s --tc clsact");
+	world_open_clients(*state);
+	return 0;
+}
+
 int world_setup_slow(void **state)
 {
 	struct world *w;
@@ -113,8 +121,10 @@ void world_start_bmc(struct world *w, const char *options)
 	for (int i = 0; i < START_TRIES; i++) {
 		if (!bmcctl(&w->server,
 			    "start --name %s --iface " WORLD_IF " --memory 16M --mode native %s",
-			    w->instance, options))
+			    w->instance, options)) {
+			w->is_tcx = strstr(bmcctl_result.out, "(tcx)") != NULL;
 			return;
+		}
 		/* the machine may have stood still for it */
 		if (!strstr(bmcctl_result.err, "within a second"))
 			break;

@@ -32,6 +32,7 @@ struct world {
 	struct tcp tcp;
 	char instance[24];
 	unsigned long long cookie; /* the server's namespace */
+	int is_tcx; /* TC egress is attached by a link, not by a filter on clsact */
 	struct text text; /* the last answer of world_get and friends */
 };
 
@@ -39,6 +40,8 @@ struct world {
 int world_setup_empty(void **state); /* the namespaces */
 int world_setup_memcached(void **state); /* and memcached */
 int world_setup(void **state); /* and bmc, and the clients */
+int world_setup_clsact(
+	void **state); /* the same, with a filter on clsact, whatever the kernel has */
 int world_setup_slow(
 	void **state); /* the same, but memcached's UDP answers leave WORLD_SLOW_MS late */
 int world_teardown(void **state);
@@ -78,6 +81,8 @@ void world_set_after_flush(struct world *w, const char *key, const char *value);
 /* Until something listens at the port of memcached's. The connection is open. */
 void world_await_listener(struct world *w, struct tcp *t);
 
+#define WORLD_CLSACT_TEST(name)                                                                    \
+	cmocka_unit_test_setup_teardown(name, world_setup_clsact, world_teardown)
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 #endif
