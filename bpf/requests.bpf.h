@@ -101,11 +101,6 @@ __noinline int bmc_conn_incomplete(struct __sk_buff *skb, struct bmc_work *w, st
 	if (!w || !conn)
 		return BMC_DONE;
 	left = w->end - w->pos;
-	if (left >= BMC_LINE_MAX && !w->place && w->end == BMC_FIRST_LOAD && w->off < w->tail) {
-		/* only the segment's first bytes were loaded: as many as there are, from the line on */
-		w->off -= left;
-		left = 0;
-	}
 	if (left >= BMC_LINE_MAX)
 		return bmc_long_line(w, conn);
 	if (w->off == w->tail) {

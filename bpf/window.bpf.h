@@ -11,6 +11,7 @@
 
 #define BMC_FIRST_LOAD                                                                             \
 	256 /* of a segment that the window does not hold: most such have a large block */
+_Static_assert(BMC_FIRST_LOAD < BMC_LINE_MAX, "a line is long only if more was looked at");
 
 /* Loads what comes next behind `kept` bytes (at most BMC_LINE_MAX) at the window's start. */
 __noinline int bmc_load_next(struct __sk_buff *skb, struct bmc_work *w, __u32 kept)
