@@ -17,12 +17,6 @@
 
 #define PIN "tcx_"
 
-const char *bmc_tcx_pin(__u32 ifindex, char *buf)
-{
-	snprintf(buf, BMC_XDP_PIN, PIN "%u", ifindex);
-	return buf;
-}
-
 int bmc_tcx_is_pin(const char *what)
 {
 	return !strncmp(what, PIN, strlen(PIN));
@@ -36,7 +30,7 @@ int bmc_tcx_attach(const char *instance, int prog_fd, __u32 ifindex)
 
 	if (fd < 0)
 		return errno == EINVAL || errno == EOPNOTSUPP ? 0 : -errno;
-	bmc_tcx_pin(ifindex, name);
+	snprintf(name, sizeof(name), PIN "%u", ifindex); /* the number that it has at `start` */
 	if (bpf_obj_pin(fd, bmc_pins_path(instance, "links", name, path)))
 		err = -errno;
 	close(fd);

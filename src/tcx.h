@@ -17,10 +17,7 @@ int bmc_tcx_has(__u32 ifindex, __u32 prog_id);
 /* The id of the first program on an interface's egress; 0: there is none, or no tcx. */
 __u32 bmc_tcx_first(__u32 ifindex);
 
-/* The pin's name of an interface's link, by the number that it had at `start`. Returns buf, of BMC_XDP_PIN. */
-const char *bmc_tcx_pin(__u32 ifindex, char *buf);
-
-/* Whether a pin's name is one of these. */
+/* Whether a pin's name is that of such a link. */
 int bmc_tcx_is_pin(const char *what);
 
 #endif
