@@ -17,7 +17,7 @@
 #endif
 
 /* Raised whenever the layout of a pinned map changes; `stop` works across versions, nothing else does. */
-#define BMC_ABI_VERSION 8
+#define BMC_ABI_VERSION 9
 
 /* ---- limits ---- */
 #define BMC_PORTS_MAX 8
@@ -73,17 +73,11 @@ enum bmc_off {
 };
 #define BMC_OFF_KIND (BMC_OFF_PROXY | BMC_OFF_TEXT_ONLY | BMC_OFF_UNTOLD)
 
-/* Another user has had a UDP socket at a server's port: who is asked has to be looked up. */
-enum bmc_other_sockets {
-	BMC_OTHERS_ANY = 1, /* by fills: whose the address is */
-	BMC_OTHERS_WIRE = 2, /* it was not bound to a loopback address: by hits, too */
-};
-
 struct bmc_server {
 	/* read by every hit */
 	__u64 epoch; /* [word] entries of another epoch are void */
 	__u64 off; /* [word] enum bmc_off; set first, then epoch++ */
-	__u64 others; /* [word] enum bmc_other_sockets */
+	__u64 others_wire; /* [word] of `others`, those that are not bound to a loopback address: hits look up who is asked */
 	__u64 pad0[5];
 	/* read by fills, written by holds */
 	__u64 word; /* [word] see above */
@@ -93,7 +87,7 @@ struct bmc_server {
 	__u64 owner; /* [word] life in the high 32 bits, in the low 32 the process (tgid) of its sockets; 0: not known */
 	__u64 strangers; /* [word] sockets at its port of other processes of its user; SHARED while there are any */
 	__u64 unread; /* [word] connections of this life of which not all was read: they may have sent flush_all with a delay */
-	__u64 pad1;
+	__u64 others; /* [word] UDP sockets of other users at its port: fills look up whose the address is */
 };
 #define BMC_OWNER_LIFE_SHIFT 32
 
@@ -131,9 +125,12 @@ struct bmc_mark {
 	__u16 life;
 	__u8 server; /* index */
 	__u8 ready; /* enum bmc_ready; set last */
-	__u32 taken; /* [word] UDP, while the server is STARTING: datagrams that were taken from it; or STRANGER */
+	__u32 taken; /* [word] UDP, while the server is STARTING: datagrams that were taken from it; or BMC_MARK_* */
 };
-#define BMC_MARK_STRANGER 0xffffffffU /* of another process: never ready */
+/* No socket of the server's: never ready. */
+#define BMC_MARK_STRANGER 0xffffffffU /* of another process of its user */
+#define BMC_MARK_OTHER 0xfffffffeU /* of another user */
+#define BMC_MARK_OTHER_LOOPBACK 0xfffffffdU /* the same, bound to a loopback address */
 
 enum bmc_ready {
 	BMC_READY_NOT,

@@ -120,8 +120,17 @@ static __always_inline void bmc_mark_socket(struct bpf_sock *sk, __u32 server, _
 	}
 	mark->cookie = cookie;
 	mark->life = (__u16)life;
+	mark->taken = 0; /* if another user tried to bind it before: that one stays counted */
 	bmc_wmb();
 	BMC_WRITE_ONCE(mark->ready, sk->protocol == IPPROTO_UDP ? BMC_READY_UDP : BMC_READY_TCP);
+}
+
+/* Another user's UDP sockets, one more or one less: hits are the last to see less, and need not look at once. */
+static __always_inline void bmc_other_count(struct bmc_server *s, __u32 kind, __u64 delta)
+{
+	bmc_ordered(__sync_fetch_and_add(&s->others, delta));
+	if (kind != BMC_MARK_OTHER_LOOPBACK)
+		bmc_ordered(__sync_fetch_and_add(&s->others_wire, delta));
 }
 
 /* A socket with a mark is released: if it is its own, the server has one less. */
@@ -133,14 +142,28 @@ static __always_inline void bmc_mark_released(const struct bmc_mark *mark, __u64
 		bmc_socket_gone(bmc_server_get(mark->server));
 	else if (BMC_READ_ONCE(mark->taken) == BMC_MARK_STRANGER)
 		bmc_stranger_gone(bmc_server_get(mark->server));
+	else if (BMC_READ_ONCE(mark->taken) >= BMC_MARK_OTHER_LOOPBACK)
+		bmc_other_count(bmc_server_get(mark->server), mark->taken, -1ULL);
 }
 
-/* Another user's UDP socket: first the word, then the epoch, as fills read them the other way round. */
-static __always_inline void bmc_other_came(struct bmc_server *s, int is_loopback)
+/*
+ * Another user's UDP socket: first the count, then the epoch, as fills and hits read them the other way round. One that
+ * cannot be marked, or is bound a second time in another way, stays counted: nobody notices its end.
+ */
+static __always_inline void bmc_other_came(struct bpf_sock *sk, __u32 server, __u32 kind)
 {
-	__u64 others = BMC_OTHERS_ANY | (is_loopback ? 0 : BMC_OTHERS_WIRE);
+	struct bmc_server *s = bmc_server_get(server);
+	struct bmc_mark *mark;
 
-	bmc_ordered(__sync_fetch_and_or(&s->others, others));
+	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (mark && mark->server == server && BMC_READ_ONCE(mark->taken) == kind)
+		return; /* `start` has found it as well */
+	bmc_other_count(s, kind, 1);
+	if (mark && !BMC_READ_ONCE(mark->ready) && !BMC_READ_ONCE(mark->taken)) {
+		mark->cookie = bpf_get_socket_cookie(sk);
+		mark->server = (__u8)server;
+		BMC_WRITE_ONCE(mark->taken, kind);
+	}
 	bmc_epoch_up(s);
 }
 
@@ -171,7 +194,9 @@ static __always_inline void bmc_bound(struct bpf_sock *sk, int family)
 	if ((__u32)bpf_get_current_uid_gid() == bmc_config.uid[server & (BMC_PORTS_MAX - 1)])
 		bmc_mark_socket(sk, (__u32)server, bpf_get_socket_cookie(sk));
 	else if (sk->protocol == IPPROTO_UDP)
-		bmc_other_came(bmc_server_get((__u32)server), bmc_bound_is_loopback(sk, family));
+		bmc_other_came(sk, (__u32)server,
+			       bmc_bound_is_loopback(sk, family) ? BMC_MARK_OTHER_LOOPBACK :
+								   BMC_MARK_OTHER);
 }
 
 /* A socket listens. One that was bound before the programs were there has no mark yet. */

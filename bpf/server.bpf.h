@@ -28,10 +28,10 @@ static __always_inline __u16 bmc_word_sockets(__u64 word)
 	return (__u16)(word >> BMC_WORD_SOCKETS_SHIFT);
 }
 
-/* Whether requests at the wire may be another user's socket's: 1 or 0. */
+/* Whether requests at the wire may be another user's socket's: 1 or 0, without a branch. */
 static __always_inline __u32 bmc_server_is_shared(__u32 server)
 {
-	return (__u32)(BMC_READ_ONCE(bmc_server_get(server)->others) / BMC_OTHERS_WIRE & 1);
+	return (__u32)(-BMC_READ_ONCE(bmc_server_get(server)->others_wire) >> 63);
 }
 
 /* Version of the server's memcached in this life of it: `start` asked the first one; 0: not known. */

@@ -6,6 +6,7 @@
 #include "mark.h"
 #include "memcached.h"
 #include "old.h"
+#include "other.h"
 #include "pending.h"
 #include "quiet.h"
 #include "shared.h"
@@ -82,7 +83,7 @@ static int look_for_process(struct bmc_adopt *a, int server, pid_t *ret)
 
 		if (!is_servers(a, s, server)) {
 			if (!s->tcp)
-				bmc_shared_others(&a->shared->server[server], s->loopback);
+				bmc_other_mark(a, s, server);
 			continue;
 		}
 		if (bmc_socket_owner(s->inode, &owner))

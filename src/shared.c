@@ -114,11 +114,11 @@ void bmc_shared_unread_clear(struct bmc_server *server, __u64 seen)
 				    __ATOMIC_SEQ_CST);
 }
 
-void bmc_shared_others(struct bmc_server *server, int is_loopback)
+void bmc_shared_others_add(struct bmc_server *server, int is_loopback, int delta)
 {
-	__u64 others = BMC_OTHERS_ANY | (is_loopback ? 0 : BMC_OTHERS_WIRE);
-
-	__atomic_fetch_or(&server->others, others, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&server->others, (__u64)(__s64)delta, __ATOMIC_SEQ_CST);
+	if (!is_loopback)
+		__atomic_fetch_add(&server->others_wire, (__u64)(__s64)delta, __ATOMIC_SEQ_CST);
 }
 
 void bmc_shared_epoch_up(struct bmc_server *server)

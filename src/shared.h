@@ -37,8 +37,8 @@ void bmc_shared_no_fill_until(struct bmc_server *server, __u16 life, __u64 until
 void bmc_shared_unread_add(struct bmc_server *server);
 void bmc_shared_unread_clear(struct bmc_server *server, __u64 seen);
 
-/* Another user has a UDP socket at its port. */
-void bmc_shared_others(struct bmc_server *server, int is_loopback);
+/* UDP sockets of other users at its port: one more (1) or one less (-1). */
+void bmc_shared_others_add(struct bmc_server *server, int is_loopback, int delta);
 
 /* Forgets everything that was filled. */
 void bmc_shared_epoch_up(struct bmc_server *server);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "fake.h"
 #include "wire.h"
 #include "world.h"
 
@@ -15,6 +16,7 @@
 #define EXTENSION 8 /* bytes of each one */
 
 #define TAG 4
+#define DAEMON 1 /* another user */
 
 /*
  * An IPv6 datagram of u's with extension headers of these types, 8 bytes each, before its UDP header; in a VLAN, if that is
@@ -122,7 +124,69 @@ static void a_get_in_another_vlan(void **state)
 	wire_close(&wire);
 }
 
+/* Which counter a get behind a VLAN tag raises by one, of these. */
+static const char *what_a_tagged_get_is(struct world *w, struct wire *wire)
+{
+	static const char *const counters[] = { "pass_others", "miss_address", "misses" };
+	long long before[TEST_COUNT(counters)];
+
+	for (size_t i = 0; i < TEST_COUNT(counters); i++)
+		before[i] = world_stat(w, counters[i]);
+	send_behind(wire, &w->udp6, 5, NULL, 0, "get k\r\n");
+	assert_int_equal(udp_receive(&w->udp6, w->udp6.id, 0.1, &w->text), -ETIMEDOUT);
+	for (size_t i = 0; i < TEST_COUNT(counters); i++) {
+		if (world_stat(w, counters[i]) == before[i] + 1)
+			return counters[i];
+	}
+	return "none";
+}
+
+/*
+ * Whose a request behind tags is cannot be looked up: once another user's socket was there, all were passed on until
+ * `stop`.
+ */
+static void others_come_and_go(void **state)
+{
+	static struct fake before, after, loopback;
+	struct world *w = *state;
+	struct wire wire;
+
+	fake_start(&before, &w->server, WORLD_IP4, WORLD_PORT, DAEMON, FAKE_NO_TCP, "END\r\n");
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	wire_open(&wire, &w->client, WORLD_CLIENT_IF, &w->server, WORLD_IF);
+	tcp_set(&w->tcp, "k", "value", 5);
+	world_warm(w, &w->udp6, "k");
+	assert_string_equal(what_a_tagged_get_is(w, &wire), "pass_others");
+	fake_start(&after, &w->server, "10.77.0.9", WORLD_PORT, DAEMON, FAKE_NO_TCP, "END\r\n");
+	fake_start(&loopback, &w->server, "127.0.0.9", WORLD_PORT, DAEMON, FAKE_NO_TCP, "END\r\n");
+	fake_stop(&before);
+	assert_string_equal(what_a_tagged_get_is(w, &wire), "pass_others");
+	fake_stop(&after);
+	world_warm(w, &w->udp6, "k");
+	assert_string_equal(what_a_tagged_get_is(w, &wire), "miss_address");
+	world_warm(w, &w->udp, "k");
+	fake_start(&before, &w->server, WORLD_IP4, WORLD_PORT, DAEMON, FAKE_NO_TCP, "END\r\n");
+	udp_get(&w->udp, "k", &w->text);
+	text_assert_is("that came again", &w->text, "END\r\n");
+	assert_string_equal(what_a_tagged_get_is(w, &wire), "pass_others");
+	fake_stop(&before);
+	fake_stop(&loopback);
+	wire_close(&wire);
+}
+
+static int others_setup(void **state)
+{
+	struct world *w;
+
+	world_setup_memcached(state);
+	w = *state;
+	child_sh(&w->server, "ip addr add 10.77.0.9/24 dev " WORLD_IF);
+	return 0;
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test_setup_teardown(others_come_and_go, others_setup, world_teardown),
 	WORLD_TEST(a_get_in_another_vlan),
 	WORLD_TEST(a_write_behind_extension_headers),
 	WORLD_TEST(a_write_in_an_atomic_fragment),
