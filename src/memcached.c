@@ -90,6 +90,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 		return;
 	if (what & BEV_EVENT_ERROR)
 		talk->result = -EVUTIL_SOCKET_ERROR();
+	else if (what & BEV_EVENT_EOF)
+		talk->result = -ECONNRESET;
 	event_base_loopbreak(talk->base);
 }
 

@@ -33,7 +33,10 @@ struct bmc_memcached {
 /* The same as bits, enum bmc_off. */
 __u64 bmc_memcached_off(const struct bmc_memcached *m);
 
-/* Asks the server at an address (text) and port. 0; -ETIMEDOUT: no answer in plain text; -ECONNREFUSED and others. */
+/*
+ * Asks the server at an address (text) and port. 0; -ETIMEDOUT: no answer in plain text; -ECONNRESET: it closed;
+ * -ECONNREFUSED and others.
+ */
 int bmc_memcached_ask(const char *addr, __u16 port, struct bmc_memcached *ret);
 
 /* The same, of one of its listeners. */

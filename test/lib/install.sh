@@ -17,6 +17,7 @@ _program_of() {
 	busybox-static) echo busybox ;;
 	binutils) echo strings ;;
 	xz-utils) echo xz ;;
+	systemd) echo systemd-analyze ;;
 	virtiofsd | debian-archive-keyring) ;;
 	*-dev) ;;
 	*) echo "$1" ;;

@@ -243,6 +243,15 @@ static void a_memcached_that_is_dying_is_waited_for(void **state)
 	}
 }
 
+/* Its end closes the connection as any other's; what is there after it counts, and that is none. */
+static void one_that_ends_while_it_is_asked_is_gone(void **state)
+{
+	struct world *w = *state;
+
+	fake_start(&fake, &w->server, "0.0.0.0", WORLD_PORT, NOBODY, FAKE_ENDS, NULL);
+	refused(w, "", "no memcached listens");
+}
+
 #define EMPTY_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, teardown)
 #define START_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_memcached, teardown)
 
@@ -264,6 +273,7 @@ static const struct CMUnitTest tests[] = {
 	START_TEST(another_cgroup_is_refused),
 	EMPTY_TEST(force_starts_all_the_same_and_says_so),
 	EMPTY_TEST(a_memcached_that_is_dying_is_waited_for),
+	EMPTY_TEST(one_that_ends_while_it_is_asked_is_gone),
 };
 
 TEST_MAIN(tests, NULL, NULL)

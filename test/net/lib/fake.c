@@ -17,7 +17,7 @@
 #define CONNECTIONS_MAX 32
 
 static volatile sig_atomic_t may_listen;
-static int connects;
+static int connects, ends;
 static const char *device;
 
 static void on_signal(int sig)
@@ -77,6 +77,8 @@ static void serve(struct pollfd *fds, const char *answer)
 			if (read(fds[i].fd, bytes, sizeof(bytes)) <= 0) {
 				close(fds[i].fd);
 				fds[i].fd = -1;
+			} else if (ends) {
+				_exit(0);
 			} else if (answer && write(fds[i].fd, answer, strlen(answer)) < 0) {
 				fds[i].fd = -1;
 			}
@@ -115,6 +117,7 @@ static void run(const struct ns *ns, const char *address, int port, uid_t uid, i
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* behind setresuid, which clears it */
 	may_listen = !(flags & FAKE_LISTENS_LATE);
 	connects = flags & FAKE_CONNECTS;
+	ends = flags & FAKE_ENDS;
 	if (!(flags & FAKE_NO_TCP))
 		fds[1].fd =
 			bind_socket(SOCK_STREAM, protocol, flags & FAKE_SHARES_PORT, address, port);

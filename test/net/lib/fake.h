@@ -14,6 +14,7 @@ struct ns;
 #define FAKE_NO_TCP 16
 #define FAKE_IS_PROXY 32 /* as its command line says */
 #define FAKE_CONNECTS 64 /* its UDP socket, to the first who asks */
+#define FAKE_ENDS 128 /* at the first TCP request */
 
 struct fake {
 	pid_t pid; /* 0: not running */
