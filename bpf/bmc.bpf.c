@@ -3,6 +3,7 @@
 #include "bmc_abi.h"
 #include "compat.bpf.h"
 #include "answers.bpf.h"
+#include "bypass.bpf.h"
 #include "fill.bpf.h"
 #include "learn.bpf.h"
 #include "owner.bpf.h"
@@ -210,6 +211,8 @@ static __always_inline void bmc_udp_out_of(struct __sk_buff *skb, const struct b
 		bmc_stats_count(BMC_STAT_STAMP_ELSEWHERE);
 	else if (!bmc_udp_may_be_item(skb, l4))
 		bmc_stats_count(BMC_STAT_STAMP_NOTHING);
+	else if (l4 && bmc_bypass_reply(skb, l4 + sizeof(struct bmc_udp_head) + BMC_TEXT_KEY))
+		bmc_stats_count(BMC_STAT_STAMP_BYPASSED);
 	else
 		bmc_stamp_reply(skb, mark->cookie);
 }

@@ -113,6 +113,9 @@ struct bmc_shared {
 	__u64 n_fresh; /* [word] writers that were ever taken from the fresh end of the array */
 	__u64 n_where; /* [word] */
 	__u64 places; /* [word] a bit for each place that is taken */
+	__u64 bypass; /* [word] not 0: fills do not pay, and which replies do (bypass.bpf.h) */
+	__u64 bypass_hits; /* [word] hits and fills of all CPUs when that was looked at */
+	__u64 bypass_fills; /* [word] */
 	struct bmc_where where[BMC_WHERE_MAX];
 	__s64 duel; /* [word] who has fewer misses: admit.bpf.h; in a line that no hit reads */
 };
@@ -172,6 +175,8 @@ enum bmc_test {
 		4, /* a fill takes its time before it publishes: races with writes are likely */
 	BMC_TEST_SLOW_PUBLISH =
 		8, /* between its look at the flights and its entry's being valid a fill takes microseconds */
+	BMC_TEST_BYPASS =
+		16, /* with STAMP: a fill may be bypassed, as a reply of a live socket's may */
 };
 
 /* memcached's version in one number that compares as it does; 0: not known. */
@@ -241,6 +246,8 @@ struct bmc_config {
 	X(STAMP_ELSEWHERE, "stamp_elsewhere",                                                      \
 	  "replies not stamped: they leave by an interface that is not attached")                  \
 	X(STAMP_NOTHING, "stamp_nothing", "replies not stamped: there is no item in them")         \
+	X(STAMP_BYPASSED, "stamp_bypassed",                                                        \
+	  "replies not stamped: next to nothing is asked for again, one of eight fills")           \
 	X(WRITES, "writes", "writes of a key seen")                                                \
 	X(INVALIDATED, "invalidated", "items taken out by writes")                                 \
 	X(UNKNOWNS, "unknown_writes", "writes of unknown keys: everything forgotten")              \
@@ -284,6 +291,7 @@ struct bmc_stats {
 		__u32 frame_max; /* bytes, Ethernet's header included */
 	} mtu;
 	__u64 count[BMC_STAT_COUNT];
+	__u64 bypass_fills; /* that found no free room: bypass.bpf.h */
 };
 
 /* ---- what user space notes for itself (map bmc_instance, one value) ---- */

@@ -3,6 +3,7 @@
 #ifndef BMC_FILL_BPF_H
 #define BMC_FILL_BPF_H
 
+#include "bypass.bpf.h"
 #include "expiry.bpf.h"
 #include "fill_form.bpf.h"
 #include "room.bpf.h"
@@ -310,7 +311,7 @@ static __always_inline void bmc_fill_touch(const struct bmc_work *w, const struc
  * happened.
  */
 static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct bmc_work *w,
-						   __u32 len, __u64 stamp)
+						   struct bmc_stats *stats, __u32 len, __u64 stamp)
 {
 	struct bmc_server *s = bmc_server_get(w->server);
 	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(w->key.hash));
@@ -331,6 +332,8 @@ static __always_inline enum bmc_stat bmc_fill_item(struct __sk_buff *skb, struct
 	    !bmc_fill_is_asked(skb, w))
 		return BMC_STAT_REFUSED_ADDRESS;
 	why = bmc_fill_room(w, b, len);
+	if (why == BMC_STAT_REFUSED_COLD || w->is_reused || w->gone)
+		bmc_bypass_fill(stats);
 	if (why != BMC_STAT_FILLS)
 		return why;
 	if (bmc_config.test & BMC_TEST_SLOW_FILL)
@@ -350,13 +353,16 @@ static __always_inline enum bmc_stat bmc_fill_reply(struct __sk_buff *skb, struc
 
 	if (len <= 0)
 		return BMC_STAT_REFUSED_FORM;
+	if ((bmc_config.test & BMC_TEST_BYPASS) &&
+	    bmc_bypass_reply(skb, (w->off & 127) + BMC_TEXT_KEY))
+		return BMC_STAT_STAMP_BYPASSED;
 	if (bmc_config.test & BMC_TEST_STAMP)
 		stamp = bpf_ktime_get_ns();
 	else /* by a clock that is not behind: what it is ahead makes no other time of the mark */
 		stamp = bmc_stamp_read(mark, bmc_stats_clock(stats) + BMC_STAMP_CLOCK_LATE_NS);
 	if (stamp <= BMC_CLOCK_SKEW_NS)
 		return BMC_STAT_REFUSED_STAMP;
-	return bmc_fill_item(skb, w, (__u32)len, stamp);
+	return bmc_fill_item(skb, w, stats, (__u32)len, stamp);
 }
 
 /* FILL. The mark is ours: it goes, whatever becomes of the reply. */

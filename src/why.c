@@ -175,7 +175,8 @@ static void iface_reason(const struct bmc_status *s, struct bmc_iface_status *i)
 static void traffic_reason(struct bmc_status *s, int is_all_right)
 {
 	const __u64 *count = s->totals.count;
-	__u64 looked = count[BMC_STAT_STAMPS] + count[BMC_STAT_STAMP_NOTHING];
+	__u64 looked = count[BMC_STAT_STAMPS] + count[BMC_STAT_STAMP_NOTHING] +
+		       count[BMC_STAT_STAMP_BYPASSED];
 
 	if (!count[BMC_STAT_REQUESTS])
 		say(s->why_not, "no UDP request has come in by an interface of this instance yet");

@@ -225,7 +225,7 @@ static const struct bench_target targets[] = {
 	{ "all hits", "rate", "bmc-sr", "memcached-sr", BENCH_AT_LEAST, 6, .why = "all hits" },
 	{ "all hits", "rate", "bmc", "echo", BENCH_AT_LEAST, 0.9, .why = "all hits" },
 	{ "all hits", "rate", "bmc, none hits", "memcached", BENCH_AT_LEAST, 0.95,
-	  .why = "every reply fills, none is served" },
+	  .why = "every reply has an item, none is served" },
 	{ "no item", "rate", "bmc", "memcached", BENCH_AT_LEAST, 0.95, .why = "nothing to serve" },
 	{},
 };

@@ -12,7 +12,7 @@ layer_of() { # FILE
 	cursor.h) echo 1 ;; # bytes
 	mc_*.h | pkt.bpf.h | segment.bpf.h | glued.bpf.h | cmdline.bpf.h) echo 2 ;; # protocols
 	config.bpf.h | maps.bpf.h | stats.bpf.h | work.bpf.h | vlan.bpf.h | rx.bpf.h | tx.bpf.h) echo 3 ;; # state that has no rules
-	cache.bpf.h | admit.bpf.h | home.bpf.h | room.bpf.h | server.bpf.h) echo 4 ;; # the bucket layout; the server's words
+	cache.bpf.h | admit.bpf.h | bypass.bpf.h | home.bpf.h | room.bpf.h | server.bpf.h) echo 4 ;; # the bucket layout; the server's words
 	flight.bpf.h | coherence.bpf.h | place.bpf.h | ahead.bpf.h | batch.bpf.h | commands.bpf.h | early.bpf.h | expiry.bpf.h | learn.bpf.h | lives.bpf.h | busy.bpf.h | old.bpf.h | order.bpf.h | owner.bpf.h | requests.bpf.h | answers.bpf.h | answers_straight.bpf.h | straight.bpf.h | stream.bpf.h | window.bpf.h | plain.bpf.h | plain_grow.bpf.h | plain_key.bpf.h | plain_text.bpf.h | reply.bpf.h | fill.bpf.h | fill_form.bpf.h | stamp.bpf.h | udp_answers.bpf.h | udp_watch.bpf.h | udp_writer.bpf.h) echo 5 ;;
 	bmc.bpf.c) echo 6 ;; # hooks
 	*) return 1 ;;

@@ -10,6 +10,9 @@
 #include "leaks.h"
 #include "world.h"
 
+#define BYPASS_KEYS 100
+#define BYPASS_ROUNDS 20
+
 static void holds(struct world *w, long long items, long long bytes, long long voided)
 {
 	assert_int_equal(world_stat(w, "items"), items);
@@ -131,7 +134,32 @@ static void counters_of_another_version_are_not_read(void **state)
 	assert_non_null(strstr(bmcctl_result.err, "another version of bmcctl"));
 }
 
+/* With --max-age 0s, of items whose times are not known, none is a hit: after some hundred fills few replies do. */
+static void what_is_never_asked_for_again_fills_seldom(void **state)
+{
+	struct world *w = *state;
+	long long bypassed, fills;
+	char key[16];
+
+	world_stop_bmc(w);
+	for (int i = 0; i < BYPASS_KEYS; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		tcp_set(&w->tcp, key, "value", 5);
+	}
+	world_start_bmc(w, "--max-age 0s");
+	for (int i = 0; i < BYPASS_KEYS * BYPASS_ROUNDS; i++) {
+		snprintf(key, sizeof(key), "k%d", i % BYPASS_KEYS);
+		assert_false(world_get(w, &w->udp, key));
+		assert_memory_equal(w->text.data, "VALUE ", 6);
+	}
+	bypassed = world_stat(w, "stamp_bypassed");
+	fills = world_stat(w, "fills");
+	assert_true(bypassed > BYPASS_KEYS * BYPASS_ROUNDS / 2);
+	assert_true(fills > 0 && fills < BYPASS_KEYS * BYPASS_ROUNDS / 2);
+}
+
 static const struct CMUnitTest tests[] = {
+	WORLD_TEST(what_is_never_asked_for_again_fills_seldom),
 	WORLD_TEST(items_are_counted_as_they_come_and_go),
 	WORLD_TEST(a_flush_voids_all),
 	WORLD_TEST(text_and_json_say_the_share),

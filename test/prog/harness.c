@@ -95,9 +95,9 @@ int harness_open(struct harness *h, uint64_t max_age_ns, uint32_t test)
 	return open_with(h, max_age_ns, test, HARNESS_BUCKETS);
 }
 
-int harness_open_buckets(struct harness *h, uint32_t n_buckets)
+int harness_open_buckets(struct harness *h, uint32_t n_buckets, uint32_t test)
 {
-	return open_with(h, HARNESS_FOREVER_NS, BMC_TEST_STAMP, n_buckets);
+	return open_with(h, HARNESS_FOREVER_NS, BMC_TEST_STAMP | test, n_buckets);
 }
 
 void harness_close(struct harness *h)

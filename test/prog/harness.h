@@ -51,8 +51,8 @@ int harness_configure(struct bmc_bpf *skel, uint64_t max_age_ns, uint32_t test, 
 /* Two servers (PKT_PORT, HARNESS_OTHER_PORT), each with one socket. 0 or -errno. */
 int harness_open(struct harness *h, uint64_t max_age_ns, uint32_t test);
 
-/* The same with so few buckets that keys meet; of the programs only those that answer and fill. */
-int harness_open_buckets(struct harness *h, uint32_t n_buckets);
+/* The same with so few buckets that keys meet; of the programs only those that answer and fill. `test`: besides STAMP. */
+int harness_open_buckets(struct harness *h, uint32_t n_buckets, uint32_t test);
 void harness_close(struct harness *h);
 
 /* cmocka's group_setup and group_teardown for one harness of the file's, which `opened` opens. */

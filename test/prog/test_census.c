@@ -142,7 +142,7 @@ static void nonsense_is_not_counted(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	return harness_open_buckets(&h, BUCKETS);
+	return harness_open_buckets(&h, BUCKETS, 0);
 }
 
 static int teardown(void **state)

@@ -163,7 +163,7 @@ static void test_one_bucket(void **state)
 	assert_true(answered > 2000);
 }
 
-HARNESS_GROUP(h, find_keys() || harness_open_buckets(&h, 1) ? -1 : 0)
+HARNESS_GROUP(h, find_keys() || harness_open_buckets(&h, 1, 0) ? -1 : 0)
 
 int main(void)
 {

@@ -115,7 +115,7 @@ static int another_keys_item(int guarded)
 
 	(void)guarded;
 	harness_close(&h);
-	assert_int_equal(harness_open_buckets(&h, 1), 0);
+	assert_int_equal(harness_open_buckets(&h, 1, 0), 0);
 	fill("p0000000");
 	for (unsigned int i = 1; i < 16 * MET_BITS; i++) {
 		snprintf(key, sizeof(key), "p%07u", i);

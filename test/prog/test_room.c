@@ -157,7 +157,7 @@ static void a_refill_keeps_its_history(void **state)
 
 	(void)state;
 	harness_close(&h);
-	assert_int_equal(harness_open_buckets(&h, 1), 0);
+	assert_int_equal(harness_open_buckets(&h, 1, 0), 0);
 	assert_in_range(once, 2, 19);
 	assert_int_equal(asks_that_push_out(1), once);
 }
@@ -165,7 +165,7 @@ static void a_refill_keeps_its_history(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	return harness_open_buckets(&h, 1);
+	return harness_open_buckets(&h, 1, 0);
 }
 
 static int teardown(void **state)

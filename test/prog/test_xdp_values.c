@@ -194,7 +194,7 @@ static void test_eviction(void **state)
 	int hits = 0;
 
 	(void)state;
-	assert_int_equal(harness_open_buckets(&full, 1024), 0);
+	assert_int_equal(harness_open_buckets(&full, 1024, 0), 0);
 	for (int i = 0; i < N; i++) {
 		struct item item = { .key = key, .flags = "0", .data = data };
 

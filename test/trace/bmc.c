@@ -25,7 +25,7 @@ static void *bmc_open(const struct trace *t, uint64_t bytes)
 		return NULL;
 	c->trace = t;
 	if (bytes < POLICY_BUCKET ||
-	    harness_open_buckets(&c->h, (uint32_t)(bytes / POLICY_BUCKET))) {
+	    harness_open_buckets(&c->h, (uint32_t)(bytes / POLICY_BUCKET), BMC_TEST_BYPASS)) {
 		free(c);
 		return NULL;
 	}
