@@ -78,11 +78,13 @@ struct bmc_server {
 	__u64 epoch; /* [word] entries of another epoch are void */
 	__u64 off; /* [word] enum bmc_off; set first, then epoch++ */
 	__u64 others_wire; /* [word] of `others`, those that are not bound to a loopback address: hits look up who is asked */
-	__u64 pad0[5];
+	/* seldom written */
+	__u64 udp_flush; /* [word] only grows, in a life; seconds: the longest delay of a flush_all over UDP */
+	__u64 pad0[4];
 	/* read by fills, written by holds */
 	__u64 word; /* [word] see above */
 	__u64 t_quiet; /* [word] only grows; no fill whose request is older */
-	__u64 no_fill_until; /* [word] only grows */
+	__u64 no_fill_until; /* [word] only grows; BMC_FLUSH_AHEAD */
 	__u64 udp; /* [word] the UDP writer; see below */
 	__u64 owner; /* [word] life in the high 32 bits, in the low 32 the process (tgid) of its sockets; 0: not known */
 	__u64 strangers; /* [word] sockets at its port of other processes of its user; SHARED while there are any */
@@ -90,6 +92,7 @@ struct bmc_server {
 	__u64 others; /* [word] UDP sockets of other users at its port: fills look up whose the address is */
 };
 #define BMC_OWNER_LIFE_SHIFT 32
+#define BMC_FLUSH_AHEAD 1ULL /* of no_fill_until: no reply to a request of later was seen */
 
 /*
  * bmc_server.udp: gen in the high 32 bits, life in the next 16, whether its hold is taken, then the commands that are

@@ -52,6 +52,7 @@ static __always_inline void bmc_unhold(struct bmc_conn *conn, __u32 rep)
 			return;
 		seen = __sync_val_compare_and_swap(&conn->hold, old, BMC_HOLD_FREE);
 		if (seen == old) {
+			bmc_flush_from_now(conn->server, BMC_READ_ONCE(conn->flush));
 			bmc_quiet(conn->server, conn->life);
 			return;
 		}
@@ -276,8 +277,10 @@ static __always_inline void bmc_conn_closed(struct bmc_conn *conn)
 	hold = __sync_lock_test_and_set(&conn->hold, BMC_HOLD_CLOSED);
 	if (hold == BMC_HOLD_NEVER) /* LOST, which may not have got so far */
 		bmc_server_unread(conn->server, conn->life);
-	if (hold != BMC_HOLD_FREE && hold != BMC_HOLD_CLOSED)
-		bmc_quiet(conn->server, conn->life);
+	if (hold == BMC_HOLD_FREE || hold == BMC_HOLD_CLOSED)
+		return;
+	bmc_flush_from_now(conn->server, BMC_READ_ONCE(conn->flush));
+	bmc_quiet(conn->server, conn->life);
 }
 
 #endif

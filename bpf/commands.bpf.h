@@ -129,11 +129,13 @@ static __always_inline void bmc_conn_block(struct bmc_work *w, struct bmc_conn *
 		bmc_block_over(w, conn, 1);
 }
 
-/* flush_all: UNKNOWN, and no fill until a delayed one has happened. */
+/* flush_all: UNKNOWN, and no fill until a delayed one has happened: its delay counts from its answer. */
 __noinline int bmc_conn_flush(struct bmc_work *w, struct bmc_conn *conn)
 {
 	if (!w || !conn)
 		return 0;
+	if (w->req.delay <= BMC_RELATIVE_MAX && w->req.delay > conn->flush)
+		BMC_WRITE_ONCE(conn->flush, (__u32)w->req.delay);
 	if (w->req.delay)
 		bmc_no_fill_until(conn->server,
 				  bmc_flush_time(w->req.delay, conn->server, conn->life));

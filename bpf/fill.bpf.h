@@ -133,15 +133,36 @@ static __always_inline int bmc_fills_held(const struct bmc_server *s)
 	return !bmc_mutant(BMC_MUT_NO_COUNT) && (BMC_READ_ONCE(s->word) & BMC_WORD_HOLDS_MASK);
 }
 
+/*
+ * Whether a flush_all with a delay may still take the item. memcached's clock goes on once a second, but not while it stands
+ * still (SIGSTOP, a frozen cgroup), and the first requests behind that are answered by the old one: so the first reply of
+ * later only says that memcached is running.
+ */
+static __always_inline int bmc_fill_is_flushed(struct bmc_server *s, __u64 stamp)
+{
+	__u64 until = BMC_READ_ONCE(s->no_fill_until);
+
+	if (bmc_mutant(BMC_MUT_NO_FLUSH_TIME))
+		return 0;
+	if (stamp <= until)
+		return 1;
+	if (!(until & BMC_FLUSH_AHEAD))
+		return 0;
+	stamp += BMC_SECONDS_LATE * BMC_SECOND_NS;
+	bmc_ordered(
+		__sync_val_compare_and_swap(&s->no_fill_until, until, stamp & ~BMC_FLUSH_AHEAD));
+	return 1;
+}
+
 /* Whether memcached may have taken a request of this time before something that changed the item. */
-static __always_inline int bmc_fill_is_old(const struct bmc_server *s, const struct bmc_bucket *b,
+static __always_inline int bmc_fill_is_old(struct bmc_server *s, const struct bmc_bucket *b,
 					   __u64 stamp)
 {
 	if (bmc_mutant(BMC_MUT_NO_STAMP))
 		return 0;
 	if (stamp <= b->t_change || stamp <= BMC_READ_ONCE(s->t_quiet))
 		return 1;
-	return stamp <= BMC_READ_ONCE(s->no_fill_until) && !bmc_mutant(BMC_MUT_NO_FLUSH_TIME);
+	return bmc_fill_is_flushed(s, stamp);
 }
 
 /*

@@ -74,13 +74,35 @@ __noinline int bmc_owner_elsewhere(__u32 process, int server)
 }
 
 /*
+ * What the last life's memcached was sent that comes later, a flush_all with a delay, is over with it, unless the one of
+ * this life takes its items over. That one's clock may be some seconds more behind.
+ */
+__noinline int bmc_owner_heir(__u32 server, int takes_over)
+{
+	struct bmc_server *s = bmc_server_get(server);
+
+	if (!takes_over) {
+		BMC_WRITE_ONCE(s->no_fill_until, 0);
+		BMC_WRITE_ONCE(s->unread, 0);
+		BMC_WRITE_ONCE(s->udp_flush, 0);
+		return 0;
+	}
+	bmc_flush_from_now(server, BMC_READ_ONCE(s->udp_flush));
+	if (BMC_READ_ONCE(s->no_fill_until))
+		bmc_no_fill_until(server, BMC_READ_ONCE(s->no_fill_until) +
+						  BMC_SECONDS_LATE * BMC_SECOND_NS);
+	return 0;
+}
+
+/*
  * The first socket of a life: what the process is, `start` has not asked. (Between two lives nothing is served: what the
  * last one was may be forgotten.)
  */
-static __always_inline void bmc_owner_look(struct bmc_server *s)
+static __always_inline void bmc_owner_look(struct bmc_server *s, __u32 server)
 {
-	__u64 off = bmc_config.force ? 0 : bmc_cmdline_off();
+	__u64 line = bmc_cmdline_look(), off = bmc_config.force ? 0 : line & BMC_OFF_KIND;
 
+	bmc_owner_heir(server, (line & (BMC_CMDLINE_KEEPS | BMC_OFF_UNTOLD)) != 0);
 	bmc_ordered(__sync_fetch_and_and(&s->off, ~(__u64)BMC_OFF_KIND));
 	if (off)
 		bmc_server_off(s, off);
@@ -112,7 +134,7 @@ static __always_inline void bmc_mark_socket(struct bpf_sock *sk, __u32 server, _
 	if (bmc_owner_elsewhere(process, (int)server) || (sk->protocol == IPPROTO_UDP && first))
 		bmc_server_off(s, BMC_OFF_PORTS);
 	if (first)
-		bmc_owner_look(s);
+		bmc_owner_look(s, server);
 	life = bmc_socket_up(s);
 	if (life < 0) {
 		bmc_server_off(s, BMC_OFF_BUSY);

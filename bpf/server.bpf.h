@@ -92,6 +92,28 @@ __noinline int bmc_holds_add(__u32 server, __u32 life, int delta)
 	return 0;
 }
 
+/* flush_all N: no fill until it has happened. */
+__noinline int bmc_no_fill_until(__u32 server, __u64 until)
+{
+	struct bmc_server *s = bmc_server_get(server);
+
+	if (bmc_time_up(&s->no_fill_until, until | BMC_FLUSH_AHEAD))
+		bmc_server_off(s, BMC_OFF_BUSY);
+	return 0;
+}
+
+/*
+ * Flushes with delays of up to `delay` seconds (0: none) were carried out now at the latest, which may be long after they
+ * were seen. Before the hold is over that they have had since.
+ */
+__noinline int bmc_flush_from_now(__u32 server, __u64 delay)
+{
+	if (delay)
+		bmc_no_fill_until(server,
+				  bpf_ktime_get_ns() + (delay + BMC_SECONDS_LATE) * BMC_SECOND_NS);
+	return 0;
+}
+
 /* A hold is over: t_quiet=now, then holds--. */
 __noinline int bmc_quiet(__u32 server, __u32 life)
 {
@@ -102,16 +124,6 @@ __noinline int bmc_quiet(__u32 server, __u32 life)
 		return 0;
 	}
 	return bmc_holds_add(server, life, -1);
-}
-
-/* flush_all N: no fill until it has happened. */
-__noinline int bmc_no_fill_until(__u32 server, __u64 until)
-{
-	struct bmc_server *s = bmc_server_get(server);
-
-	if (bmc_time_up(&s->no_fill_until, until))
-		bmc_server_off(s, BMC_OFF_BUSY);
-	return 0;
 }
 
 /* UNREAD: a connection of this life of which not all is read, and which holds fills: before that hold is over. */
@@ -141,11 +153,10 @@ static __always_inline int bmc_socket_up(struct bmc_server *s)
 	return -1;
 }
 
-/* SERVER GONE: t_quiet=now, epoch++, then sockets--; at 0 in the same exchange {life+1, 0, 0}; then what it was sent is over. */
+/* SERVER GONE: t_quiet=now, epoch++, then sockets--; at 0 in the same exchange {life+1, 0, 0}. */
 static __always_inline void bmc_socket_gone(struct bmc_server *s)
 {
-	__u64 old, no_fill_until = BMC_READ_ONCE(s->no_fill_until),
-		   unread = BMC_READ_ONCE(s->unread);
+	__u64 old;
 
 	if (bmc_time_up(&s->t_quiet, bpf_ktime_get_ns()))
 		bmc_server_off(s, BMC_OFF_BUSY);
@@ -158,14 +169,8 @@ static __always_inline void bmc_socket_gone(struct bmc_server *s)
 		if (!bmc_word_sockets(next))
 			next = ((next >> BMC_WORD_LIFE_SHIFT) + 1) << BMC_WORD_LIFE_SHIFT;
 		seen = __sync_val_compare_and_swap(&s->word, old, next);
-		if (seen == old) {
-			if (!(next << 16)) {
-				/* unless the next one has changed it */
-				__sync_val_compare_and_swap(&s->no_fill_until, no_fill_until, 0);
-				__sync_val_compare_and_swap(&s->unread, unread, 0);
-			}
+		if (seen == old)
 			return;
-		}
 		old = seen;
 	}
 	bmc_server_off(s, BMC_OFF_BUSY);

@@ -92,6 +92,9 @@ __noinline int bmc_udp_flush(struct bmc_work *w)
 {
 	if (!w)
 		return 0;
+	if (w->req.delay <= BMC_RELATIVE_MAX &&
+	    bmc_time_up(&bmc_server_get(w->server)->udp_flush, w->req.delay))
+		bmc_server_off(bmc_server_get(w->server), BMC_OFF_BUSY);
 	if (w->req.delay)
 		bmc_no_fill_until(w->server,
 				  bmc_flush_time(w->req.delay, w->server, (__u16)w->life));

@@ -88,8 +88,10 @@ __noinline int bmc_udp_answered(__u32 server, __u32 gen)
 			next = (next & ~BMC_UDP_HELD) + (1ULL << BMC_UDP_GEN_SHIFT);
 		seen = __sync_val_compare_and_swap(&s->udp, old, next);
 		if (seen == old) {
-			if (out == 1 && (old & BMC_UDP_HELD))
-				bmc_quiet(server, bmc_udp_life(old));
+			if (out != 1 || !(old & BMC_UDP_HELD))
+				return 0;
+			bmc_flush_from_now(server, BMC_READ_ONCE(s->udp_flush));
+			bmc_quiet(server, bmc_udp_life(old));
 			return 0;
 		}
 		old = seen;

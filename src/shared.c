@@ -96,11 +96,9 @@ void bmc_shared_quiet_now(struct bmc_server *server)
 
 void bmc_shared_no_fill_until(struct bmc_server *server, __u16 life, __u64 until)
 {
-	time_up(&server->no_fill_until, until);
-	/* the end of that life may have come before */
-	if (bmc_shared_life(server) != life)
-		__atomic_compare_exchange_n(&server->no_fill_until, &until, 0, 0, __ATOMIC_SEQ_CST,
-					    __ATOMIC_SEQ_CST);
+	/* of a life that ends just now it only keeps fills back for longer */
+	if (bmc_shared_life(server) == life)
+		time_up(&server->no_fill_until, until | BMC_FLUSH_AHEAD);
 }
 
 void bmc_shared_unread_add(struct bmc_server *server)

@@ -3,10 +3,15 @@
  * flush_all with a delay that nobody read: of before `start`, of a connection that is not followed, of a handshake. What was
  * stored meanwhile, and seen to be, without an end, is not served after it; or at the most for --max-age.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
+#include "child.h"
 #include "early.h"
 #include "lives.h"
 #include "said.h"
@@ -125,12 +130,95 @@ static void one_of_a_handshake(void **state)
 	expect_flushed(w, AGE_S);
 }
 
+/* ---- a flush that is carried out long after it was seen ---- */
+
+#define BIG 900000
+#define BEHIND 40 /* big answers, more than sockets and memcached take ahead of a client */
+
+/* The bug: its delay was counted from when it was sent. */
+static void one_behind_answers_that_are_not_read(void **state)
+{
+	static char big[BIG];
+	struct world *w = *state;
+	struct text all = {};
+	struct tcp t;
+
+	tcp_set(&w->tcp, "big", memset(big, 'x', BIG), BIG);
+	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
+	for (int i = 0; i < BEHIND; i++)
+		tcp_send(&t, "get big\r\n", 9);
+	tcp_send(&t, "flush_all " DELAY "\r\n", 13);
+	test_sleep(6);
+	for (int i = 0; i <= BEHIND; i++)
+		assert_int_equal(tcp_receive(&t, TEST_ANSWER_S, &all), 0);
+	text_assert_is("flush_all", &all, "OK\r\n");
+	expect_flushed(w, 0);
+	text_free(&all);
+	tcp_close(&t);
+}
+
+/* ---- memcached's clock ---- */
+
+#define LATE 2.2 /* what is allowed for memcached's clock is over */
+#define ASKING 16
+
+/* The bug: a memcached that goes on behind SIGSTOP answers what waits before its clock moves. */
+static void one_that_memcached_sleeps_over(void **state)
+{
+	struct udp u[ASKING];
+	struct world *w = *state;
+
+	tcp_expect(&w->tcp, "flush_all " DELAY "\r\n", "OK");
+	tcp_expect(&w->tcp, "set k 0 0 1\r\na\r\n", "STORED");
+	memcached_freeze(&w->memcached);
+	test_sleep(3 + LATE);
+	for (int i = 0; i < ASKING; i++) {
+		udp_open(&u[i], &w->client, WORLD_IP4, WORLD_PORT);
+		udp_send(&u[i], "get k\r\n", 7);
+	}
+	memcached_thaw(&w->memcached);
+	world_await(w, &w->tcp, "k", NULL);
+	for (int i = 0; i < ASKING; i++)
+		udp_close(&u[i]);
+	world_expect(w, &w->udp, "k", NULL);
+}
+
+/* The bug: a restarted memcached with -e has its items, and the flush that is to come. */
+static void one_that_a_restart_keeps(void **state)
+{
+	char dir[] = "/dev/shm/bmc-test-XXXXXX", option[64];
+	struct world *w = *state;
+
+	assert_non_null(mkdtemp(dir));
+	assert_return_code(chmod(dir, 0777), errno);
+	snprintf(option, sizeof(option), "-e %s/items", dir);
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, option);
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	tcp_expect(&w->tcp, "flush_all 8\r\n", "OK");
+	child_stop(w->memcached.pid, SIGUSR1);
+	w->memcached.pid = 0;
+	test_sleep(1.5); /* less is no restart to it */
+	tcp_close(&w->tcp);
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, option);
+	tcp_open(&w->tcp, &w->client, WORLD_IP4, WORLD_PORT);
+	expect_flushed(w, 0);
+	child_sh(NULL, "rm -r %s", dir);
+}
+
 #define BEFORE(name) cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
 #define SHORT(name) cmocka_unit_test_setup_teardown(name, short_setup, world_teardown)
+#define EMPTY(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, world_teardown)
 
 static const struct CMUnitTest tests[] = {
-	BEFORE(one_of_before_start), BEFORE(one_that_has_happened), SHORT(one_of_a_lost_connection),
-	SHORT(one_that_reset_finds), SHORT(one_of_a_handshake),
+	BEFORE(one_of_before_start),
+	BEFORE(one_that_has_happened),
+	SHORT(one_of_a_lost_connection),
+	SHORT(one_that_reset_finds),
+	SHORT(one_of_a_handshake),
+	WORLD_TEST(one_behind_answers_that_are_not_read),
+	WORLD_TEST(one_that_memcached_sleeps_over),
+	EMPTY(one_that_a_restart_keeps),
 };
 
 TEST_MAIN(tests, NULL, NULL)
