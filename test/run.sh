@@ -106,27 +106,59 @@ cmocka_count() { # REGEX LOG
 		awk '{ n += $1 } END { print n + 0 }'
 }
 
-# One that ctest knows: as many tests as cmocka counts in it; none counted, or dead before the end: one failure.
-run_ctest() { # NAME
-	local name=$1 log=$logs/$1.log begin=$SECONDS rc good bad
-	is_wanted "$name" || return 0
-	ctest --test-dir "$build" -R "^$name\$" -V --timeout 300 >"$log" 2>&1 </dev/null
-	rc=$?
+# -> those that ctest knows
+ctest_names() { # OPTION-OF-CTEST…
+	ctest --test-dir "$build" -N "$@" | sed -nE 's/^ *Test +#[0-9]+: (.*)$/\1/p'
+}
+
+# One of them, beside others: its pid is in `running`; how it went, and its seconds, in its .end.
+declare -A running=()
+start_ctest() { # NAME
+	rm -f "$logs/$1.end"
+	(
+		SECONDS=0
+		ctest --test-dir "$build" -R "^$1\$" -V --timeout 300 >"$logs/$1.log" 2>&1 </dev/null
+		echo "$? $SECONDS" >"$logs/$1.end"
+	) &
+	running[$!]=$1
+}
+
+# Waits for any of `running`. As many tests as cmocka counts in it; none counted, or dead before the end: one failure.
+end_ctest() {
+	local pid name log rc=1 seconds=0 good bad
+	wait -n -p pid "${!running[@]}"
+	name=${running[$pid]} log=$logs/${running[$pid]}.log
+	unset "running[$pid]"
+	read -r rc seconds 2>/dev/null <"$logs/$name.end"
 	good=$(cmocka_count PASSED "$log")
 	bad=$(cmocka_count 'FAILED|SKIPPED' "$log")
-	[ $rc -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+	[ "$rc" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
 	[ $((good + bad)) -gt 0 ] || good=1
-	report "$name" $((SECONDS - begin)) "$good" "$bad" "$log"
+	report "$name" "$seconds" "$good" "$bad" "$log"
 	leaks_sweep "$build/bmcctl"
 }
 
-run_all_ctest() {
-	local name names
-	names=$(ctest --test-dir "$build" -N | sed -nE 's/^ *Test +#[0-9]+: (.*)$/\1/p')
-	[ -n "$names" ] || give_up "ctest knows no tests in $build"
-	for name in $names; do
-		run_ctest "$name"
+run_ctests() { # AT-ONCE NAME…
+	local at_once=$1 name
+	shift
+	for name in "$@"; do
+		is_wanted "$name" || continue
+		[ ${#running[@]} -lt "$at_once" ] || end_ctest
+		start_ctest "$name"
 	done
+	while [ ${#running[@]} -gt 0 ]; do
+		end_ctest
+	done
+}
+
+# Those that need the machine to themselves (label "alone") go first: what runs aside has the time that they leave.
+run_all_ctest() {
+	local alone others
+	mapfile -t alone < <(ctest_names -L '^alone$')
+	mapfile -t others < <(ctest_names -LE '^alone$')
+	[ ${#alone[@]} -gt 0 ] && [ ${#others[@]} -gt 0 ] || give_up "ctest knows no tests in $build"
+	run_ctests 1 "${alone[@]}"
+	run_ctests 2 "${others[@]}"
 }
 
 [ "$(id -u)" -eq 0 ] || give_up "this needs root: sudo test/run.sh"
@@ -137,7 +169,7 @@ before=$(mktemp)
 mounted=
 clean_up() {
 	rm -f "$before"
-	[ ${#aside_pids[@]} -eq 0 ] || kill "${aside_pids[@]}" 2>/dev/null
+	kill "${aside_pids[@]}" "${!running[@]}" 2>/dev/null
 	[ -z "$mounted" ] || [ -n "$(find /sys/fs/bpf -type f ! -name "*.debug")" ] || umount /sys/fs/bpf
 }
 trap clean_up EXIT
@@ -163,18 +195,18 @@ run_script mutants 60 test/check/mutants.sh
 run_script build_folder 60 test/check/build_folder.sh
 run_script completion 60 test/check/completion.sh "$build"
 run_script rebuild 300 test/check/rebuild.sh "$build"
-run_script minimal_types 300 test/check/minimal_types.sh
-run_script install 300 test/check/install.sh
-run_script systemd 120 test/systemd/boot.sh "$build"
-run_script arm64_order 60 test/check/arm64_order.sh "$build"
-run_script torn_guest 60 test/check/torn.sh
-run_script toolchains 600 test/check/toolchains.sh
 start_aside tidy 1500 test/check/tidy.sh "$build"
 if [ -n "$long" ]; then
 	run_script models 7200 test/model/check.sh full
 else
 	start_aside models 1500 test/model/check.sh quick
 fi
+run_script minimal_types 300 test/check/minimal_types.sh
+run_script install 300 test/check/install.sh
+run_script systemd 120 test/systemd/boot.sh "$build"
+run_script arm64_order 60 test/check/arm64_order.sh "$build"
+run_script torn_guest 60 test/check/torn.sh
+run_script toolchains 600 test/check/toolchains.sh
 run_all_ctest
 BMC_BUILD=$build BMC_DEMO_SECONDS=1 run_script demo 120 test/demo.sh
 end_asides
