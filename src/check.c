@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "check.h"
 
+#include "hooks.h"
 #include "iface.h"
 #include "log.h"
 #include "pins.h"
@@ -48,6 +49,26 @@ int bmc_check_machine(const struct bmc_options *options)
 	return 0;
 }
 
+/* A link is not taken off by ip(8). */
+static int fail_taken(const struct bmc_iface *iface, __u32 id, int skb)
+{
+	__u32 link = bmc_hooks_xdp_link(id);
+
+	if (link && bmc_hooks_program_is_xdp(id))
+		return bmc_fail(
+			"'%s' has bmc's own XDP program (id %u), of an instance that the bpffs "
+			"mounted here does not have: 'bmcctl stop' where its bpffs still is "
+			"mounted, or 'bpftool link detach id %u', takes it off",
+			iface->name, id, link);
+	if (link)
+		return bmc_fail("'%s' has an XDP program already (id %u): take it off first "
+				"('bpftool link detach id %u', or the tool that attached it)",
+				iface->name, id, link);
+	return bmc_fail("'%s' has an XDP program already (id %u): take it off first ('ip link set "
+			"dev %s %s off', or the tool that attached it)",
+			iface->name, id, iface->name, skb ? "xdpgeneric" : "xdp");
+}
+
 int bmc_check_ifaces(const struct bmc_options *options, struct bmc_plan *plan)
 {
 	plan->n_ifaces = options->n_ifaces;
@@ -69,10 +90,7 @@ int bmc_check_ifaces(const struct bmc_options *options, struct bmc_plan *plan)
 					strerror(-err));
 		/* our own are told by bmc_check_instances, which comes first */
 		if (id)
-			return bmc_fail("'%s' has an XDP program already (id %u): take it off "
-					"first ('ip link set dev %s %s off', or the tool that "
-					"attached it)",
-					iface->name, id, iface->name, skb ? "xdpgeneric" : "xdp");
+			return fail_taken(iface, id, skb);
 	}
 	return 0;
 }

@@ -102,9 +102,7 @@ int bmc_cmd_open(const char *name, struct bmc_instance *ret)
 	if (err && !bmc_pins_exist(name))
 		return bmc_cmd_fail_not_there(name);
 	if (err == -EPROTO)
-		return bmc_fail(
-			"instance '%s' was started by another version of bmcctl: stop and start it",
-			name);
+		return bmc_fail(BMC_PINS_OTHER_VERSION, name);
 	if (err && bmc_pins_locked())
 		return bmc_fail(BMC_PINS_LOCKED, name);
 	if (err)

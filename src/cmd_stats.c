@@ -36,6 +36,8 @@ int bmc_cmd_stats(const struct bmc_options *options)
 	struct json_object *json;
 	int code, err;
 
+	if (options->json && options->prometheus)
+		return bmc_usage("stats: --json or --prometheus, not both");
 	code = bmc_cmd_check_rights();
 	if (!code)
 		code = bmc_cmd_open(options->name, &note);
@@ -43,16 +45,16 @@ int bmc_cmd_stats(const struct bmc_options *options)
 		return code;
 	err = read_figures(options->name, &note, &figures);
 	if (err == -EPROTO)
-		return bmc_fail(
-			"instance '%s' was started by another version of bmcctl: stop and start it",
-			options->name);
+		return bmc_fail(BMC_PINS_OTHER_VERSION, options->name);
 	if (err)
 		return bmc_fail("cannot read the counters of instance '%s': %s", options->name,
 				strerror(-err));
-	if (!options->json) {
+	if (options->prometheus)
+		bmc_stats_prometheus(stdout, &figures);
+	else if (!options->json)
 		bmc_stats_print(stdout, &figures);
+	if (!options->json)
 		return BMC_DONE_OK;
-	}
 	json = bmc_stats_json(&figures);
 	puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
 							  JSON_C_TO_STRING_NOSLASHESCAPE));

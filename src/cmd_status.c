@@ -239,8 +239,7 @@ static int show_one(const char *name, void *arg)
 		return 0; /* another bmcctl has just stopped it */
 	show->n++;
 	if (err == -EPROTO) {
-		show->code =
-			bmc_fail("instance '%s' was started by another version of bmcctl", name);
+		show->code = bmc_fail(BMC_PINS_OTHER_VERSION, name);
 		return 0;
 	}
 	if (err && bmc_pins_locked()) {

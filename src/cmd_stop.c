@@ -17,15 +17,15 @@ static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 	va_end(args);
 }
 
-/* It is no failure: `stop` works twice. But who forgot --name wants to know. */
-static void say_others(void)
+/* It is no failure: `stop` works twice. But who forgot --name, or wrote another one, wants to know. */
+static void say_others(int name_given)
 {
 	struct bmc_others others;
 
 	bmc_cmd_others(&others);
 	if (others.n)
-		bmc_note("%s %s running: say which to stop with --name", others.names,
-			 others.n == 1 ? "is" : "are");
+		bmc_note("%s %s running%s", others.names, others.n == 1 ? "is" : "are",
+			 name_given ? "" : ": say which to stop with --name");
 }
 
 int bmc_cmd_stop(const struct bmc_options *options)
@@ -45,6 +45,6 @@ int bmc_cmd_stop(const struct bmc_options *options)
 		return bmc_fail("%s", *why ? why : strerror(-err));
 	printf("%s: %s\n", options->name, err ? "stopped" : "nothing is running");
 	if (!err)
-		say_others();
+		say_others(options->name_given);
 	return BMC_DONE_OK;
 }

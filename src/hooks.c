@@ -17,6 +17,7 @@
 
 #define FILTERS_MAX 256
 #define FILTER_NAME "bmc_tc_egress"
+#define XDP_NAME "bmc_xdp"
 
 /* An update of a map of maps waits for the programs that may still use the old one. */
 static int wait_by_map(void)
@@ -244,7 +245,7 @@ int bmc_hooks_program_uses(__u32 prog_id, __u32 map_id)
 	return uses;
 }
 
-int bmc_hooks_program_is_filter(__u32 prog_id)
+static int has_name(__u32 prog_id, const char *name)
 {
 	struct bpf_prog_info info = { 0 };
 	__u32 len = sizeof(info);
@@ -254,5 +255,34 @@ int bmc_hooks_program_is_filter(__u32 prog_id)
 		return 0;
 	err = bpf_obj_get_info_by_fd(fd, &info, &len);
 	close(fd);
-	return !err && !strncmp(info.name, FILTER_NAME, sizeof(info.name) - 1);
+	return !err && !strncmp(info.name, name, sizeof(info.name) - 1);
+}
+
+int bmc_hooks_program_is_filter(__u32 prog_id)
+{
+	return has_name(prog_id, FILTER_NAME);
+}
+
+int bmc_hooks_program_is_xdp(__u32 prog_id)
+{
+	return has_name(prog_id, XDP_NAME);
+}
+
+__u32 bmc_hooks_xdp_link(__u32 prog_id)
+{
+	__u32 id = 0, found = 0;
+
+	while (!found && !bpf_link_get_next_id(id, &id)) {
+		struct bpf_link_info info = { 0 };
+		__u32 len = sizeof(info);
+		int fd = bpf_link_get_fd_by_id(id);
+
+		if (fd < 0)
+			continue; /* it is gone */
+		if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_XDP &&
+		    info.prog_id == prog_id)
+			found = id;
+		close(fd);
+	}
+	return found;
 }

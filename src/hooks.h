@@ -67,7 +67,11 @@ int bmc_hooks_program_id(int prog_fd, __u32 *ret);
 /* Whether a program uses a map. */
 int bmc_hooks_program_uses(__u32 prog_id, __u32 map_id);
 
-/* Whether a program is an egress filter of bmc's, by its name. */
+/* Whether a program is an egress filter of bmc's, by its name; or its XDP program. */
 int bmc_hooks_program_is_filter(__u32 prog_id);
+int bmc_hooks_program_is_xdp(__u32 prog_id);
+
+/* The id of the link by which an XDP program is attached; 0: by none. */
+__u32 bmc_hooks_xdp_link(__u32 prog_id);
 
 #endif

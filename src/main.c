@@ -15,7 +15,7 @@
 static const struct bmc_command commands[] = {
 	{ "start", "Attach to interfaces and answer memcached's UDP gets in the kernel.",
 	  "ipmMTcuCnalwsRfv", bmc_cmd_start, 1 },
-	{ "stats", "Show what an instance holds, and its counters.", "nj", bmc_cmd_stats, 0 },
+	{ "stats", "Show what an instance holds, and its counters.", "njP", bmc_cmd_stats, 0 },
 	{ "status",
 	  "Show instances: interfaces, memory, servers, connections, and why nothing is cached.",
 	  "nj", bmc_cmd_status, 0 },

@@ -179,6 +179,13 @@ static int set_json(struct bmc_options *o, const char *value)
 	return 0;
 }
 
+static int set_prometheus(struct bmc_options *o, const char *value)
+{
+	(void)value;
+	o->prometheus = 1;
+	return 0;
+}
+
 static int set_verbose(struct bmc_options *o, const char *value)
 {
 	(void)value;
@@ -228,6 +235,8 @@ static const struct row rows[] = {
 	{ 'R', "reset-connections", NULL, set_reset,
 	  "close connections older than start: memcached's clients come again" },
 	{ 'j', "json", NULL, set_json, "print JSON" },
+	{ 'P', "prometheus", NULL, set_prometheus,
+	  "print metrics in the text format of Prometheus" },
 	{ 'v', "verbose", NULL, set_verbose, "show what libbpf says, and the kernel's verifier" },
 	{ 'h', "help", NULL, set_help, "this text" },
 	{ 'h', "version", NULL, set_version, "the version" },

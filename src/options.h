@@ -32,6 +32,7 @@ struct bmc_options {
 	int reset;
 	int learn;
 	int json;
+	int prometheus;
 	int verbose;
 	int help;
 	int version;

@@ -22,6 +22,9 @@ int bmc_pins_lock(bmc_pins_wait_fn waiting);
 /* Whether another process holds that lock now. */
 int bmc_pins_locked(void);
 
+#define BMC_PINS_OTHER_VERSION                                                                     \
+	"instance '%s' was started by another version of bmcctl: stop and start it"
+
 #define BMC_PINS_LOCKED                                                                            \
 	"instance '%s' is not complete: another bmcctl starts or stops it just now; ask again "    \
 	"when that has ended"

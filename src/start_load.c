@@ -94,6 +94,12 @@ int bmc_start_load(struct bmc_start *s)
 		return err;
 	err = bmc_bpf__load(s->skel);
 	s->report->not_taken = err != 0;
+	if (err == -ENOMEM)
+		return bmc_start_because(
+			s, err,
+			"the kernel has no memory for the maps: give less --memory, or raise the "
+			"limit of the cgroup that bmcctl runs in (memory.max; systemd: "
+			"MemoryMax=)");
 	if (err)
 		return bmc_start_because(s, err,
 					 "the kernel did not take the maps and programs: %s",

@@ -81,6 +81,28 @@ void bmc_stats_print(FILE *out, const struct bmc_figures *f)
 	}
 }
 
+/* The label is not called "instance": Prometheus has one of that name, for who was asked. */
+static void print_metric(FILE *out, const struct bmc_figures *f, const char *name,
+			 const char *suffix, const char *what, __u64 value)
+{
+	fprintf(out, "# HELP bmc_%s%s %s\n# TYPE bmc_%s%s %s\nbmc_%s%s{name=\"%s\"} %" PRIu64 "\n",
+		name, suffix, what, name, suffix, *suffix ? "counter" : "gauge", name, suffix,
+		f->instance, (uint64_t)value);
+}
+
+void bmc_stats_prometheus(FILE *out, const struct bmc_figures *f)
+{
+	print_metric(out, f, "uptime_seconds", "", "time since start", f->uptime);
+	print_metric(out, f, "items", "", "items that would be served now", f->census.items);
+	print_metric(out, f, "items_void", "", "items that were flushed or whose time is over",
+		     f->census.voided);
+	print_metric(out, f, "bytes", "", "bytes of the keys and values of the items",
+		     f->census.bytes);
+	print_metric(out, f, "memory_bytes", "", "memory of all maps", f->memory);
+	for (int i = 0; i < BMC_STAT_COUNT; i++)
+		print_metric(out, f, rows[i].name, "_total", rows[i].what, f->totals.count[i]);
+}
+
 struct json_object *bmc_json_ratio(double ratio)
 {
 	char text[32];

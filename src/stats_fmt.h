@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* Prints counters: text for people, JSON for programs, from the one list. */
+/* Prints counters: text for people, JSON and metrics for programs, from the one list. */
 #ifndef BMC_STATS_FMT_H
 #define BMC_STATS_FMT_H
 
@@ -19,6 +19,9 @@ struct bmc_figures {
 };
 
 void bmc_stats_print(FILE *out, const struct bmc_figures *figures);
+
+/* Metrics in the text format of Prometheus: bmc_<counter>_total, and gauges. */
+void bmc_stats_prometheus(FILE *out, const struct bmc_figures *figures);
 
 /* The caller owns the object. */
 struct json_object *bmc_stats_json(const struct bmc_figures *figures);

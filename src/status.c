@@ -71,6 +71,22 @@ static void read_ifaces(const struct bmc_instance *note, struct bmc_status *s)
 	}
 }
 
+/* They may have gone with their network namespace: nobody can ask there any more. */
+static int all_gone(const struct bmc_instance *note, const char *instance)
+{
+	struct bmc_hook_place place;
+	char pin[BMC_XDP_PIN];
+
+	for (int i = 0; i < BMC_IFACES_MAX; i++) {
+		if (!note->iface[i].ifindex)
+			continue;
+		bmc_hooks_place(instance, bmc_hooks_xdp_pin(note->iface[i].ifindex, pin), &place);
+		if (place.where != BMC_HOOK_NOWHERE)
+			return 0;
+	}
+	return 1;
+}
+
 static void read_servers(const struct bmc_instance *note, const struct bmc_shared *shared,
 			 struct bmc_status *s)
 {
@@ -118,6 +134,7 @@ int bmc_status_read(const char *name, struct bmc_status *ret)
 	ret->memory = bmc_memory_of_instance(name);
 	if (!bmc_netns_cookie(&here) && here != note.config.netns_cookie) {
 		ret->elsewhere = 1;
+		ret->gone = all_gone(&note, name);
 	} else {
 		read_ifaces(&note, ret);
 		read_servers(&note, shared, ret);

@@ -73,6 +73,7 @@ struct bmc_status {
 	int busy; /* not complete, and another bmcctl is at work */
 	int forced; /* started with --force: items may be wrong */
 	int elsewhere; /* in another network namespace: interfaces and servers cannot be seen from here */
+	int gone; /* all its interfaces are, of one that is elsewhere */
 	__u64 uptime; /* seconds */
 	__u64 memory; /* bytes of all maps */
 	__u64 max_age_ns;

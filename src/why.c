@@ -220,8 +220,14 @@ void bmc_status_find_reasons(struct bmc_status *s)
 		    s->option);
 		return;
 	}
+	if (s->elsewhere && s->gone)
+		say(s->why_not,
+		    "its interfaces are gone, as with their network namespace: run 'bmcctl "
+		    "stop%s', "
+		    "then start again",
+		    s->option);
 	if (s->elsewhere)
-		return; /* it cannot be told from here */
+		return; /* more cannot be told from here */
 	for (int i = 0; i < s->n_ifaces; i++)
 		iface_reason(s, &s->iface[i]);
 	for (int i = 0; i < s->n_servers; i++) {

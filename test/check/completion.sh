@@ -18,7 +18,7 @@ expect() { # WORDS WORD…     of which the last is completed
 
 expect 'start stats status stop' bmcctl st
 expect 'start stats status flush reset stop --help --version' bmcctl ''
-expect '--name --json --help --version' bmcctl stats ''
+expect '--name --json --prometheus --help --version' bmcctl stats ''
 expect '--memory --mode --max-age' bmcctl start --m
 expect 'native' bmcctl start --iface eth0 --mode n
 expect 'clsact' bmcctl start --tc c

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* What bmcctl refuses: a message that says what, on what and what to do; the right exit code;
  * nothing left. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
 
 #include "leaks.h"
+#include "said.h"
 #include "world.h"
 
 #define FAILED 1
@@ -168,6 +173,61 @@ static void a_foreign_xdp_program_is_refused(void **state)
 	child_sh(&w->server, "! tc qdisc show dev " WORLD_IF " | grep clsact");
 }
 
+/* It was said to go with ip(8), which takes no link off. */
+static void an_xdp_program_by_a_link_is_refused_and_how_to_detach_it_is_said(void **state)
+{
+	struct world *w = *state;
+	const char *how;
+	int link;
+
+	ns_pass_through(&w->server, WORLD_IF);
+	child_sh(&w->server, "ip link set dev " WORLD_IF " xdp off");
+	link = ns_pass_by_link(&w->server, WORLD_IF);
+	refused(w, "start --name %s --iface " WORLD_IF, FAILED, "bpftool link detach id ");
+	how = strstr(bmcctl_result.err, "bpftool link detach id ");
+	child_sh(NULL, "%.*s", (int)strcspn(how, "'"), how);
+	assert_int_equal(close(link), 0);
+	world_start_bmc(w, "");
+}
+
+/* bpffs was unmounted, and is still mounted elsewhere: its links go on. It was some XDP program. */
+static void an_instance_of_a_bpffs_that_is_hidden_is_told(void **state)
+{
+	struct world *w = *state;
+	char path[300], pin[340];
+	int link;
+
+	world_start_bmc(w, "");
+	leaks_pins_path(w->instance, path, sizeof(path));
+	snprintf(pin, sizeof(pin), "%s/links/xdp_%u", path, ns_ifindex(&w->server, WORLD_IF));
+	link = bpf_obj_get(pin);
+	assert_return_code(link, errno);
+	child_sh(NULL, "rm -r %s", path);
+	assert_int_equal(bmcctl(&w->server, "start --name %s --iface " WORLD_IF, w->instance),
+			 FAILED);
+	assert_non_null(strstr(bmcctl_result.err, "has bmc's own XDP program"));
+	assert_int_equal(close(link), 0);
+	child_sh(&w->server, "tc qdisc del dev " WORLD_IF " clsact 2>/dev/null || true");
+}
+
+/* It was "Cannot allocate memory", of maps and programs. */
+static void without_memory_for_the_maps_what_to_do_is_said(void **state)
+{
+	static const char line[] =
+		"c=/sys/fs/cgroup; [ -d $c/memory ] && c=$c/memory || "
+		"echo +memory >$c/cgroup.subtree_control; c=$c/%s; mkdir $c || exit 9; "
+		"for f in memory.max memory.limit_in_bytes; do "
+		"[ ! -e $c/$f ] || echo 48M >$c/$f || exit 9; done; "
+		"sh -c \"echo \\$\\$ >$c/cgroup.procs; "
+		"exec " BMC_BMCCTL " start --name %s --iface " WORLD_IF " --memory 128M\"; "
+		"code=$?; rmdir $c; exit $code";
+	struct world *w = *state;
+
+	assert_int_equal(sh(w, line, w->instance, w->instance), FAILED);
+	assert_says(said.err, "give less --memory, or raise the limit of the cgroup");
+	leaks_check(w->cookie, w->instance);
+}
+
 static void an_instance_that_runs_is_refused(void **state)
 {
 	struct world *w = *state;
@@ -262,6 +322,9 @@ static const struct CMUnitTest tests[] = {
 	REFUSED_TEST(help_that_cannot_be_written_is_exit_1),
 	REFUSED_TEST(a_reader_that_has_enough_is_no_failure),
 	REFUSED_TEST(a_foreign_xdp_program_is_refused),
+	REFUSED_TEST(an_xdp_program_by_a_link_is_refused_and_how_to_detach_it_is_said),
+	REFUSED_TEST(an_instance_of_a_bpffs_that_is_hidden_is_told),
+	REFUSED_TEST(without_memory_for_the_maps_what_to_do_is_said),
 	REFUSED_TEST(an_instance_that_runs_is_refused),
 	REFUSED_TEST(an_interface_or_port_that_is_taken_is_refused),
 	EMPTY_TEST(memcached_without_udp_is_refused),

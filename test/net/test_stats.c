@@ -8,6 +8,7 @@
 
 #include "bmc_abi.h"
 #include "leaks.h"
+#include "said.h"
 #include "world.h"
 
 #define BYPASS_KEYS 100
@@ -103,6 +104,59 @@ static void ratios_have_no_more_digits_than_tell_something(void **state)
 	}
 }
 
+static const char *const counters[] = {
+#define NAME(id, name, what) name,
+	BMC_STATS(NAME)
+#undef NAME
+};
+
+static void has_metric(struct world *w, const char *name, const char *type, long long value)
+{
+	char type_line[128], sample[128];
+
+	snprintf(type_line, sizeof(type_line), "\n# TYPE bmc_%s %s\n", name, type);
+	snprintf(sample, sizeof(sample), "\nbmc_%s{name=\"%s\"} %lld\n", name, w->instance, value);
+	if (!strstr(said.out, type_line) || !strstr(said.out, sample))
+		fail_msg("stats --prometheus has no%sor no%s:\n%s", type_line, sample, said.out);
+}
+
+static void prometheus_has_all_counters(struct world *w)
+{
+	char name[64];
+
+	for (size_t i = 0; i < TEST_COUNT(counters); i++) {
+		snprintf(name, sizeof(name), "%s_total", counters[i]);
+		has_metric(w, name, "counter", world_stat(w, counters[i]));
+	}
+	has_metric(w, "items", "gauge", 1);
+	has_metric(w, "bytes", "gauge", 4);
+	has_metric(w, "memory_bytes", "gauge", world_stat(w, "memory_bytes"));
+}
+
+/* Of each metric HELP, TYPE and one sample, all three of one name. */
+static void prometheus_has_what_json_has(void **state)
+{
+	struct world *w = *state;
+	char help[64], type[64], sample[64];
+	int n = 0;
+
+	world_cache(w, "one", "1");
+	assert_int_equal(sh(w, "bmcctl stats --name %s --prometheus", w->instance), 0);
+	prometheus_has_all_counters(w);
+	for (const char *at = said.out; *at; n++) {
+		assert_int_equal(
+			sscanf(at, "# HELP %63[a-z_] %*[^\n]\n# TYPE %63[a-z_] %*[a-z]\n%63[a-z_]{",
+			       help, type, sample),
+			3);
+		assert_string_equal(help, type);
+		assert_string_equal(help, sample);
+		for (int lines = 0; lines < 3; lines++)
+			at = strchr(at, '\n') + 1;
+	}
+	assert_int_equal(n, TEST_COUNT(counters) + 5);
+	assert_int_equal(sh(w, "bmcctl stats --name %s --prometheus --json", w->instance), 2);
+}
+
 static void an_instance_of_another_name_is_told(void **state)
 {
 	struct world *w = *state;
@@ -131,7 +185,7 @@ static void counters_of_another_version_are_not_read(void **state)
 	assert_int_equal(bmcctl(&w->server, "stats --name %s", w->instance), 1);
 	assert_non_null(strstr(bmcctl_result.err, "another version of bmcctl"));
 	assert_int_equal(bmcctl(&w->server, "status --name %s", w->instance), 1);
-	assert_non_null(strstr(bmcctl_result.err, "another version of bmcctl"));
+	assert_non_null(strstr(bmcctl_result.err, "another version of bmcctl: stop and start it"));
 }
 
 /* With --max-age 0s, of items whose times are not known, none is a hit: after some hundred fills few replies do. */
@@ -164,6 +218,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(a_flush_voids_all),
 	WORLD_TEST(text_and_json_say_the_share),
 	WORLD_TEST(ratios_have_no_more_digits_than_tell_something),
+	WORLD_TEST(prometheus_has_what_json_has),
 	WORLD_TEST(an_instance_of_another_name_is_told),
 	WORLD_TEST(counters_of_another_version_are_not_read),
 };

@@ -307,6 +307,30 @@ static void an_instance_of_another_namespace_is_told(void **state)
 	assert_says(bmcctl_result.out, "  it is in another network namespace: ask there");
 }
 
+/* It was to be asked in its namespace, which was gone. */
+static void an_instance_whose_namespace_is_gone_is_told(void **state)
+{
+	struct world *w = *state;
+
+	memcached_stop(&w->memcached);
+	child_sh(&w->server, "ip link del " WORLD_IF);
+	assert_int_equal(bmcctl(&w->client, "status --name %s", w->instance), 0);
+	assert_says(bmcctl_result.out, "nothing is cached: its interfaces are gone");
+	assert_int_equal(bmcctl(&w->client, "stop --name %s", w->instance), 0);
+	leaks_check(w->cookie, w->instance);
+}
+
+/* "say which with --name" is for who did not. */
+static void who_gives_a_name_is_not_told_to_give_one(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w, "bmcctl stop --name %sx", w->instance), 0);
+	assert_says(said.out, "x: nothing is running\n");
+	assert_says(said.err, w->instance);
+	assert_says_not(said.err, "--name");
+}
+
 #define WITHOUT_BMC(name)                                                                          \
 	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
 
@@ -330,6 +354,8 @@ static const struct CMUnitTest tests[] = {
 	WITHOUT_BMC(how_to_take_a_foreign_program_off),
 	WITHOUT_BMC(why_native_mode_is_not_taken_is_told),
 	WORLD_TEST(an_instance_of_another_namespace_is_told),
+	WORLD_TEST(an_instance_whose_namespace_is_gone_is_told),
+	WORLD_TEST(who_gives_a_name_is_not_told_to_give_one),
 	WORLD_TEST(a_stop_after_half_a_stop_names_the_interface),
 };
 

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "child.h"
@@ -122,4 +123,20 @@ void ns_pass_through(const struct ns *ns, const char *ifname)
 	assert_int_equal(ns_leave(), 0);
 	pass_bpf__destroy(skel);
 	assert_int_equal(err, 0);
+}
+
+int ns_pass_by_link(const struct ns *ns, const char *ifname)
+{
+	struct pass_bpf *skel = pass_bpf__open_and_load();
+	unsigned int ifindex;
+	int fd;
+
+	assert_non_null(skel);
+	ifindex = ns_ifindex(ns, ifname);
+	assert_int_equal(ns_enter(ns), 0);
+	fd = bpf_link_create(bpf_program__fd(skel->progs.pass), (int)ifindex, BPF_XDP, NULL);
+	assert_int_equal(ns_leave(), 0);
+	pass_bpf__destroy(skel);
+	assert_return_code(fd, errno);
+	return fd;
 }

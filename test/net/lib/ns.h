@@ -36,4 +36,7 @@ void ns_join(const struct ns *a, const char *a_if, const struct ns *b, const cha
  */
 void ns_pass_through(const struct ns *ns, const char *ifname);
 
+/* The same by a link, whose fd is returned: it goes with that. */
+int ns_pass_by_link(const struct ns *ns, const char *ifname);
+
 #endif
