@@ -27,7 +27,7 @@ enum mc_answer_kind {
 	MC_ANSWER_ERROR, /* the same; any silent command could have sent it */
 	MC_ANSWER_MN, /* the answer to `mn` */
 	MC_ANSWER_REFUSED, /* ERROR Too many open connections: no command's, if it is the first line */
-	MC_ANSWER_SILENT, /* binary: whole, and of a quiet command */
+	MC_ANSWER_SILENT, /* none of a command that is counted: binary, of a quiet one; text, an empty line */
 	MC_ANSWER_UNREADABLE,
 };
 
@@ -133,6 +133,9 @@ BMC_INLINE enum mc_answer_kind mc_answer_kind(__u64 word, __u64 more)
 	    bmc_keep_bytes(word, 4) == MC_WORD4("key=") ||
 	    bmc_keep_bytes(word, 3) == MC_WORD3("mg "))
 		return MC_ANSWER_PART;
+	if ((word & 0xffff) ==
+	    MC_WORD2("\r\n")) /* behind the error of a get, of 1.6.45: one line end too many */
+		return MC_ANSWER_SILENT;
 	if (mc_answer_is_code(word))
 		return mc_answer_code(word);
 	if (word == MC_WORD8("ERROR To") && bmc_keep_bytes(more, 5) == MC_WORD5("o man"))

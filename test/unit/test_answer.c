@@ -330,12 +330,32 @@ static void test_values(void **state)
 	expect(taken > ROUNDS / 20, "%d lines were taken", taken);
 }
 
+/* 1.6.45 answers a get whose second key is too long with "CLIENT_ERROR ...\r\n\r\n": it was counted as two answers. */
+static void test_an_empty_line_is_no_answer(void **state)
+{
+	struct bmc_answer_window win = { .bytes = "\r\nSTORED\r\n" };
+	struct mc_answer a;
+
+	(void)state;
+	assert_int_equal(mc_answer_line(&win, 0, 1, &a), 0);
+	assert_int_equal(a.kind, MC_ANSWER_NONE);
+	assert_int_equal(mc_answer_line(&win, 0, 10, &a), 0);
+	assert_int_equal(a.kind, MC_ANSWER_SILENT);
+	assert_int_equal(a.used, 2);
+	assert_int_equal(mc_answer_line(&win, a.used, 10, &a), 0);
+	assert_int_equal(a.kind, MC_ANSWER_ONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_each),	      cmocka_unit_test(test_random_cuts),
-		cmocka_unit_test(test_broken_values), cmocka_unit_test(test_long_line),
-		cmocka_unit_test(test_noise),	      cmocka_unit_test(test_values),
+		cmocka_unit_test(test_each),
+		cmocka_unit_test(test_random_cuts),
+		cmocka_unit_test(test_broken_values),
+		cmocka_unit_test(test_long_line),
+		cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_an_empty_line_is_no_answer),
 	};
 
 	return cmocka_run_group_tests_name("mc_answer.h", tests, NULL, NULL) ? 1 : 0;
