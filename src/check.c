@@ -30,6 +30,9 @@ int bmc_check_machine(const struct bmc_options *options)
 		return bmc_fail(
 			"/proc is not mounted, or that of another PID namespace: run bmcctl "
 			"outside of the container");
+	if (!bmc_clock_is_kernels())
+		return bmc_fail("the clock here is that of a time namespace: run bmcctl outside of "
+				"the container");
 	if (kernel < KERNEL_LEAST)
 		return bmc_fail("this kernel is %u.%u: bmc needs 6.1 or newer", kernel >> 8,
 				kernel & 0xff);

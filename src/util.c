@@ -186,6 +186,19 @@ int bmc_has_capability(int cap)
 	return data[CAP_TO_INDEX(cap)].effective >> (cap % 32) & 1;
 }
 
+int bmc_clock_is_kernels(void)
+{
+	FILE *f = fopen("/proc/self/timens_offsets", "re");
+	long long s = 0, ns = 0;
+
+	if (!f)
+		return 1; /* a kernel without time namespaces */
+	if (fscanf(f, "monotonic %lld %lld", &s, &ns) != 2)
+		s = 0;
+	fclose(f);
+	return !s && !ns;
+}
+
 int bmc_proc_is_ours(void)
 {
 	char pid[16] = "";

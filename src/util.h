@@ -33,6 +33,9 @@ const char *bmc_format_user(__u32 uid, char *buf, size_t size);
 /* Nanoseconds of a clock. */
 __u64 bmc_clock_ns(int clock);
 
+/* Whether CLOCK_MONOTONIC is the one that programs in the kernel have, not that of a time namespace. */
+int bmc_clock_is_kernels(void);
+
 /* Whether ^C and the like wait to be answered: SIGINT, SIGTERM or SIGHUP, which are blocked. */
 int bmc_interrupted(void);
 

@@ -227,6 +227,20 @@ static void a_foreign_proc_is_refused(void **state)
 	leaks_check(w->cookie, w->instance);
 }
 
+/* The times that `start` notes were of another clock than the programs'. */
+static void a_time_namespace_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w,
+			    "unshare --time --monotonic 5 --fork " BMC_BMCCTL
+			    " start --name %s --iface " WORLD_IF " --memory 16M",
+			    w->instance),
+			 1);
+	assert_says(said.err, "the clock here is that of a time namespace");
+	leaks_check(w->cookie, w->instance);
+}
+
 /* No memcached, it said. */
 static void udp_without_tcp_is_told(void **state)
 {
@@ -350,6 +364,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(who_forgets_the_name_is_told_which_there_are),
 	WITHOUT_BMC(output_that_cannot_be_written),
 	WITHOUT_BMC(a_foreign_proc_is_refused),
+	WITHOUT_BMC(a_time_namespace_is_refused),
 	WITHOUT_BMC(udp_without_tcp_is_told),
 	WITHOUT_BMC(how_to_take_a_foreign_program_off),
 	WITHOUT_BMC(why_native_mode_is_not_taken_is_told),
