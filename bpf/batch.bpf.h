@@ -29,6 +29,9 @@ static __always_inline void bmc_write_tells(const struct bmc_write *write, struc
 	}
 	epoch = BMC_READ_ONCE(bmc_server_get(conn->server)->epoch);
 	bmc_rmb();
+	if (write->tells == BMC_TELLS_EARLIER &&
+	    bmc_life_is_open(write->hash, conn->server, epoch, write->until))
+		return;
 	bmc_life_note(write->hash, conn->server, epoch, write->until,
 		      write->tells == BMC_TELLS_DOUBT ? BMC_NOTE_DOUBT : BMC_NOTE_EARLIER);
 }

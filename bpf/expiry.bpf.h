@@ -183,6 +183,17 @@ static __always_inline void bmc_life_teach(struct bmc_conn *conn, __u64 hash, __
 	bmc_life_company(conn, hash, epoch, until);
 }
 
+/*
+ * Whether a write that makes the time no earlier has nothing to note: the item never expires then, or is what it was, and
+ * of that nothing is known. What is learnt of it afterwards is no later.
+ */
+static __always_inline int bmc_life_is_open(__u64 hash, __u32 server, __u64 epoch, __u32 until)
+{
+	struct bmc_lives *lives = until == BMC_LIFE_NEVER ? bmc_lives_get(hash) : NULL;
+
+	return lives && bmc_life_find(lives, bmc_life_id(hash, server, epoch)) == BMC_LIVES;
+}
+
 /* ---- fills ---- */
 
 /* The same as bmc_life_until, of an item of which something is known. */

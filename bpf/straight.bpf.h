@@ -138,8 +138,23 @@ static __always_inline int bmc_conn_inside(struct bmc_work *w, struct bmc_conn *
 	return 1;
 }
 
+/* A large block begins at w->pos: whether the rest of the segment lies in it. Then it was gone over. */
+static __always_inline int bmc_conn_large(struct bmc_work *w, struct bmc_conn *conn)
+{
+	__u64 n = (__u64)(w->end - w->pos) + (w->tail - w->off), left = conn->in_block;
+
+	if (n > left)
+		return 0;
+	w->pos = w->end;
+	w->off = w->tail;
+	conn->in_block = left - n;
+	if (left == n)
+		conn->in_hash = 0;
+	return 1;
+}
+
 /*
- * The segment is part of a block, or nothing waits, and the window has the whole segment: it is one get's line, or sets.
+ * The segment is part of a block, or nothing waits and it is gets and sets that the window holds, or begins a large block.
  * Whether it was gone over; else, some of it may have been, and its bytes may be loaded.
  */
 static __always_inline int bmc_conn_straight(struct __sk_buff *skb, struct bmc_work *w,
@@ -147,16 +162,18 @@ static __always_inline int bmc_conn_straight(struct __sk_buff *skb, struct bmc_w
 {
 	if (conn->in_block)
 		return bmc_conn_inside(w, conn);
-	if (!bmc_conn_is_between(conn) || bmc_load_whole(skb, w))
+	if (!bmc_conn_is_between(conn) || (bmc_load_whole(skb, w) && bmc_load_next(skb, w, 0)))
 		return 0;
 	/* a lone set needs no loop */
 	if ((__u32)bmc_window64(&w->win, 0) == MC_WORD4("set ")) {
-		if (bmc_set_next(w, conn) != BMC_SET_WHOLE)
-			return w->pos == w->end;
-		if (w->pos == w->end)
-			return 1;
+		int set = bmc_set_next(w, conn);
+
+		if (set == BMC_SET_LARGE)
+			return bmc_conn_large(w, conn);
+		if (set != BMC_SET_WHOLE || !bmc_work_left(w))
+			return set == BMC_SET_WHOLE;
 	}
-	return bmc_conn_run(w, conn) && w->pos == w->end;
+	return bmc_conn_run(w, conn) && !bmc_work_left(w);
 }
 
 #endif

@@ -184,6 +184,7 @@ no_life ENDED_TEACHES              # the end of its connection counts as an answ
 no_life SETTLE_FORGETS             # what is not known to be carried out leaves no bound
 no_life TAUGHT_BY_ALL -DK0=2       # a set with a bad block teaches
 no_life NOTE_KEEPS -DK0=4          # what may be carried out leaves no bound
+no_life OPEN_ANY -DK0=4 -DK1=4      # nothing is noted of an item of which nothing is known, whatever the time
 no_life NO_LIFE_EPOCH -DK1=8       # a life outlives its epoch
 no_life ANY_TIME -DN0=2            # a write teaches nothing if the connection's last one taught, whatever it did
 no_life LOOK_EARLY -DN0=2          # no barrier between the placing of a write and the look whether it is noted

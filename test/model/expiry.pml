@@ -176,6 +176,11 @@ proctype ingress(byte c)
 					if :: !alone -> note(c, i, e, t) :: else fi
 #endif
 				fi
+#ifdef OPEN_ANY
+			:: kind[IX(c,i)] != K_T && !IS_THERE(e) && !IS_NEWER(e) -> d_step { noted[IX(c,i)] = e; noted_at[IX(c,i)] = evicted }
+#else
+			:: kind[IX(c,i)] != K_T && t == LONG && !IS_THERE(e) && !IS_NEWER(e) -> d_step { noted[IX(c,i)] = e; noted_at[IX(c,i)] = evicted }     /* nothing to note */
+#endif
 			:: else -> note(c, i, e, t)
 			fi;
 told:

@@ -178,6 +178,66 @@ static void reads_split_at_every_byte(void **state)
 	split_all(*state, reads, TEST_COUNT(reads), 0);
 }
 
+/* ---- blocks that are larger than what is looked at ---- */
+
+#define LARGE_BLOCK 5000
+#define LARGE_LAST 50 /* bytes at the end, cut at each */
+
+static const size_t large_cuts[] = { 1,	   15,	 20,   255,  256,  257,	 1391,
+				     3583, 3584, 3585, 4000, 4095, 4096, 4097 };
+
+/* `before`, a large set whose block is full of sets, and behind it a set of k; what is to be read of k is in `value`. */
+static void large_command(struct text *ret, const char *before, const char *value)
+{
+	size_t begin;
+
+	ret->len = 0;
+	text_add(ret, "%sset large 0 0 %d\r\n", before, LARGE_BLOCK);
+	begin = ret->len;
+	while (ret->len - begin + 20 < LARGE_BLOCK)
+		text_add(ret, "set k 0 0 2\r\nno\r\n");
+	while (ret->len - begin < LARGE_BLOCK)
+		text_append(ret, "\n", 1);
+	text_add(ret, "\r\nset k 0 0 %zu\r\n%s\r\n", strlen(value), value);
+}
+
+static void cut_large(struct world *w, struct tcp *t, struct tcp *truth, const char *before)
+{
+	struct text command = {};
+	char value[24];
+	size_t at = 0;
+
+	for (size_t i = 0; at != command.len || !i; i++) {
+		size_t n = TEST_COUNT(large_cuts);
+
+		snprintf(value, sizeof(value), "value-%zu", i);
+		large_command(&command, before, value);
+		at = i < n ? large_cuts[i] : command.len - LARGE_LAST + (i - n);
+		world_warm(w, &w->udp, "k");
+		send_cut(t, command.data, command.len, at, &w->text);
+		expect_same(w, truth, value);
+		assert_non_null(strstr(w->text.data, value));
+	}
+	text_free(&command);
+}
+
+/* The block ends with the segment, or before it, or behind it; it begins with it, or not. */
+static void large_blocks_cut_where_they_end(void **state)
+{
+	static const char *const before[] = { "", "get k\r\n", "set x 0 0 1\r\n.\r\n" };
+	struct world *w = *state;
+	struct tcp t, truth;
+
+	tcp_open(&t, &w->server, "127.0.0.1", WORLD_PORT);
+	tcp_open(&truth, &w->server, "127.0.0.1", WORLD_PORT);
+	tcp_set(&truth, "k", "old", 3);
+	for (size_t i = 0; i < TEST_COUNT(before); i++)
+		cut_large(w, &t, &truth, before[i]);
+	assert_int_equal(world_stat(w, "lost"), 0);
+	tcp_close(&t);
+	tcp_close(&truth);
+}
+
 /* ---- commands that end a connection, or after which it is not followed ---- */
 
 static const char *const last[] = {
@@ -225,6 +285,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(commands_behind_gets_split_at_every_byte),
 	WORLD_TEST(meta_commands_split_at_every_byte),
 	WORLD_TEST(reads_split_at_every_byte),
+	WORLD_TEST(large_blocks_cut_where_they_end),
 	WORLD_TEST(last_commands_split_at_every_byte),
 };
 
