@@ -123,7 +123,8 @@ static __always_inline __u32 bmc_reply_tuple(struct xdp_md *ctx, const struct bm
 /*
  * Whether the datagram is memcached's, though another user has had a socket at its port. Whose the address is a fill has
  * looked at (bmc_fill_is_asked); but a socket may be connected to this peer, or bound to this interface, as memcached's
- * are not. Behind VLAN tags it is another interface.
+ * are not. Behind VLAN tags it is another interface, and so it may be where another device is stacked on this one, to
+ * which a socket may be bound as well.
  */
 __noinline int bmc_reply_is_asked(struct xdp_md *ctx)
 {
@@ -136,7 +137,8 @@ __noinline int bmc_reply_is_asked(struct xdp_md *ctx)
 	int ours;
 
 	proto = bmc_pkt_ethernet(data, end, &l3);
-	if (l3 != sizeof(struct ethhdr) || bmc_pkt_ip(data, end, proto, l3, 0, &pkt))
+	if (l3 != sizeof(struct ethhdr) || bmc_pkt_ip(data, end, proto, l3, 0, &pkt) ||
+	    bmc_home_has_upper(ctx))
 		return 0;
 	size = bmc_reply_tuple(ctx, &pkt, &tuple);
 	sk = size ? bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0) : NULL;

@@ -72,6 +72,21 @@ static int fail_taken(const struct bmc_iface *iface, __u32 id, int skb)
 			iface->name, id, iface->name, skb ? "xdpgeneric" : "xdp");
 }
 
+/* XDP must see Ethernet there. 0, or the exit code */
+static int check_kind(const struct bmc_iface *iface)
+{
+	if (bmc_iface_is_vrf(iface->ifindex))
+		return bmc_fail("'%s' is a VRF, where XDP sees nothing: give the interfaces in it "
+				"('ip link show master %s' lists them)",
+				iface->name, iface->name);
+	if (!bmc_iface_has_ethernet(iface->ifindex))
+		return bmc_fail("packets of '%s' have no Ethernet header, so that they cannot be "
+				"answered (is it a tunnel?): leave it out; memcached answers what "
+				"comes by it",
+				iface->name);
+	return 0;
+}
+
 int bmc_check_ifaces(const struct bmc_options *options, struct bmc_plan *plan)
 {
 	plan->n_ifaces = options->n_ifaces;
@@ -87,6 +102,8 @@ int bmc_check_ifaces(const struct bmc_options *options, struct bmc_plan *plan)
 			return bmc_fail(
 				"there is no interface '%s' here; 'ip link' lists those there are",
 				iface->name);
+		if (check_kind(iface))
+			return BMC_FAILED;
 		err = bmc_iface_xdp(iface->ifindex, &id, &skb);
 		if (err)
 			return bmc_fail("cannot ask '%s' for its XDP program: %s", iface->name,

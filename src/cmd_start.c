@@ -92,20 +92,22 @@ static void print_learnt(const struct bmc_plan *plan, const struct bmc_learning 
 /* What is not as one would wish, and why. */
 static void note_iface(const struct bmc_iface *iface, int not_native, enum bmc_mode wanted)
 {
-	int veth = bmc_iface_is_veth(iface->ifindex);
+	int bond = bmc_iface_is_veths_bond(iface->ifindex),
+	    veth = bond || bmc_iface_is_veth(iface->ifindex);
+	const char *what = bond ? "a bond of veths" : "a veth";
 	char doubt[BMC_IFACE_DOUBT];
 
 	if (bmc_iface_is_down(iface->ifindex))
 		bmc_note("%s is down: nothing comes by it until 'ip link set dev %s up'",
 			 iface->name, iface->name);
 	if (veth && iface->mode == BMC_MODE_NATIVE)
-		bmc_note("%s is a veth: answers reach its peer only if that has an XDP program "
+		bmc_note("%s is %s: answers reach its peer only if that has an XDP program "
 			 "too; --mode skb does without",
-			 iface->name);
+			 iface->name, what);
 	else if (veth && wanted == BMC_MODE_AUTO)
-		bmc_note("%s is a veth: skb mode, since native mode needs an XDP program at its "
+		bmc_note("%s is %s: skb mode, since native mode needs an XDP program at its "
 			 "peer as well",
-			 iface->name);
+			 iface->name, what);
 	else if (bmc_iface_is_loopback(iface->ifindex))
 		bmc_note("%s is loopback: requests from 127.0.0.0/8, or from the address that they "
 			 "go to, are left to memcached",

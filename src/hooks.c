@@ -80,7 +80,8 @@ int bmc_hooks_attach_xdp(const char *instance, int prog_fd, struct bmc_iface *if
 
 	*ret_refused = 0;
 	/* who is at the other end cannot be known: answers would vanish there without a counter */
-	if (iface->mode == BMC_MODE_AUTO && bmc_iface_is_veth(iface->ifindex))
+	if (iface->mode == BMC_MODE_AUTO &&
+	    (bmc_iface_is_veth(iface->ifindex) || bmc_iface_is_veths_bond(iface->ifindex)))
 		mode = BMC_MODE_SKB;
 	fd = link_xdp(prog_fd, iface->ifindex, mode);
 	if (fd < 0 && fd != -EBUSY && fd != -EEXIST && iface->mode == BMC_MODE_AUTO &&

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/sockios.h>
 #include <linux/pkt_cls.h>
@@ -164,12 +165,45 @@ int bmc_iface_all(__u32 *ret_list, int max)
 	return err ? err : n;
 }
 
-int bmc_iface_is_veth(__u32 ifindex)
+static int has_driver(__u32 ifindex, const char *name)
 {
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
 	struct ifreq request = { .ifr_data = (void *)&info };
 
-	return !ask(ifindex, SIOCETHTOOL, &request) && !strcmp(info.driver, "veth");
+	return !ask(ifindex, SIOCETHTOOL, &request) && !strcmp(info.driver, name);
+}
+
+int bmc_iface_is_veth(__u32 ifindex)
+{
+	return has_driver(ifindex, "veth");
+}
+
+int bmc_iface_is_veths_bond(__u32 ifindex)
+{
+	static struct links links;
+	int found = 0;
+
+	if (!has_driver(ifindex, "bonding") || read_links(&links))
+		return 0;
+	for (int i = 0; !found && i < links.n; i++)
+		found = links.link[i].master == ifindex && bmc_iface_is_veth(links.link[i].ifindex);
+	return found;
+}
+
+int bmc_iface_is_vrf(__u32 ifindex)
+{
+	return has_driver(ifindex, "vrf");
+}
+
+int bmc_iface_has_ethernet(__u32 ifindex)
+{
+	struct ifreq request = { 0 };
+	int type;
+
+	if (ask(ifindex, SIOCGIFHWADDR, &request))
+		return 1; /* for all that is known */
+	type = request.ifr_hwaddr.sa_family;
+	return type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK;
 }
 
 int bmc_iface_is_loopback(__u32 ifindex)

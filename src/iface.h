@@ -17,6 +17,15 @@ int bmc_iface_stack(const __u32 *base, int n_base, __u32 *ret_list, int max, __u
 /* Whether it is one end of a veth pair: native XDP there needs an XDP program at the other end, or answers vanish. */
 int bmc_iface_is_veth(__u32 ifindex);
 
+/* Whether it is a bond of such: it hands a native program on to them. */
+int bmc_iface_is_veths_bond(__u32 ifindex);
+
+/* Whether it is a VRF: XDP sees nothing there. */
+int bmc_iface_is_vrf(__u32 ifindex);
+
+/* Whether its packets have Ethernet headers: those of tunnels have none. */
+int bmc_iface_has_ethernet(__u32 ifindex);
+
 /* Whether it is down: nothing comes by it. */
 int bmc_iface_is_down(__u32 ifindex);
 

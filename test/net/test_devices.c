@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * Kinds of interfaces: what is stacked on a card, and the card below. Each is tried where the kernel has the kind
+ * (test/kernels.sh: all).
+ */
+#include <string.h>
+
+#include "fake.h"
+#include "world.h"
+
+#define DAEMON 1 /* another user */
+#define ADDRESS "10.79.0.1" /* the server's, on the device */
+#define SERVER_ADDRESS "ip addr add 10.79.0.1/24 dev "
+#define CLIENT_ADDRESS "ip addr add 10.79.0.2/24 dev "
+
+struct device {
+	const char *server; /* makes it there; fails: the kernel has no such kind */
+	const char *client; /* the same at the other end of the wire */
+	const char *options; /* of start */
+};
+
+static int makes(const struct ns *ns, const char *commands)
+{
+	char *argv[] = { "sh", "-ec", (char *)commands, NULL };
+	static struct child_result result;
+
+	child_run(ns, argv, 10, &result);
+	return !result.code;
+}
+
+/* What bmc has to do, whatever the device. */
+static void serves(struct world *w, const struct device *d)
+{
+	if (!makes(&w->server, d->server))
+		skip();
+	child_sh(&w->client, "%s", d->client);
+	if (bmcctl(&w->server, "start --name %s --memory 16M --max-age 60s %s", w->instance,
+		   d->options))
+		fail_msg("start: exit %d: %s", bmcctl_result.code, bmcctl_result.err);
+	udp_open(&w->udp, &w->client, ADDRESS, WORLD_PORT);
+	tcp_open(&w->tcp, &w->client, ADDRESS, WORLD_PORT);
+	world_cache(w, "k", "old");
+	tcp_set(&w->tcp, "k", "new", 3);
+	world_expect(w, &w->udp, "k", "new");
+	world_warm(w, &w->udp, "k");
+	text_assert_is("k", &w->text, "VALUE k 0 3\r\nnew\r\nEND\r\n");
+}
+
+#define SERVES(name, ...)                                                                          \
+	static void name(void **state)                                                             \
+	{                                                                                          \
+		static const struct device device = { __VA_ARGS__ };                               \
+                                                                                                   \
+		serves(*state, &device);                                                           \
+	}
+
+#define UP(dev) " && ip link set " dev " up"
+#define VLAN(card)                                                                                 \
+	"ethtool -K " card " rxvlan off txvlan off >/dev/null; ip link add link " card             \
+	" name vlan5 type vlan id 5 && ip link set vlan5 up && "
+SERVES(a_vlan, VLAN("srv0") SERVER_ADDRESS "vlan5", VLAN("cli0") CLIENT_ADDRESS "vlan5",
+       "--iface vlan5")
+SERVES(the_card_below_a_vlan, VLAN("srv0") SERVER_ADDRESS "vlan5",
+       VLAN("cli0") CLIENT_ADDRESS "vlan5", "--iface srv0")
+
+#define BRIDGE "ip link add br0 type bridge && ip link set srv0 master br0" UP("br0") " && "
+SERVES(a_bridge, BRIDGE SERVER_ADDRESS "br0", CLIENT_ADDRESS "cli0", "--iface br0")
+SERVES(a_bridges_port, BRIDGE SERVER_ADDRESS "br0", CLIENT_ADDRESS "cli0", "--iface srv0")
+
+#define BOND                                                                                       \
+	"ip link add bond0 type bond mode active-backup miimon 100 && ip link set srv0 down && "   \
+	"ip link set srv0 master bond0" UP("bond0") " && "
+SERVES(a_bond, BOND SERVER_ADDRESS "bond0", CLIENT_ADDRESS "cli0", "--iface bond0")
+SERVES(a_bond_native, BOND SERVER_ADDRESS "bond0", CLIENT_ADDRESS "cli0",
+       "--iface bond0 --mode native")
+SERVES(a_bonds_slave, BOND SERVER_ADDRESS "bond0", CLIENT_ADDRESS "cli0", "--iface srv0")
+
+#define MACVLAN                                                                                    \
+	"sysctl -qw net.ipv4.conf.all.arp_ignore=1 && ip link add link srv0 name mac0 type "       \
+	"macvlan mode bridge" UP("mac0") " && "
+SERVES(a_macvlan, MACVLAN SERVER_ADDRESS "mac0", CLIENT_ADDRESS "cli0", "--iface mac0")
+SERVES(the_card_below_a_macvlan, MACVLAN SERVER_ADDRESS "mac0", CLIENT_ADDRESS "cli0",
+       "--iface srv0")
+
+#define IPVLAN                                                                                     \
+	"sysctl -qw net.ipv4.conf.all.arp_ignore=1 && ip link add link srv0 name ipv0 type "       \
+	"ipvlan mode l2" UP("ipv0") " && "
+SERVES(an_ipvlan, IPVLAN SERVER_ADDRESS "ipv0", CLIENT_ADDRESS "cli0", "--iface ipv0")
+SERVES(the_card_below_an_ipvlan, IPVLAN SERVER_ADDRESS "ipv0", CLIENT_ADDRESS "cli0",
+       "--iface srv0")
+
+#define VRF                                                                                        \
+	"ip link add vrf0 type vrf table 10" UP(                                                   \
+		"vrf0") " && ip link set srv0 master vrf0 && "                                     \
+			"sysctl -qw net.ipv4.udp_l3mdev_accept=1 net.ipv4.tcp_l3mdev_accept=1 && " \
+			"ip rule add pref 40000 table 10 && "
+SERVES(a_vrfs_slave, VRF SERVER_ADDRESS "srv0", CLIENT_ADDRESS "cli0", "--iface srv0")
+
+/* What XDP cannot serve is refused, and what to do is said. */
+static void refuses(struct world *w, const char *make, const char *iface, const char *says)
+{
+	if (!makes(&w->server, make))
+		skip();
+	assert_int_equal(bmcctl(&w->server, "start --name %s --memory 16M --iface %s", w->instance,
+				iface),
+			 1);
+	if (!strstr(bmcctl_result.err, says))
+		fail_msg("does not say '%s': %s", says, bmcctl_result.err);
+}
+
+static void a_vrf_is_refused(void **state)
+{
+	refuses(*state, "ip link add vrf0 type vrf table 10" UP("vrf0"), "vrf0",
+		"give the interfaces in it");
+}
+
+static void a_tunnel_is_refused(void **state)
+{
+	refuses(*state, "ip tuntap add tun0 mode tun" UP("tun0"), "tun0", "leave it out");
+}
+
+/*
+ * Another user's socket that is bound to the bridge takes what comes by the bridge; by another wire memcached is asked. At
+ * the bridge's port that socket was not found, and its datagrams were answered.
+ */
+static void another_is_bound_to_a_bridge(void **state)
+{
+	static const struct device device = { BRIDGE SERVER_ADDRESS "br0", CLIENT_ADDRESS "cli0",
+					      "--iface srv0 --iface srv1" };
+	static struct fake fake;
+	struct world *w = *state;
+
+	ns_join(&w->server, "srv1", &w->client, "cli1", 78);
+	serves(w, &device);
+	fake_on_device("br0");
+	fake_start(&fake, &w->server, "0.0.0.0", WORLD_PORT, DAEMON, FAKE_NO_TCP, "END\r\n");
+	fake_on_device(NULL);
+	child_sh(&w->client, "ip route add " ADDRESS "/32 via 10.78.0.1 dev cli1");
+	for (int i = 0; i < 5; i++) /* the answers leave by the bridge */
+		udp_get(&w->udp, "k", &w->text);
+	text_assert_is("by the other wire", &w->text, "VALUE k 0 3\r\nnew\r\nEND\r\n");
+	child_sh(&w->client, "ip route del " ADDRESS "/32");
+	udp_get(&w->udp, "k", &w->text);
+	text_assert_is("by the bridge", &w->text, "END\r\n");
+	fake_stop(&fake);
+	world_warm(w, &w->udp, "k");
+}
+
+#define DEVICE_TEST(name)                                                                          \
+	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
+
+static const struct CMUnitTest tests[] = {
+	DEVICE_TEST(a_vlan),
+	DEVICE_TEST(the_card_below_a_vlan),
+	DEVICE_TEST(a_bridge),
+	DEVICE_TEST(a_bridges_port),
+	DEVICE_TEST(a_bond),
+	DEVICE_TEST(a_bond_native),
+	DEVICE_TEST(a_bonds_slave),
+	DEVICE_TEST(a_macvlan),
+	DEVICE_TEST(the_card_below_a_macvlan),
+	DEVICE_TEST(an_ipvlan),
+	DEVICE_TEST(the_card_below_an_ipvlan),
+	DEVICE_TEST(a_vrfs_slave),
+	DEVICE_TEST(a_vrf_is_refused),
+	DEVICE_TEST(a_tunnel_is_refused),
+	DEVICE_TEST(another_is_bound_to_a_bridge),
+};
+
+TEST_MAIN(tests, NULL, NULL)
