@@ -83,11 +83,8 @@ __noinline int bmc_get_key(struct bmc_work *w)
 /* The whole request, whose text begins at `text` of the window. BMC_KEY_LAST: every key's text is there. */
 static __always_inline int bmc_get_parse(struct bmc_work *w, __u64 text)
 {
-	const __u64 get = MC_WORD4("get ");
-
-	if ((__u32)bmc_window64(&w->win, text) != get)
-		text = mc_skip_spaces(&w->win, (__u32)text);
-	if ((__u32)bmc_window64(&w->win, text) != get)
+	/* spaces before a command are memcached's: 1.6.18 reads over them, 1.6.45 answers ERROR */
+	if ((__u32)bmc_window64(&w->win, text) != MC_WORD4("get "))
 		return BMC_KEY_FORM;
 	w->pos = (__u32)text + 4;
 	for (__u32 i = 0; i < BMC_GET_STEPS; i++) {

@@ -249,7 +249,7 @@ static __always_inline int bmc_rx_parse(struct xdp_md *ctx, struct bmc_rx *rx, s
 		return -1;
 	if (rx->len > rx->rest || !udp->source || head->frame.total != bpf_htons(1))
 		return -1;
-	if (head->text[0] != 'g' && head->text[0] != ' ')
+	if (head->text[0] != 'g')
 		return -1;
 	return 1;
 }

@@ -60,7 +60,7 @@ static size_t reference(const char *text, size_t len, char *ret)
 	size_t n = 0, token, out = 0;
 	static char key[300];
 
-	if (!end || next_token(&at, end) != 3 || memcmp(at, "get", 3))
+	if (!end || *text == ' ' || next_token(&at, end) != 3 || memcmp(at, "get", 3))
 		return 0;
 	at += 3;
 	for (; (token = next_token(&at, end)) != 0; at += token, n++) {
