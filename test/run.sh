@@ -69,18 +69,23 @@ run_script() { # NAME SECONDS COMMAND…
 	fi
 }
 
+# A command beside others; how it went, and its seconds, in NAME.end.
+start() { # NAME SECONDS COMMAND…
+	local name=$1 limit=$2
+	shift 2
+	rm -f "$logs/$name.end"
+	timeout --kill-after=10 "$limit" \
+		bash -c 'end=$1; shift; "$@"; echo "$? $SECONDS" >"$end"' start "$logs/$name.end" "$@" \
+		>"$logs/$name.log" 2>&1 </dev/null &
+}
+
 # A script that needs no quiet machine, beside what follows: it has what time others leave. end_asides says how it went.
 asides=() aside_pids=()
 start_aside() { # NAME SECONDS COMMAND…
-	local name=$1 limit=$2
-	shift 2
-	is_wanted "$name" || return 0
-	rm -f "$logs/$name.end"
-	chrt --idle 0 timeout --kill-after=10 "$limit" \
-		bash -c 'end=$1; shift; "$@"; echo "$? $SECONDS" >"$end"' aside "$logs/$name.end" "$@" \
-		>"$logs/$name.log" 2>&1 </dev/null &
+	is_wanted "$1" || return 0
+	start "$1" "$2" chrt --idle 0 "${@:3}"
 	aside_pids+=($!)
-	asides+=("$name")
+	asides+=("$1")
 }
 
 end_asides() {
@@ -111,15 +116,10 @@ ctest_names() { # OPTION-OF-CTEST…
 	ctest --test-dir "$build" -N "$@" | sed -nE 's/^ *Test +#[0-9]+: (.*)$/\1/p'
 }
 
-# One of them, beside others: its pid is in `running`; how it went, and its seconds, in its .end.
+# One of them; its pid is in `running`. It has a time of its own, an hour at the most.
 declare -A running=()
 start_ctest() { # NAME
-	rm -f "$logs/$1.end"
-	(
-		SECONDS=0
-		ctest --test-dir "$build" -R "^$1\$" -V --timeout 300 >"$logs/$1.log" 2>&1 </dev/null
-		echo "$? $SECONDS" >"$logs/$1.end"
-	) &
+	start "$1" 4000 ctest --test-dir "$build" -R "^$1\$" -V --timeout 300
 	running[$!]=$1
 }
 
