@@ -212,7 +212,10 @@ static __always_inline int bmc_udp_addr(struct __sk_buff *skb, __u32 off, __u8 f
 	return (int)bpf_skb_load_bytes(skb, off, to, 4);
 }
 
-/* Who asked, from the packet's two addresses. */
+/*
+ * Who asked, from the packet's addresses. Not where: memcached may answer from another of its addresses, and NAT, which has
+ * given it the request, has its answer back when it is seen.
+ */
 static __always_inline int bmc_udp_ask_of(struct __sk_buff *skb, const struct bmc_pkt *pkt,
 					  int is_answer, struct bmc_udp_ask *ask)
 {
@@ -220,8 +223,7 @@ static __always_inline int bmc_udp_ask_of(struct __sk_buff *skb, const struct bm
 						   offsetof(struct iphdr, saddr));
 	__u32 to = from + (pkt->family == 6 ? 16 : 4);
 
-	return bmc_udp_addr(skb, is_answer ? to : from, pkt->family, ask->peer) ||
-	       bmc_udp_addr(skb, is_answer ? from : to, pkt->family, ask->local);
+	return bmc_udp_addr(skb, is_answer ? to : from, pkt->family, ask->peer);
 }
 
 struct bmc_udp_head {

@@ -11,8 +11,7 @@
 
 /* Who asked: the key of bmc_udp_asked. */
 struct bmc_udp_ask {
-	__u8 peer[16]; /* addresses in network order; IPv4 in the first 4 bytes */
-	__u8 local[16];
+	__u8 peer[16]; /* its address in network order; IPv4 in the first 4 bytes */
 	__u16 port; /* the peer's, network order */
 	__u16 id; /* of the request, as it is in the frame */
 	__u32 server;

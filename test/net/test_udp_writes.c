@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "child.h"
 #include "world.h"
 
 #define FLOOD 4000
@@ -443,6 +444,22 @@ static void two_servers_write_one_bucket_over_udp(void **state)
 	udp_close(&second);
 }
 
+/* The bug: the answer was looked for at the address that was asked, and such a write never ended. */
+static void one_answered_from_another_address(void **state)
+{
+	static const char set[] = "set k 0 0 1\r\n1\r\n";
+	struct world *w = *state;
+	struct udp u;
+
+	child_sh(&w->server, "ip addr add 10.77.0.9/24 dev " WORLD_IF);
+	world_cache(w, "k", "0");
+	udp_open(&u, &w->client, "10.77.0.9", WORLD_PORT);
+	udp_send(&u, set, sizeof(set) - 1);
+	world_await(w, &w->tcp, "k", "1");
+	world_warm(w, &w->udp, "k");
+	udp_close(&u);
+}
+
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(each_command_over_udp_is_filled_again),
 	WORLD_TEST(each_command_over_udp_ipv6_is_filled_again),
@@ -455,6 +472,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(a_write_behind_a_get_in_one_datagram),
 	WORLD_TEST(a_lost_write_stays_out_whatever_is_answered),
 	WORLD_TEST(one_id_for_all),
+	WORLD_TEST(one_answered_from_another_address),
 	WORLD_TEST(each_binary_command_is_filled_again),
 	WORLD_TEST(a_quiet_binary_command_stays_out),
 	cmocka_unit_test_setup_teardown(two_servers_write_one_bucket_over_udp, two_setup,
