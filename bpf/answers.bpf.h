@@ -322,7 +322,7 @@ static __always_inline void bmc_answers_out(struct __sk_buff *skb, struct bmc_co
 
 	if (BMC_READ_ONCE(conn->lost))
 		return;
-	if (bmc_segment_read_at(skb, plain ? plain : bmc_segment_header(skb), &seg)) {
+	if (bmc_segment_read_at(skb, plain ? plain : bmc_segment_near(skb), &seg)) {
 		bmc_conn_lost(conn, BMC_LOST_GAP);
 		return;
 	}

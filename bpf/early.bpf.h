@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Data in the handshake's last segment. It meets the listener's ingress hook, where it is noted for this CPU and has no
+ * Data in the handshake's last segment, or in the SYN of a fast open (RFC 7413). It meets the listener's ingress hook, where it is noted for this CPU and has no
  * effect (it may be forged); BORN follows in the same call chain, and keeps what was noted with the connection. No hook
  * that may parse runs before TCP has these bytes: until the next segment parses them, they are an unknown write of
  * their own (conn->early), and of the answers only those count that no silent command can have sent.
@@ -129,16 +129,23 @@ __noinline int bmc_early_note(struct __sk_buff *skb)
 	struct bmc_segment seg = {};
 	struct bmc_noted *noted;
 	struct bmc_early *note;
-	__u32 zero = 0;
+	__u32 zero = 0, is_syn;
 
 	noted = bpf_map_lookup_elem(&bmc_noted, &zero);
 	if (!noted)
 		return 0;
 	note = &noted->first;
 	note->len = 0;
-	if (bmc_segment_read(skb, &seg) || !bmc_segment_counts(&seg))
+	if (bmc_segment_read(skb, &seg))
 		return 0;
-	if (bmc_early_is_ahead(skb, seg.head, seg.seq))
+	is_syn = seg.flags & BMC_TCP_SYN;
+	if (is_syn) { /* of a fast open (RFC 7413): BORN follows on it */
+		seg.flags &= ~BMC_TCP_SYN;
+		seg.seq++;
+	}
+	if (!bmc_segment_counts(&seg))
+		return 0;
+	if (!is_syn && bmc_early_is_ahead(skb, seg.head, seg.seq))
 		return 1;
 	if (seg.len > BMC_EARLY_MAX || (seg.flags & BMC_TCP_URG))
 		return 0;

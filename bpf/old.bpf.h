@@ -186,7 +186,7 @@ __noinline int bmc_old_out(struct __sk_buff *skb, struct bmc_conn *conn, __u32 i
 		return 1;
 	old = bmc_old_get(index);
 	tcp = bpf_skc_to_tcp_sock(sk);
-	if (!old || !tcp || bmc_segment_read(skb, &seg))
+	if (!old || !tcp || bmc_segment_read_at(skb, bmc_segment_near(skb), &seg))
 		return 1;
 	/* nothing new: a FIN alone, or a retransmission (what is new is behind snd_nxt until it is sent) */
 	if (!seg.len || bmc_after(seg.seq + seg.len, tcp->snd_nxt) <= 0)

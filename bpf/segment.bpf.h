@@ -11,6 +11,9 @@
 #define BMC_TCP_ACK 0x10
 #define BMC_TCP_URG 0x20
 
+#define BMC_EXTENSIONS_FAR 32
+#define BMC_FAR_MAX 4096 /* bytes of IPv6 headers; TCP is not given more in one piece */
+
 #define BMC_TCP_STAMP                                                                              \
 	0x0101080a /* two NOPs, kind and length: how senders have timestamps (RFC 7323, appendix A) */
 #define BMC_TCP_STAMP_WORDS 8 /* of a header with them, at the least */
@@ -52,8 +55,8 @@ static __always_inline __u32 bmc_segment_plain(struct __sk_buff *skb)
 	return sizeof(*ip);
 }
 
-/* The same, behind any headers. 0: this is no whole TCP segment. */
-static __always_inline __u32 bmc_segment_header(struct __sk_buff *skb)
+/* The same, behind headers as senders have them: of what is sent here. 0: none. */
+static __always_inline __u32 bmc_segment_near(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	__u32 head = bmc_segment_plain(skb);
@@ -62,6 +65,55 @@ static __always_inline __u32 bmc_segment_header(struct __sk_buff *skb)
 	if (head || bmc_pkt_ip(data, end, bpf_ntohs((__u16)skb->protocol), 0, 1, &pkt))
 		return head;
 	return pkt.proto != IPPROTO_TCP || pkt.fragment ? 0 : pkt.l4;
+}
+
+/* Bytes of an IPv6 extension header whose first eight are `ext`; 0: of none that TCP may be behind. */
+static __always_inline __u32 bmc_segment_extension(__u8 kind, const __u8 *ext)
+{
+	switch (kind) {
+	case 0: /* hop-by-hop, routing, destination options: RFC 8200, section 4 */
+	case 43:
+	case 60:
+		return (ext[1] + 1) * 8;
+	case 44: /* the only fragment: RFC 6946 */
+		return (ext[2] | (ext[3] & 0xf9)) ? 0 : 8;
+	case 51: /* RFC 4302, section 2.2 */
+		return (ext[1] + 2) * 4;
+	default:
+		return 0;
+	}
+}
+
+/* Where the TCP header is, behind more IPv6 extension headers than bmc_pkt_ip steps over, or other ones. 0: none. */
+__noinline int bmc_segment_far(struct __sk_buff *skb)
+{
+	__u32 at = sizeof(struct ipv6hdr), len;
+	__u8 ext[8] = {}, kind = 0;
+
+	if (bpf_skb_load_bytes(skb, offsetof(struct ipv6hdr, nexthdr), &kind, sizeof(kind)))
+		return 0;
+	for (__u32 i = 0; i < BMC_EXTENSIONS_FAR && kind != IPPROTO_TCP; i++) {
+		if (bpf_skb_load_bytes(skb, at, ext, sizeof(ext)))
+			return 0;
+		len = bmc_segment_extension(kind, ext);
+		if (!len)
+			return 0;
+		at += len;
+		kind = ext[0];
+	}
+	return kind == IPPROTO_TCP ? (int)at : 0;
+}
+
+/* The same, behind any headers. 0: this is no whole TCP segment. */
+static __always_inline __u32 bmc_segment_header(struct __sk_buff *skb)
+{
+	__u32 head = bmc_segment_near(skb);
+
+	if (!head && skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		head = (__u32)bmc_segment_far(skb);
+		bmc_clamp(head, BMC_FAR_MAX);
+	}
+	return head;
 }
 
 /* Offsets count from the network header; the TCP header is at `head`. 0; -1: not a plain TCP segment. */

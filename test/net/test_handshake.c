@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "early.h"
+#include "net_address.h"
 #include "peer.h"
 #include "world.h"
 
@@ -187,6 +188,45 @@ static void data_ahead_of_their_turn_in_the_handshake(void **state)
 	peer_close(&p);
 }
 
+static int fast_open_setup(void **state)
+{
+	struct world *w;
+
+	world_setup_empty(state);
+	w = *state;
+	/* servers and clients, without cookies; all listeners (ip-sysctl, tcp_fastopen) */
+	child_sh(&w->server, "sysctl -qw net.ipv4.tcp_fastopen=0x603");
+	child_sh(&w->client, "sysctl -qw net.ipv4.tcp_fastopen=0x5");
+	memcached_start(&w->memcached, &w->server, WORLD_PORT, NULL);
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	return 0;
+}
+
+/* Data in a SYN that is taken (RFC 7413) meet the listener too. */
+static void data_in_a_fast_opens_syn(void **state)
+{
+	static const char set[] = "set k 0 0 3\r\nnew\r\n";
+	struct world *w = *state;
+	struct sockaddr_storage addr;
+	socklen_t len = net_address(WORLD_IP4, WORLD_PORT, &addr);
+	struct tcp t = {};
+
+	world_cache(w, "k", "old");
+	t.fd = ns_socket(&w->client, AF_INET, SOCK_STREAM);
+	assert_int_equal(sendto(t.fd, set, sizeof(set) - 1, MSG_FASTOPEN, (struct sockaddr *)&addr,
+				len),
+			 sizeof(set) - 1);
+	assert_int_equal(tcp_receive(&t, TEST_ANSWER_S, &w->text), 0);
+	text_assert_is("fast open", &w->text, "STORED\r\n");
+	world_expect(w, &w->udp, "k", "new");
+	tcp_expect(&t, "mn\r\n", "MN");
+	child_sh(&w->server, "nstat -asz TcpExtTCPFastOpenPassive | grep -qE '^TcpExt.* [1-9]'");
+	assert_int_equal(world_stat(w, "lost"), 0);
+	world_warm(w, &w->udp, "k");
+	tcp_close(&t);
+}
+
 static int old_age_setup(void **state)
 {
 	world_setup_memcached(state);
@@ -234,6 +274,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(a_handshake_with_data_that_closes_at_once_holds_nothing),
 	WORLD_TEST(an_initial_window_of_data_in_the_handshake),
 	WORLD_TEST(data_ahead_of_their_turn_in_the_handshake),
+	cmocka_unit_test_setup_teardown(data_in_a_fast_opens_syn, fast_open_setup, world_teardown),
 	cmocka_unit_test_setup_teardown(a_time_in_the_handshake_counts_from_when_it_came,
 					old_age_setup, world_teardown),
 };

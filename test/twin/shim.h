@@ -317,7 +317,7 @@ static inline int bmc_segment_read_at(const struct __sk_buff *skb, __u32 at,
 	return -1;
 }
 
-static inline __u32 bmc_segment_header(const struct __sk_buff *skb)
+static inline __u32 bmc_segment_near(const struct __sk_buff *skb)
 {
 	(void)skb;
 	return 0;
