@@ -106,7 +106,7 @@ static void note_iface(const struct bmc_iface *iface, int not_native, enum bmc_m
 			 iface->name, what);
 	else if (veth && wanted == BMC_MODE_AUTO)
 		bmc_note("%s is %s: skb mode, since native mode needs an XDP program at its "
-			 "peer as well",
+			 "peer as well; if it has one: --mode native, which is faster",
 			 iface->name, what);
 	else if (bmc_iface_is_loopback(iface->ifindex))
 		bmc_note("%s is loopback: requests from 127.0.0.0/8, or from the address that they "

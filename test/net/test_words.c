@@ -31,6 +31,17 @@ static void notes_come_in_their_turn(void **state)
 	world_stop_bmc(w);
 }
 
+/* At a peer with a program it said what it needs, and not how to have it. */
+static void how_a_veth_gets_native_mode_is_told(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w, "bmcctl " START, w->instance), 0);
+	assert_says(said.err, "if it has one: --mode native");
+	world_stop_bmc(w);
+	world_start_bmc(w, "");
+}
+
 /* Who asked for skb mode was told why it is not the native one. */
 static void who_asks_for_skb_mode_is_not_told_why(void **state)
 {
@@ -259,6 +270,7 @@ static void the_manual_has_all_keys_of_the_json(void **state)
 static const struct CMUnitTest tests[] = {
 	WITHOUT_BMC(a_wrong_option_hints_at_its_command),
 	WITHOUT_BMC(notes_come_in_their_turn),
+	WITHOUT_BMC(how_a_veth_gets_native_mode_is_told),
 	WITHOUT_BMC(who_asks_for_skb_mode_is_not_told_why),
 	WITHOUT_BMC(nothing_to_learn_is_said_once),
 	WITHOUT_BMC(that_there_is_no_room_to_learn_is_said_once),
