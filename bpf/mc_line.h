@@ -7,8 +7,8 @@
  *   text   := " "* token (" "+ token)* " "*
  *   token  := any bytes but a space
  *
- * That is memcached up to 1.6.18 (and, as far as anybody knows, 1.5). Where others may differ, and that changes which
- * bytes are commands: LOST, unless the version is known to be such a one.
+ * That is memcached 1.5.0 to 1.6.18. Where others may differ, and that changes which bytes are commands: LOST, unless the
+ * version is known to be such a one.
  */
 #ifndef BMC_MC_LINE_H
 #define BMC_MC_LINE_H
@@ -17,8 +17,9 @@
 
 #define MC_VERSION_CLASSIC_FIRST BMC_VERSION_OF(1, 5, 0)
 #define MC_VERSION_CLASSIC_LAST BMC_VERSION_OF(1, 6, 18)
+#define MC_VERSION_TOKENS BMC_VERSION_OF(1, 6, 0) /* from then on MC_LINE_TOKENS, for certain */
 #define MC_LINE_TOKENS 24 /* memcached looks at no more of them at once */
-#define MC_SETTING_TOKENS 6 /* 1.5 looks at its verb and so many more */
+#define MC_FEW_TOKENS 6 /* 1.5 looks at its verb and so many more */
 #define MC_TOUCH_TOKENS 3 /* a touch with more behind its verb is rejected */
 
 /* The bit of a flag by its letter. */
@@ -155,6 +156,14 @@ BMC_INLINE __u64 mc_line_number(const struct bmc_window *win, __u32 pos, __u32 l
 	return mc_line_digits(win, pos + sign, pos + len);
 }
 
+/* Whether the token at `pos` begins as a number that is not negative. */
+BMC_INLINE int mc_line_counts(const struct bmc_window *win, __u32 pos)
+{
+	__u32 sign = bmc_window8(win, pos) == '+';
+
+	return (__u32)bmc_window8(win, (__u64)pos + sign) - '0' <= 9;
+}
+
 /*
  * A signed number of 32 bits, biased by 2^31 so that none is a failure; or MC_NUMBER_REJECTED, _UNSURE. Of what has more
  * bits 1.6.18 takes the lowest 32, others refuse it.
@@ -208,12 +217,17 @@ BMC_INLINE int mc_line_noreply(const struct bmc_window *win, const struct mc_req
 	return out->line.n > 1 && mc_is_noreply(win, out->line.last, out->line.last_len);
 }
 
-/* key flags exptime bytes [unique] [any]: a rejected line is answered, and what follows it is the next line. */
+/*
+ * key flags exptime bytes [unique] [any]: a rejected line is answered, and what follows it is the next line. 1.5 does not
+ * see how many more tokens a cas has, and takes it.
+ */
 BMC_INLINE int mc_line_store(const struct bmc_window *win, struct mc_request *out, __u32 cas)
 {
 	__u64 flags, exptime, bytes, unique = 0;
 	const struct mc_tokens *t = &out->rest;
 
+	if (cas && out->line.n > MC_FEW_TOKENS && out->version < MC_VERSION_TOKENS)
+		return mc_lost(out, BMC_LOST_REJECTED);
 	if (out->line.n != 4 + cas && out->line.n != 5 + cas)
 		return 0;
 	out->silent = (__u8)mc_line_noreply(win, out);

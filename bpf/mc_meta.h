@@ -12,6 +12,8 @@
  * An answer may have the key in it; one with newlines (base64) cannot be told from more answers: LOST.
  * Flags that are not known are taken for ones that write. An old ms had its size in a flag: LOST unless the version is
  * known not to be that old. Plain forms of it are read alike since (seen on 1.6.18, 1.6.38 and 1.6.45).
+ * 1.5.19 to 1.5.22 had all flags in one token, their numbers behind it, and answers of two lines: LOST if it is one of
+ * these. If it is not known, a value's line (VA and no number) tells; but a me is LOST.
  */
 #ifndef BMC_MC_META_H
 #define BMC_MC_META_H
@@ -19,6 +21,7 @@
 #include "mc_line.h"
 
 #define MC_VERSION_MS_BYTES BMC_VERSION_OF(1, 6, 18) /* from then on `ms key bytes` for certain */
+#define MC_VERSION_META BMC_VERSION_OF(1, 6, 0) /* from then on a flag is a token of its own */
 #define MC_META_TOKENS 18 /* key and flags: what has more is rejected */
 #define MC_META_BYTES_MAX (2 * MC_SIGNED_BIAS - 3)
 
@@ -240,6 +243,13 @@ BMC_INLINE void mc_meta_time(const struct bmc_window *win, __u64 flags, struct m
 	out->exptime = (__s64)time - (__s64)MC_SIGNED_BIAS;
 }
 
+/* Whether it may be answered by two lines. */
+BMC_INLINE int mc_meta_is_old(const struct mc_request *out)
+{
+	return out->version < MC_VERSION_META &&
+	       (out->version || out->line.verb == MC_VERB_META_DEBUG);
+}
+
 /* A line whose verb is mg, ms, md, ma or me, cut into tokens. */
 BMC_STEP int mc_meta_line(const struct bmc_window *win, const struct mc_seed *seed,
 			  struct mc_request *out)
@@ -258,7 +268,7 @@ BMC_STEP int mc_meta_line(const struct bmc_window *win, const struct mc_seed *se
 	out->plain = 0;
 	if (out->line.odd && !mc_is_classic(out))
 		return mc_lost(out, BMC_LOST_META);
-	if (mc_meta_breaks(win, flags, out))
+	if (mc_meta_is_old(out) || mc_meta_breaks(win, flags, out))
 		return mc_lost(out, BMC_LOST_META);
 	if (out->line.verb == MC_VERB_META_STORE)
 		return mc_meta_store(win, seed, out);

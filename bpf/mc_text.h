@@ -94,6 +94,9 @@ BMC_STEP int mc_text_flush(const struct bmc_window *win, struct mc_request *out)
 	if (t->n > out->silent) { /* a negative time, and one that is rejected, is now */
 		__u64 delay = mc_line_signed(win, t->pos[0], t->len[0]);
 
+		if (delay == MC_NUMBER_REJECTED && out->version < MC_VERSION_CLASSIC_LAST &&
+		    mc_line_counts(win, t->pos[0])) /* 1.5 takes `10x` for 10 */
+			delay = MC_NUMBER_UNSURE;
 		if (delay == MC_NUMBER_UNSURE)
 			out->delay = MC_DELAY_ODD;
 		else if (delay != MC_NUMBER_REJECTED && delay > MC_SIGNED_BIAS)
@@ -207,7 +210,7 @@ BMC_INLINE int mc_text_setting(const struct bmc_window *win, __u64 at, __u32 sla
 {
 	out->op = MC_OP_OTHER;
 	if (!mc_is_classic(out) || mc_line_split(win, (__u32)at, out) ||
-	    out->line.n > MC_SETTING_TOKENS)
+	    out->line.n > MC_FEW_TOKENS)
 		return 0;
 	if (slabs &&
 	    (out->rest.len[0] != 8 || bmc_window64(win, out->rest.pos[0]) != MC_WORD8("automove")))

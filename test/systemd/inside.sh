@@ -72,6 +72,25 @@ boot() {
 	is_active bmc memcached && is_served default
 }
 
+# Both at once: bmc asks memcached for its version, although systemd does not wait until that listens. (An `ms` of one that
+# is not known is not followed.)
+asked() {
+	local dir=/run/systemd/system/memcached.service.d start status
+	start=$(systemctl cat memcached | sed -n 's/^ExecStart=//p')
+	mkdir -p "$dir"
+	printf '[Service]\nExecStart=\nExecStart=/bin/sh -c "sleep 0.2; exec %s"\n' "$start" >"$dir/late.conf"
+	systemctl daemon-reload
+	systemctl stop bmc memcached && systemctl start memcached bmc && is_active bmc memcached || return 1
+	rm -r "$dir"
+	systemctl daemon-reload
+	exec 5<>/dev/tcp/192.0.2.10/11211 || return 1
+	printf 'ms m 1\r\nx\r\n' >&5
+	read -r -t 5 -u 5
+	status=$(bmcctl status)
+	exec 5>&-
+	grep -q 'connections: 1 followed, 0 not' <<<"$status" || complain "$status"
+}
+
 memcached_restarted() {
 	systemctl restart memcached && is_active bmc && is_served default
 }
@@ -173,7 +192,7 @@ run() { # CASE
 }
 
 make_client || exit 1
-for case in boot memcached_restarted bmc_restarted memcached_later stopped_in_order refused \
+for case in boot asked memcached_restarted bmc_restarted memcached_later stopped_in_order refused \
 	stopped_without_its_settings another_instance sr_service sr_drop_in; do
 	run "$case"
 done
