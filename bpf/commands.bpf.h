@@ -72,6 +72,8 @@ static __always_inline void bmc_conn_command(struct bmc_work *w, struct bmc_conn
 
 	w->n_commands++;
 	if (!w->req.silent) {
+		if (w->req.meta == MC_META_DUMP)
+			BMC_WRITE_ONCE(conn->doubt_meta, next);
 		BMC_WRITE_ONCE(conn->cmd, next);
 	} else if (conn->protocol == BMC_PROTOCOL_TEXT) {
 		BMC_WRITE_ONCE(conn->doubt, next);

@@ -32,6 +32,7 @@ enum mc_meta {
 	MC_META_NONE,
 	MC_META_ANY,
 	MC_META_STORES, /* ms, md: HD, VA, EN, early OK */
+	MC_META_DUMP, /* no meta command, and not silent: before its answer there may come an OK */
 };
 
 #define MC_TOKENS_MAX 8

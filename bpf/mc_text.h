@@ -21,6 +21,7 @@
 #include "mc_set.h"
 
 #define MC_ODD 1 /* not a form that is read here */
+#define MC_VERSION_DUMP_LAST BMC_VERSION_OF(1, 6, 38) /* seen to say nothing before a dump */
 #define MC_CUT 2 /* cut into tokens, to be read by its verb */
 
 /* A line that only needs its end to be known. 0, or -1: its end is not there yet. */
@@ -201,6 +202,18 @@ BMC_INLINE int mc_text_stats(const struct bmc_window *win, struct mc_request *ou
 	return 0;
 }
 
+/* lru_crawler any*: newer ones than 1.6.38 say OK when a dump begins, and END or EN when it is over. */
+BMC_INLINE int mc_text_crawler(const struct bmc_window *win, struct mc_request *out)
+{
+	__u64 word = out->line.n ? bmc_window64(win, out->rest.pos[0]) : 0;
+
+	out->op = MC_OP_OTHER;
+	if ((!out->version || out->version > MC_VERSION_DUMP_LAST) &&
+	    (word == MC_WORD8("metadump") || bmc_keep_bytes(word, 6) == MC_WORD6("mgdump")))
+		out->meta = MC_META_DUMP;
+	return 0;
+}
+
 /*
  * A setting, its verb before `at`: silent if its last token says so, which memcached looks for among the first ones only.
  * `slabs` looks for it in `automove` alone. What is not known to be silent is counted as a command that answers.
@@ -254,6 +267,8 @@ BMC_STEP int mc_text_line(const struct bmc_window *win, __u32 pos, __u32 end,
 	}
 	if (verb == MC_VERB_STATS)
 		return mc_text_stats(win, out);
+	if (verb == MC_VERB_CRAWLER)
+		return mc_text_crawler(win, out);
 	if (verb == MC_VERB_FLUSH)
 		return mc_text_flush(win, out);
 	if (verb == MC_VERB_TOUCH_GET)

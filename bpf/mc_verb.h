@@ -31,6 +31,7 @@ enum mc_verb {
 	MC_VERB_META_DEBUG, /* me */
 	MC_VERB_STATS,
 	MC_VERB_WATCH,
+	MC_VERB_CRAWLER, /* lru_crawler */
 	MC_VERB_SETTING, /* changes no item, but how memcached works; noreply silences it */
 };
 
@@ -81,6 +82,8 @@ BMC_INLINE enum mc_verb mc_verb(__u64 word, __u32 len, __u8 ninth)
 		return MC_VERB_QUIT;
 	if (word == MC_WORD5("watch"))
 		return MC_VERB_WATCH;
+	if (word == MC_WORD8("lru_craw") && len == 11 && ninth == 'l')
+		return MC_VERB_CRAWLER;
 	if (mc_verb_sets(word, len, ninth))
 		return MC_VERB_SETTING;
 	return MC_VERB_OTHER;

@@ -122,6 +122,8 @@ enum bmc_dump bmc_dump_line(const char *line, size_t len, struct bmc_learn *ret)
 		return BMC_DUMP_REFUSED;
 	if (is(&first, "END") && at == end)
 		return BMC_DUMP_END;
+	if (is(&first, "OK") && at == end)
+		return BMC_DUMP_BEGIN;
 	if (is(&first, "BUSY"))
 		return BMC_DUMP_BUSY;
 	if (!begins(&first, "key="))

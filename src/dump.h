@@ -10,6 +10,7 @@
 enum bmc_dump {
 	BMC_DUMP_ITEM, /* key and expires of `ret` are set */
 	BMC_DUMP_ODD, /* an item of which not both can be told */
+	BMC_DUMP_BEGIN, /* newer ones than 1.6.38 */
 	BMC_DUMP_END,
 	BMC_DUMP_BUSY, /* its crawler is at work for somebody else */
 	BMC_DUMP_REFUSED, /* ERROR and whatever else is no dump: switched off, locked, not known */

@@ -101,6 +101,8 @@ static void take_line(struct talk *talk, const char *line, size_t len)
 	case BMC_DUMP_ODD:
 		talk->port->items++;
 		break;
+	case BMC_DUMP_BEGIN:
+		break;
 	case BMC_DUMP_END:
 		end(talk, BMC_LEARN_ALL);
 		break;

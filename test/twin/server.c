@@ -212,6 +212,7 @@ const char *server_version(struct server *s)
 
 	if (sscanf(answer, "VERSION %30[0-9.]", version) != 1)
 		give_up("no version");
+	s->has_base64 = !strncmp(ask(s, "mg Zm9v b v\r\n", NULL), "EN", 2);
 	return version;
 }
 
@@ -225,6 +226,15 @@ uint32_t version_number(const char *text)
 }
 
 /* ---- items ---- */
+
+static uint64_t sum_of(const unsigned char *bytes, size_t len)
+{
+	uint64_t sum = 14695981039346656037ULL;
+
+	for (size_t i = 0; i < len; i++)
+		sum = (sum ^ bytes[i]) * 1099511628211ULL;
+	return sum;
+}
 
 /* One answer to mg, at `at`: VA n c t f, its block; or EN. Returns its length. */
 static size_t read_item(const char *at, struct item *item)
@@ -244,10 +254,35 @@ static size_t read_item(const char *at, struct item *item)
 	item->at = now();
 	item->cas = cas;
 	item->len = n;
-	item->sum = 14695981039346656037ULL;
-	for (size_t i = 0; i < n; i++)
-		item->sum = (item->sum ^ (unsigned char)data[i]) * 1099511628211ULL;
+	item->sum = sum_of((const unsigned char *)data, n);
 	return (size_t)(data - at) + n + 2;
+}
+
+/* Without base64 (before 1.6.10), by the binary protocol, which does not tell its ttl. */
+static void read_binary(struct server *s, const struct key *k, struct item *item)
+{
+	static unsigned char in[ITEM_MAX + 200];
+	unsigned char packet[24 + sizeof(k->bytes)] = { 0x80, 0, (unsigned char)(k->len >> 8),
+							(unsigned char)k->len };
+	size_t len = 0;
+
+	packet[10] = packet[2];
+	packet[11] = packet[3];
+	memcpy(packet + 24, k->bytes, k->len);
+	memset(item, 0, sizeof(*item));
+	if (server_feed(s, packet, 24 + k->len, in, sizeof(in), &len) || len < 24)
+		give_up("no binary answer");
+	if (in[6] || in[7]) /* its status: not found */
+		return;
+	item->there = 1;
+	item->at = now();
+	item->ttl = -1;
+	for (int i = 0; i < 8; i++)
+		item->cas = item->cas << 8 | in[16 + i];
+	for (int i = 0; i < 4; i++)
+		item->flags = item->flags << 8 | in[24 + i];
+	item->len = len - 28;
+	item->sum = sum_of(in + 28, item->len);
 }
 
 /* The key in a meta command, and its flag: base64 only where it has to be, as it could be too long. */
@@ -267,11 +302,20 @@ void server_items(struct server *s, const struct key *keys, struct items *ret)
 	const char *at;
 	size_t n = 0;
 
-	for (int i = 0; i < GENERATE_KEYS; i++)
-		n += (size_t)sprintf(commands + n, "mg %s v c t f u\r\n", meta_key(&keys[i]));
+	for (int i = 0; i < GENERATE_KEYS; i++) {
+		if (keys[i].plain || s->has_base64)
+			n += (size_t)sprintf(commands + n, "mg %s v c t f u\r\n",
+					     meta_key(&keys[i]));
+	}
 	at = ask(s, commands, NULL);
-	for (int i = 0; i < GENERATE_KEYS; i++)
-		at += read_item(at, &ret->item[i]);
+	for (int i = 0; i < GENERATE_KEYS; i++) {
+		if (keys[i].plain || s->has_base64)
+			at += read_item(at, &ret->item[i]);
+	}
+	for (int i = 0; i < GENERATE_KEYS; i++) {
+		if (!keys[i].plain && !s->has_base64)
+			read_binary(s, &keys[i], &ret->item[i]);
+	}
 }
 
 static int same(const struct item *a, const struct item *b)

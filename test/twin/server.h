@@ -15,6 +15,7 @@ struct server {
 	const char *command;
 	pid_t pid;
 	int fd; /* a connection that looks */
+	int has_base64; /* in meta commands; known with the version */
 	char folder[40];
 	char path[60];
 };

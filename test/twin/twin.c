@@ -8,7 +8,8 @@
  *   - a flush_all that is still to come was reported, with no shorter delay;
  *   - no item is over earlier than what was taught of its life says.
  * Streams are well formed, or have odd commands among others, or some of their bytes are changed.
- * BMC_TEST_LONG=1: 10 million commands. BMC_TWIN_MEMCACHED: another memcached, with options (-I 32k and what that needs). BMC_TWIN_SEED: other streams.
+ * BMC_TEST_LONG=1: 10 million commands. BMC_TWIN_MEMCACHED: another memcached, with options (-I 32k and what that needs:
+ * -o slab_chunk_max=16 for newer ones). BMC_TWIN_SEED: other streams.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +161,12 @@ static void check_keys(const struct items *before, const struct items *after, in
 		tell("flushes", twin_seen.all, stream.flushes);
 }
 
+static int has_dump(void)
+{
+	return memmem(stream.bytes, stream.len, "metadump", 8) ||
+	       memmem(stream.bytes, stream.len, "mgdump", 6);
+}
+
 /* `n` answers (-1: cut off), `errors` of them errors, beside what the code counts. */
 static void check_answers(long n, long errors, int well_formed, uint64_t *seed)
 {
@@ -171,6 +178,8 @@ static void check_answers(long n, long errors, int well_formed, uint64_t *seed)
 	follow_answers(seed);
 	if (conn.lost)
 		tell("answers that cannot be followed", n, conn.cmd);
+	if (has_dump()) /* newer ones say OK before it, which is no answer */
+		return;
 	if (n > (long)conn.cmd + (stream.binary ? 0 : silent))
 		tell("more answers than commands", n, conn.cmd);
 	if (!well_formed || errors || n < 0)
@@ -179,7 +188,9 @@ static void check_answers(long n, long errors, int well_formed, uint64_t *seed)
 	/* where it is not known whether they are silent, they are counted as commands that answer */
 	if (!stream.may_fail && n + (classic ? 0 : stream.settings) != (long)conn.cmd)
 		tell("answers and commands", n, conn.cmd);
-	if (!stream.may_fail && n != (long)conn.rep)
+	/* and an mn's answer is that of all before it */
+	if (!stream.may_fail &&
+	    (n > (long)conn.rep || n + (classic ? 0 : stream.settings) < (long)conn.rep))
 		tell("answers, and all of them counted", n, conn.rep);
 }
 

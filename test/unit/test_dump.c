@@ -61,7 +61,9 @@ static const struct line lines[] = {
 	{ "CLIENT_ERROR lru crawler disabled", BMC_DUMP_REFUSED, NO_KEY, 0 },
 	{ "SERVER_ERROR out of memory", BMC_DUMP_REFUSED, NO_KEY, 0 },
 	{ "BADCLASS invalid class id", BMC_DUMP_REFUSED, NO_KEY, 0 },
-	{ "OK", BMC_DUMP_REFUSED, NO_KEY, 0 },
+	{ "OK\r", BMC_DUMP_BEGIN, NO_KEY, 0 }, /* 1.6.45 */
+	{ "OK", BMC_DUMP_BEGIN, NO_KEY, 0 },
+	{ "OK then", BMC_DUMP_REFUSED, NO_KEY, 0 },
 	{ "", BMC_DUMP_REFUSED, NO_KEY, 0 },
 	{ "\r", BMC_DUMP_REFUSED, NO_KEY, 0 },
 	{ " ", BMC_DUMP_REFUSED, NO_KEY, 0 },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* Lines that memcached 1.5 takes otherwise than 1.6.18: each is read as whichever of them takes more. */
+/* What versions of memcached read or answer otherwise than 1.6.18: in doubt each line is read as the one that takes more. */
 #include "mc_answer.h"
 #include "unit.h"
 
@@ -10,6 +10,7 @@ static const struct mc_seed seed = { 1, 2 };
 #define META BMC_VERSION_OF(1, 5, 19) /* the first with meta commands, of the old form */
 #define LAST BMC_VERSION_OF(1, 5, 22)
 #define SPACED BMC_VERSION_OF(1, 6, 0)
+#define NEW BMC_VERSION_OF(1, 6, 45)
 #define VERSION BMC_VERSION_OF(1, 6, 18)
 
 static struct mc_request read_line(const char *text, uint32_t version)
@@ -95,6 +96,24 @@ static void test_answers_of_the_old_form(void **state)
 	}
 }
 
+/* 1.6.45 says OK when a dump begins, and is not known to be the first that does. */
+static void test_a_dump_may_say_ok_first(void **state)
+{
+	static const char *const lines[] = { "lru_crawler metadump all\r\n",
+					     "lru_crawler mgdump 1,2\r\n",
+					     "  lru_crawler  metadump hash \n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		expect(read_line(lines[i], NONE).meta == MC_META_DUMP, "%s", lines[i]);
+		expect(read_line(lines[i], NEW).meta == MC_META_DUMP, "%s", lines[i]);
+		expect(read_line(lines[i], NEW).op == MC_OP_OTHER, "%s", lines[i]);
+		expect(read_line(lines[i], VERSION).meta == MC_META_NONE, "%s", lines[i]);
+	}
+	expect(read_line("lru_crawler crawl 1\r\n", NEW).meta == MC_META_NONE, "no dump");
+	expect(read_line("lru_crawler\r\n", NEW).meta == MC_META_NONE, "nothing");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -102,6 +121,7 @@ int main(void)
 		cmocka_unit_test(test_a_delay_with_more_behind_it),
 		cmocka_unit_test(test_meta_commands_of_the_old_form),
 		cmocka_unit_test(test_answers_of_the_old_form),
+		cmocka_unit_test(test_a_dump_may_say_ok_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
