@@ -94,7 +94,7 @@ static int look_once(const struct bmc_options *options, struct bmc_plan *plan, i
 				"memcached's",
 				port);
 	else if (found > 0)
-		code = patient ? AGAIN : check_absent(options, &sockets, port);
+		code = patient ? BMC_LOOK_AGAIN : check_absent(options, &sockets, port);
 	else
 		code = bmc_check_watchable(&look, &server);
 	if (!code && !found) {

@@ -203,7 +203,7 @@ else
 fi
 run_script minimal_types 300 test/check/minimal_types.sh
 run_script install 300 test/check/install.sh
-run_script systemd 120 test/systemd/boot.sh "$build"
+run_script systemd 300 test/systemd/boot.sh "$build"
 run_script arm64_order 60 test/check/arm64_order.sh "$build"
 run_script torn_guest 60 test/check/torn.sh
 run_script toolchains 600 test/check/toolchains.sh
