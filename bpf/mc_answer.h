@@ -7,8 +7,6 @@
  *           | ( ("STAT" | "ITEM" | "PREFIX" | "key=" | "mg ") ... \r\n )* ("END" | "RESET" | "EN") \r\n
  *           | "VA" n flag* \r\n data \r\n
  *
- * An empty line is none: 1.6.45 sends one behind the error of a get that has a key which is too long behind others.
- *
  * The binary protocol (protocol_binary.txt, "Response header"): a header of 24 bytes, which has the opcode of its
  * command, and a body. Stat is answered by several, the last one without key and body.
  */
@@ -133,8 +131,7 @@ BMC_INLINE enum mc_answer_kind mc_answer_kind(__u64 word, __u64 more)
 	if (five == MC_WORD5("STAT ") || five == MC_WORD5("ITEM ") ||
 	    bmc_keep_bytes(word, 7) == MC_WORD7("PREFIX ") ||
 	    bmc_keep_bytes(word, 4) == MC_WORD4("key=") ||
-	    bmc_keep_bytes(word, 3) == MC_WORD3("mg ") ||
-	    bmc_keep_bytes(word, 2) == MC_WORD2("\r\n"))
+	    bmc_keep_bytes(word, 3) == MC_WORD3("mg "))
 		return MC_ANSWER_PART;
 	if ((word & 0xffff) ==
 	    MC_WORD2("\r\n")) /* behind the error of a get, of 1.6.45: one line end too many */

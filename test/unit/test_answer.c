@@ -55,7 +55,6 @@ static const struct row {
 	{ "SERVER_ERROR object too large for cache\r\n", MC_ANSWER_ERROR },
 	{ "SERVER_ERROR out of memory storing object\r\n", MC_ANSWER_ERROR },
 	{ "ERROR Too many open connections\r\n", MC_ANSWER_REFUSED },
-	{ "\r\nSTORED\r\n", MC_ANSWER_ONE }, /* an empty line is none */
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
