@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_TRIES 300 /* of 100 ms */
-#define LOCK_MOMENT 10 /* tries, before it is said */
+#define LOCK_TRIES 1500 /* of 20 ms */
+#define LOCK_MOMENT 50 /* tries, before it is said */
 
 static int is_ours; /* the lock */
 
@@ -42,7 +42,7 @@ static pid_t lock_owner(int fd)
 
 int bmc_pins_lock(bmc_pins_wait_fn waiting)
 {
-	const struct timespec pause = { .tv_nsec = 100000000 };
+	const struct timespec pause = { .tv_nsec = 20000000 };
 	int fd = open(BMC_PINS_LOCK, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0)

@@ -342,7 +342,7 @@ static void who_gives_a_name_is_not_told_to_give_one(void **state)
 	assert_int_equal(sh(w, "bmcctl stop --name %sx", w->instance), 0);
 	assert_says(said.out, "x: nothing is running\n");
 	assert_says(said.err, w->instance);
-	assert_says_not(said.err, "--name");
+	assert_says_not(said.err, "with --name");
 }
 
 #define WITHOUT_BMC(name)                                                                          \
