@@ -49,15 +49,33 @@ static void expect_flushed(struct world *w, double age)
 	text_free(&l.text);
 }
 
+#define DELAY_MOST 60
+
+/* One that is still to come when `start` is through, which may have to wait for others' bmcctl. */
+static void flush_and_start(struct world *w)
+{
+	for (int delay = 3; delay < DELAY_MOST; delay *= 2) {
+		double until = test_now() + delay - 1;
+		char line[40];
+		struct tcp t;
+
+		snprintf(line, sizeof(line), "flush_all %d\r\n", delay);
+		tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
+		tcp_expect(&t, line, "OK");
+		tcp_close(&t);
+		world_start_bmc(w, "--max-age 60s");
+		if (test_now() < until)
+			return;
+		world_stop_bmc(w);
+	}
+	fail_msg("start is too slow");
+}
+
 static void one_of_before_start(void **state)
 {
 	struct world *w = *state;
-	struct tcp t;
 
-	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
-	tcp_expect(&t, "flush_all " DELAY "\r\n", "OK");
-	tcp_close(&t);
-	world_start_bmc(w, "--max-age 60s");
+	flush_and_start(w);
 	world_open_clients(w);
 	status_says(w, "a flush_all with a delay is under way");
 	expect_flushed(w, 0);
