@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* Whose item: several interfaces, ports, users and namespaces; a memcached that comes after bmc. */
+#include <stdio.h>
+
 #include "fake.h"
 #include "world.h"
 
@@ -238,6 +240,47 @@ static void another_is_bound_to_an_interface(void **state)
 	world_warm(w, &w->udp, "k");
 }
 
+/* A client at the wire's end, of a server's address that is at each of its interfaces. */
+static void open_link_local(struct udp *u, const struct world *w, const char *ifname)
+{
+	char address[40];
+
+	child_sh(&w->client, "ip addr add fe80::8/64 dev %s nodad", ifname);
+	snprintf(address, sizeof(address), "fe80::9%%%u", ns_ifindex(&w->client, ifname));
+	udp_open(u, &w->client, address, WORLD_PORT);
+}
+
+/* Both wires have the same link-local address; at the second one another user has it. */
+static void another_has_a_link_local_address(void **state)
+{
+	static struct fake fake;
+	struct world *w = *state;
+	struct udp first, second;
+
+	child_sh(&w->server, "ip addr add fe80::9/64 dev " WORLD_IF " nodad && "
+			     "ip addr add fe80::9/64 dev " EXTRA_IF " nodad");
+	open_link_local(&first, w, WORLD_CLIENT_IF);
+	open_link_local(&second, w, EXTRA_CLIENT_IF);
+	world_start_bmc(w, "--max-age 60s --iface " EXTRA_IF);
+	world_open_clients(w);
+	tcp_set(&w->tcp, "k", "value", 5);
+	world_warm(w, &first, "k");
+	world_warm(w, &second, "k");
+	fake_on_device(EXTRA_IF);
+	fake_start(&fake, &w->server, "fe80::9", WORLD_PORT, DAEMON, FAKE_NO_TCP, "END\r\n");
+	fake_on_device(NULL);
+	world_warm(w, &first, "k");
+	for (int i = 0; i < 5; i++) {
+		udp_get(&second, "k", &w->text);
+		text_assert_is("another's", &w->text, "END\r\n");
+		assert_true(world_get(w, &first, "k"));
+	}
+	fake_stop(&fake);
+	world_warm(w, &second, "k");
+	udp_close(&first);
+	udp_close(&second);
+}
+
 #define EMPTY_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, world_teardown)
 #define OWNER_TEST(name)                                                                           \
 	cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
@@ -255,6 +298,7 @@ static const struct CMUnitTest tests[] = {
 	OWNER_TEST(another_is_connected_before_start),
 	OWNER_TEST(another_is_connected_after_start),
 	TWO_WIRES_TEST(another_is_bound_to_an_interface),
+	TWO_WIRES_TEST(another_has_a_link_local_address),
 };
 
 TEST_MAIN(tests, NULL, NULL)
