@@ -85,7 +85,9 @@ int bmc_sock_release(struct bpf_sock *sk)
 		return CGROUP_PASS;
 	}
 	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
-	if (mark)
+	if (mark && BMC_READ_ONCE(mark->taken) == BMC_MARK_LOST)
+		bmc_closed_without(mark);
+	else if (mark)
 		bmc_mark_released(mark, bpf_get_socket_cookie(sk));
 	return CGROUP_PASS;
 }
@@ -106,6 +108,8 @@ static __always_inline enum bmc_verdict bmc_marked_in(struct __sk_buff *skb,
 
 	if (mark->cookie == bpf_get_socket_cookie(skb))
 		return bmc_early_note(skb) ? bmc_drop(BMC_STAT_DROP_EARLY) : BMC_TO_STACK;
+	if (BMC_READ_ONCE(mark->taken) == BMC_MARK_LOST)
+		return BMC_TO_STACK;
 	if (!bmc_segment_read(skb, &seg) && !bmc_segment_counts(&seg))
 		return BMC_TO_STACK;
 	if (state == BPF_TCP_SYN_RECV)

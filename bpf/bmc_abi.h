@@ -57,8 +57,7 @@
  */
 enum bmc_off {
 	BMC_OFF_STARTING = 1, /* `start` is not through with the sockets and connections it found */
-	BMC_OFF_NO_MEMORY =
-		2, /* the state of a connection could not be made: it cannot be followed */
+	BMC_OFF_NO_MEMORY = 2, /* a socket could not be marked */
 	BMC_OFF_UNSEEN =
 		4, /* a connection of a marked listener without state: it cannot be followed */
 	BMC_OFF_BUSY = 8, /* an exchange did not succeed in its number of tries */
@@ -137,6 +136,8 @@ struct bmc_mark {
 #define BMC_MARK_STRANGER 0xffffffffU /* of another process of its user */
 #define BMC_MARK_OTHER 0xfffffffeU /* of another user */
 #define BMC_MARK_OTHER_LOOPBACK 0xfffffffdU /* the same, bound to a loopback address */
+/* Of a connection, and ready: there was no memory for its conn. It is LOST. */
+#define BMC_MARK_LOST 0xfffffffcU
 
 enum bmc_ready {
 	BMC_READY_NOT,

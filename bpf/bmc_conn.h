@@ -32,6 +32,7 @@ enum bmc_lost {
 	BMC_LOST_PORT, /* steered to memcached's listener from another port (sk_lookup, TPROXY) */
 	BMC_LOST_TLS, /* TLS */
 	BMC_LOST_MPTCP, /* a subflow of MPTCP: memcached's bytes may come by several */
+	BMC_LOST_MEMORY, /* no memory for its state: there is none, its mark says it (BMC_MARK_LOST) */
 	BMC_LOST_KINDS
 };
 

@@ -175,13 +175,31 @@ static __always_inline enum bmc_verdict bmc_stream_in(struct __sk_buff *skb, str
 
 /* ---- BORN ---- */
 
+/* No memory for a conn: LOST, and its hold is noted in the mark, which it has inherited. */
+static __always_inline void bmc_born_without(struct bmc_mark *mark)
+{
+	bmc_holds_add(mark->server, mark->life, 1);
+	bmc_epoch_up(bmc_server_get(mark->server));
+	bmc_server_unread(mark->server, mark->life);
+	BMC_WRITE_ONCE(mark->taken, BMC_MARK_LOST);
+	bmc_stats_count(BMC_STAT_LOST);
+}
+
+/* Its CLOSE. */
+static __always_inline void bmc_closed_without(const struct bmc_mark *mark)
+{
+	bmc_server_unread(mark->server, mark->life);
+	bmc_quiet(mark->server, mark->life);
+}
+
 /* A connection to memcached is there, and none of its bytes has been seen. */
 static __always_inline void bmc_conn_born(struct bpf_sock_ops *ops, struct bpf_sock *sk,
-					  const struct bmc_mark *mark)
+					  struct bmc_mark *mark)
 {
 	void *data = (void *)(long)ops->skb_data, *end = (void *)(long)ops->skb_data_end;
 	struct bmc_conn *conn;
 	__u32 header = 0;
+	int is_mptcp;
 
 	conn = bpf_sk_storage_get(&bmc_conns, sk, 0, 0);
 	if (conn && BMC_READ_ONCE(conn->ready))
@@ -189,8 +207,11 @@ static __always_inline void bmc_conn_born(struct bpf_sock_ops *ops, struct bpf_s
 	conn = bpf_sk_storage_get(&bmc_conns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!conn)
 		conn = bpf_sk_storage_get(&bmc_conns, sk, 0, 0);
+	is_mptcp = bpf_skc_to_mptcp_sock(sk) != NULL;
+	if (is_mptcp) /* neither its release nor its listener's is told */
+		bmc_server_off(bmc_server_get(mark->server), BMC_OFF_UNSEEN);
 	if (!conn) {
-		bmc_server_off(bmc_server_get(mark->server), BMC_OFF_NO_MEMORY);
+		bmc_born_without(mark);
 		return;
 	}
 	conn->server = mark->server;
@@ -208,10 +229,8 @@ static __always_inline void bmc_conn_born(struct bpf_sock_ops *ops, struct bpf_s
 		bmc_conn_lost(conn, BMC_LOST_HANDSHAKE_DATA);
 	if (bmc_config_server(bpf_htons((__u16)ops->local_port)) < 0)
 		bmc_conn_lost(conn, BMC_LOST_PORT); /* the hooks of its bytes do not look at it */
-	if (bpf_skc_to_mptcp_sock(sk)) { /* neither its release nor its listener's is told */
+	if (is_mptcp)
 		bmc_conn_lost(conn, BMC_LOST_MPTCP);
-		bmc_server_off(bmc_server_get(mark->server), BMC_OFF_UNSEEN);
-	}
 	bmc_wmb();
 	BMC_WRITE_ONCE(conn->ready, 1);
 	bmc_stats_count(BMC_STAT_CONNECTIONS);

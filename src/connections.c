@@ -31,6 +31,7 @@ const char *bmc_lost_text(enum bmc_lost why)
 		[BMC_LOST_PORT] = "steered here from another port",
 		[BMC_LOST_TLS] = "TLS",
 		[BMC_LOST_MPTCP] = "MPTCP",
+		[BMC_LOST_MEMORY] = "no memory for its state",
 	};
 
 	return why < BMC_LOST_KINDS ? texts[why] : "unknown";
@@ -102,7 +103,17 @@ void bmc_server_sockets_free(struct bmc_server_sockets *s)
 struct maps {
 	int conns;
 	int olds;
+	int marks;
 };
+
+/* No state, for lack of memory: its mark says so. */
+static int is_without(const struct maps *maps, int fd, int server)
+{
+	struct bmc_mark mark;
+
+	return !bpf_map_lookup_elem(maps->marks, &fd, &mark) && mark.server == server &&
+	       mark.taken == BMC_MARK_LOST;
+}
 
 /* What `start` found out of an old one that has not been taken up. */
 static enum bmc_lost old_state(int olds_fd, const struct bmc_conn *conn)
@@ -153,6 +164,11 @@ static void look_at(const struct maps *maps, const struct bmc_owner *owner, int 
 		c.peer = bmc_socket_peer(fd, peer, sizeof(peer));
 		judge(maps, &conn, &c);
 		fn(fd, &c, arg);
+	} else if (is_without(maps, fd, server)) {
+		c.peer = bmc_socket_peer(fd, peer, sizeof(peer));
+		c.lost = BMC_LOST_MEMORY;
+		c.keeps = BMC_KEEPS_LOST;
+		fn(fd, &c, arg);
 	}
 	close(fd);
 }
@@ -163,8 +179,12 @@ int bmc_connections_each(const char *instance, int server, const struct bmc_serv
 	struct maps maps = {
 		.conns = bmc_pins_map(instance, "bmc_conns", sizeof(struct bmc_conn)),
 		.olds = bmc_pins_map(instance, "bmc_olds", sizeof(struct bmc_old)),
+		.marks = bmc_pins_map(instance, "bmc_marks", sizeof(struct bmc_mark)),
 	};
-	int err = maps.conns < 0 ? maps.conns : maps.olds < 0 ? maps.olds : 0;
+	int err = maps.conns < 0 ? maps.conns :
+		  maps.olds < 0	 ? maps.olds :
+		  maps.marks < 0 ? maps.marks :
+				   0;
 
 	for (size_t i = 0; !err && i < s->owned.n; i++)
 		look_at(&maps, &s->owned.list[i], server, fn, arg);
@@ -172,5 +192,7 @@ int bmc_connections_each(const char *instance, int server, const struct bmc_serv
 		close(maps.conns);
 	if (maps.olds >= 0)
 		close(maps.olds);
+	if (maps.marks >= 0)
+		close(maps.marks);
 	return err;
 }

@@ -25,7 +25,7 @@ static int __attribute__((format(printf, 2, 3))) say(char *why, const char *fmt,
 static int off_reason(const struct bmc_server_status *v, char *why)
 {
 	if (v->off & BMC_OFF_NO_MEMORY)
-		return say(why, "the state of a connection could not be made for lack of memory: "
+		return say(why, "a socket of memcached's could not be marked for lack of memory: "
 				"stop and start");
 	if (v->off & (BMC_OFF_UNSEEN | BMC_OFF_BUSY))
 		return say(why, "a connection could not be followed: stop and start");

@@ -53,6 +53,40 @@ static void silent_writes_without_an_answer_are_named(void **state)
 	world_warm(w, &w->udp, "silent");
 }
 
+static int can(const struct ns *ns, const char *command)
+{
+	char *argv[] = { "sh", "-c", (char *)command, NULL };
+	static struct child_result result;
+
+	child_run(ns, argv, 10, &result);
+	return !result.code;
+}
+
+#define NO_ROOM                                                                                    \
+	"600" /* bytes of options that a socket may have: more than a mark, less than a conn */
+
+/* A connection whose state there was no memory for kept the cache off for ever; it is lost, until it closes. */
+static void a_connection_without_memory_is_lost(void **state)
+{
+	struct world *w = *state;
+	struct tcp t;
+
+	world_cache(w, "k", "value");
+	if (!can(&w->server, "sysctl -qw net.core.optmem_max=" NO_ROOM))
+		skip(); /* not a namespace's own before Linux 6.8 */
+	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
+	child_sh(&w->server, "sysctl -qw net.core.optmem_max=131072");
+	assert_int_equal(world_stat(w, "lost"), 1);
+	tcp_set(&t, "k", "new", 3);
+	world_expect(w, &w->udp, "k", "new");
+	assert_false(world_get(w, &w->udp, "k"));
+	status_says(w, "no memory for its state");
+	tcp_close(&t);
+	world_warm(w, &w->udp, "k");
+	status_says_not(w, "not cached");
+	world_expect(w, &w->udp, "k", "new");
+}
+
 /* A reason of one port is not the other's. */
 static void reasons_stand_at_their_port(void **state)
 {
@@ -263,6 +297,7 @@ static void misses_tell_why(void **state)
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(a_flush_all_without_an_answer_is_named),
 	WORLD_TEST(silent_writes_without_an_answer_are_named),
+	WORLD_TEST(a_connection_without_memory_is_lost),
 	STATUS_TEST(reasons_stand_at_their_port),
 	WORLD_TEST(json_tells_the_same),
 	WORLD_TEST(commands_over_udp_without_an_answer_are_told),
