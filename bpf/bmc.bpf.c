@@ -216,7 +216,7 @@ static __always_inline void bmc_udp_out_of(struct __sk_buff *skb, const struct b
 	else if (!bmc_udp_may_be_item(skb, l4))
 		bmc_stats_count(BMC_STAT_STAMP_NOTHING);
 	else if (l4 && bmc_bypass_reply(skb, l4 + sizeof(struct bmc_udp_head) + BMC_TEXT_KEY))
-		bmc_stats_count(BMC_STAT_STAMP_BYPASSED);
+		bmc_bypass_left();
 	else
 		bmc_stamp_reply(skb, mark->cookie);
 }

@@ -19,6 +19,9 @@ __noinline int bmc_hold(struct bmc_conn *conn, __u64 want)
 		return 0;
 	bmc_holds_add(conn->server, conn->life, 1);
 	old = BMC_READ_ONCE(conn->hold);
+	if (old == BMC_HOLD_FREE &&
+	    (want & BMC_HOLD_ORD)) /* at ingress: what was to come is told by a hold that is over */
+		BMC_WRITE_ONCE(conn->flush, 0);
 	for (__u32 i = 0; i < BMC_TRIES; i++) {
 		__u64 next = want, seen;
 
@@ -46,13 +49,14 @@ static __always_inline void bmc_unhold(struct bmc_conn *conn, __u32 rep)
 	__u64 old = BMC_READ_ONCE(conn->hold);
 
 	for (__u32 i = 0; i < BMC_TRIES; i++) {
-		__u64 seen;
+		__u64 seen, flush;
 
 		if (!(old & BMC_HOLD_ORD) || (__s32)(rep - (__u32)old) < 0)
 			return;
+		flush = BMC_READ_ONCE(conn->flush); /* before the next hold begins */
 		seen = __sync_val_compare_and_swap(&conn->hold, old, BMC_HOLD_FREE);
 		if (seen == old) {
-			bmc_flush_from_now(conn->server, BMC_READ_ONCE(conn->flush));
+			bmc_flush_from_now(conn->server, flush);
 			bmc_quiet(conn->server, conn->life);
 			return;
 		}
@@ -80,7 +84,7 @@ __noinline int bmc_conn_lost(struct bmc_conn *conn, __u32 why)
 	if (!conn || BMC_READ_ONCE(conn->lost))
 		return 0;
 	bmc_unknown(conn, BMC_HOLD_NEVER);
-	bmc_server_unread(conn->server, conn->life);
+	bmc_server_unread(conn->server);
 	if (__sync_val_compare_and_swap(&conn->lost, BMC_IN_STEP, why) == BMC_IN_STEP)
 		bmc_stats_count(BMC_STAT_LOST);
 	return 0;
@@ -276,7 +280,7 @@ static __always_inline void bmc_conn_closed(struct bmc_conn *conn)
 	}
 	hold = __sync_lock_test_and_set(&conn->hold, BMC_HOLD_CLOSED);
 	if (hold == BMC_HOLD_NEVER) /* LOST, which may not have got so far */
-		bmc_server_unread(conn->server, conn->life);
+		bmc_server_unread(conn->server);
 	if (hold == BMC_HOLD_FREE || hold == BMC_HOLD_CLOSED)
 		return;
 	bmc_flush_from_now(conn->server, BMC_READ_ONCE(conn->flush));

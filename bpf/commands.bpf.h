@@ -136,12 +136,13 @@ __noinline int bmc_conn_flush(struct bmc_work *w, struct bmc_conn *conn)
 {
 	if (!w || !conn)
 		return 0;
-	if (w->req.delay <= BMC_RELATIVE_MAX && w->req.delay > conn->flush)
-		BMC_WRITE_ONCE(conn->flush, (__u32)w->req.delay);
 	if (w->req.delay)
 		bmc_no_fill_until(conn->server,
 				  bmc_flush_time(w->req.delay, conn->server, conn->life));
-	return bmc_unknown(conn, BMC_HOLD_ORD | (conn->cmd + 1));
+	bmc_unknown(conn, BMC_HOLD_ORD | (conn->cmd + 1));
+	if (w->req.delay <= BMC_RELATIVE_MAX && w->req.delay > conn->flush)
+		BMC_WRITE_ONCE(conn->flush, (__u32)w->req.delay);
+	return 0;
 }
 
 /* The request in w->req, all but gat. 0; 1: the connection is lost. */

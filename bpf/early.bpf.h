@@ -217,7 +217,7 @@ static __always_inline void bmc_early_over(struct bmc_conn *conn)
 static __always_inline void bmc_early_closed(struct bmc_conn *conn)
 {
 	if (BMC_READ_ONCE(conn->early))
-		bmc_server_unread(conn->server, conn->life);
+		bmc_server_unread(conn->server);
 	bmc_early_over(conn);
 }
 

@@ -375,8 +375,10 @@ static __always_inline enum bmc_stat bmc_fill_reply(struct __sk_buff *skb, struc
 	if (len <= 0)
 		return BMC_STAT_REFUSED_FORM;
 	if ((bmc_config.test & BMC_TEST_BYPASS) &&
-	    bmc_bypass_reply(skb, (w->off & 127) + BMC_TEXT_KEY))
-		return BMC_STAT_STAMP_BYPASSED;
+	    bmc_bypass_reply(skb, (w->off & 127) + BMC_TEXT_KEY)) {
+		bmc_bypass_left();
+		return BMC_STAT_COUNT; /* counted */
+	}
 	if (bmc_config.test & BMC_TEST_STAMP)
 		stamp = bpf_ktime_get_ns();
 	else /* by a clock that is not behind: what it is ahead makes no other time of the mark */

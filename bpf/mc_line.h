@@ -156,12 +156,22 @@ BMC_INLINE __u64 mc_line_number(const struct bmc_window *win, __u32 pos, __u32 l
 	return mc_line_digits(win, pos + sign, pos + len);
 }
 
-/* Whether the token at `pos` begins as a number that is not negative. */
-BMC_INLINE int mc_line_counts(const struct bmc_window *win, __u32 pos)
+/* The digits that the token at `pos` begins with, MC_NUMBER_DIGITS at the most, as a number; 0: none. */
+BMC_STEP __u64 mc_line_lead(const struct bmc_window *win, __u32 pos)
 {
-	__u32 sign = bmc_window8(win, pos) == '+';
+	__u64 value = 0;
 
-	return (__u32)bmc_window8(win, (__u64)pos + sign) - '0' <= 9;
+	if (!win)
+		return 0;
+	pos += bmc_window8(win, pos) == '+';
+	for (__u32 i = 0; i < MC_NUMBER_DIGITS; i++) {
+		__u32 digit = (__u32)bmc_window8(win, (__u64)pos + i) - '0';
+
+		if (digit > 9)
+			break;
+		value = value * 10 + digit;
+	}
+	return value;
 }
 
 /*

@@ -95,10 +95,9 @@ BMC_STEP int mc_text_flush(const struct bmc_window *win, struct mc_request *out)
 	if (t->n > out->silent) { /* a negative time, and one that is rejected, is now */
 		__u64 delay = mc_line_signed(win, t->pos[0], t->len[0]);
 
-		if (delay == MC_NUMBER_REJECTED && out->version < MC_VERSION_CLASSIC_LAST &&
-		    mc_line_counts(win, t->pos[0])) /* 1.5 takes `10x` for 10 */
-			delay = MC_NUMBER_UNSURE;
-		if (delay == MC_NUMBER_UNSURE)
+		if (delay == MC_NUMBER_REJECTED && out->version < MC_VERSION_CLASSIC_LAST)
+			out->delay = mc_line_lead(win, t->pos[0]); /* 1.5 takes `10x` for 10 */
+		else if (delay == MC_NUMBER_UNSURE)
 			out->delay = MC_DELAY_ODD;
 		else if (delay != MC_NUMBER_REJECTED && delay > MC_SIGNED_BIAS)
 			out->delay = delay - MC_SIGNED_BIAS;

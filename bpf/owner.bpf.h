@@ -178,8 +178,11 @@ static __always_inline void bmc_other_came(struct bpf_sock *sk, __u32 server, __
 	struct bmc_mark *mark;
 
 	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (mark && mark->server == server && BMC_READ_ONCE(mark->taken) == kind)
-		return; /* `start` has found it as well */
+	if (mark && mark->server == server && BMC_READ_ONCE(mark->taken) == kind) {
+		bmc_epoch_up(
+			s); /* counted already: by `start`, or when another program refused it */
+		return;
+	}
 	bmc_other_count(s, kind, 1);
 	if (mark && !BMC_READ_ONCE(mark->ready) && !BMC_READ_ONCE(mark->taken)) {
 		mark->cookie = bpf_get_socket_cookie(sk);

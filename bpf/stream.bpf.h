@@ -180,7 +180,7 @@ static __always_inline void bmc_born_without(struct bmc_mark *mark)
 {
 	bmc_holds_add(mark->server, mark->life, 1);
 	bmc_epoch_up(bmc_server_get(mark->server));
-	bmc_server_unread(mark->server, mark->life);
+	bmc_server_unread(mark->server);
 	BMC_WRITE_ONCE(mark->taken, BMC_MARK_LOST);
 	bmc_stats_count(BMC_STAT_LOST);
 }
@@ -188,7 +188,7 @@ static __always_inline void bmc_born_without(struct bmc_mark *mark)
 /* Its CLOSE. */
 static __always_inline void bmc_closed_without(const struct bmc_mark *mark)
 {
-	bmc_server_unread(mark->server, mark->life);
+	bmc_server_unread(mark->server);
 	bmc_quiet(mark->server, mark->life);
 }
 

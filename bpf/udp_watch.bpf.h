@@ -28,9 +28,10 @@ static __always_inline void bmc_udp_any(struct bmc_work *w)
 	bmc_udp_unknown(w->server, w->life);
 }
 
-/* What memcached reads from here on is not known. */
+/* What memcached reads from here on is not known: UNREAD. */
 static __always_inline void bmc_udp_unread(struct bmc_work *w)
 {
+	bmc_server_unread(w->server);
 	bmc_udp_expect(w, 0);
 	bmc_udp_any(w);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdlib.h>
+#include <bpf/bpf.h>
 #include <string.h>
 #include <time.h>
 
@@ -22,7 +23,12 @@ static void pause_10ms(void)
 static int adopt_connection(struct bmc_adopt *a, int fd, const struct bmc_owner *owner,
 			    const struct bmc_socket *s, int server)
 {
+	struct bmc_mark mark;
+
 	if (!s->tcp || s->listener)
+		return 0;
+	/* born while we start, and lost for want of memory: its mark has its hold */
+	if (!bpf_map_lookup_elem(a->marks_fd, &fd, &mark) && mark.taken == BMC_MARK_LOST)
 		return 0;
 	return bmc_old_add(a->olds, a->conns_fd, fd, owner, s, server,
 			   bmc_shared_life(&a->shared->server[server]));

@@ -8,11 +8,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Bound to a loopback address. One that is connected may have got it by that. */
+static int is_at_loopback(const struct bmc_socket *s)
+{
+	return s->loopback && !s->peer_port;
+}
+
 /* 0, or -errno: -EEXIST: the hooks, or an earlier look, have it. */
 static int mark_copy(const struct bmc_adopt *a, int fd, const struct bmc_socket *s, int server)
 {
 	struct bmc_mark value = { .server = (__u8)server,
-				  .taken = s->loopback ? BMC_MARK_OTHER_LOOPBACK : BMC_MARK_OTHER };
+				  .taken = is_at_loopback(s) ? BMC_MARK_OTHER_LOOPBACK :
+							       BMC_MARK_OTHER };
 	struct bmc_socket look;
 	int err = bmc_socket_look(fd, &look);
 
@@ -57,8 +64,9 @@ void bmc_other_mark(struct bmc_adopt *a, const struct bmc_socket *s, int server)
 	struct bmc_server *words = &a->shared->server[server];
 	int err;
 
-	bmc_shared_others_add(words, s->loopback, 1); /* first: the mark's end takes it back */
+	bmc_shared_others_add(words, is_at_loopback(s),
+			      1); /* first: the mark's end takes it back */
 	err = mark(a, s, server);
 	if (err == -EEXIST || (err && !is_there(s)))
-		bmc_shared_others_add(words, s->loopback, -1);
+		bmc_shared_others_add(words, is_at_loopback(s), -1);
 }

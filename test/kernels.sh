@@ -17,6 +17,7 @@ cache=${BMC_CACHE:-/var/cache/bmc-test}/kernels
 logs=$build/test-logs/kernels
 TABLES_SECONDS=420
 STRESS_SECONDS=240
+DEVICES_SECONDS=600
 SLOW=20 # how many times slower an emulated machine is
 failed=0 readme=
 wanted=()
@@ -115,6 +116,16 @@ boot_stress() {
 	done
 }
 
+# The long form: kinds of interfaces that the machine's own kernel may lack.
+boot_devices() {
+	local one series kind
+	[ -n "${BMC_TEST_LONG:-}" ] || return 0
+	for one in "${have[@]}"; do
+		read -r series kind <<<"$one"
+		[ "$kind" != new ] || boot "$series" 2 "$DEVICES_SECONDS" devices
+	done
+}
+
 # A run that did not end well is shown.
 check_logs() {
 	local log
@@ -152,6 +163,7 @@ have=()
 fetch_all
 boot_tables
 boot_stress
+boot_devices
 check_logs
 [ ${#have[@]} -eq 0 ] || table_all "$logs" "${have[@]}"
 if [ -n "$readme" ] && [ $failed -eq 0 ] && [ ${#wanted[@]} -eq 0 ]; then

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-only
 # What kernels.sh runs under each kernel: tests of the build, which was made outside.
-# usage: inside.sh BUILD refused|tables|stress
+# usage: inside.sh BUILD refused|tables|stress|devices
 # Each test ends in a line "### NAME STATUS SECONDS". Starting a process takes 50 ms here: few are started.
 build=$1
 failed=0
@@ -29,6 +29,9 @@ tables)
 stress)
 	export BMC_STRESS_SECONDS=10
 	BMC_TEST_FILTER=text run stress "$build/test/stress/stress_load"
+	;;
+devices)
+	BMC_TEST_DEVICES=all run devices "$build/test/net/net_devices"
 	;;
 *) exit 2 ;;
 esac

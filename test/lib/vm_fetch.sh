@@ -5,7 +5,8 @@
 #
 # BMC_DEBIAN_MIRROR: the URL of a mirror, and that of its security archive if it is not beside it (those that apt uses)
 
-VM_MODULES=(virtio_pci virtiofs overlay virtio_rng veth sch_ingress cls_bpf act_bpf sch_netem dummy)
+VM_MODULES=(virtio_pci virtiofs overlay virtio_rng veth sch_ingress cls_bpf act_bpf sch_netem dummy
+	8021q bonding bridge macvlan ipvlan vrf tun)
 VM_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # What was fetched is taken for so long without asking again.
@@ -126,13 +127,18 @@ _vm_take() { # ROOT DIR RELEASE
 	for module in "${VM_MODULES[@]}"; do
 		_vm_module_add "$1" "$2.new" "$module" || return 1
 	done
+	echo "${VM_MODULES[*]}" >"$2.new/modules.wanted"
 	echo "$3" >"$2.new/release"
 	rm -rf "$2"
 	mv "$2.new" "$2"
 }
 
+_vm_is_whole() { # DIR
+	[ "$(cat "$1/modules.wanted" 2>/dev/null)" = "${VM_MODULES[*]}" ]
+}
+
 _vm_is_fresh() { # DIR
-	[ -n "$(find "$1/release" -mtime -$VM_CACHE_DAYS 2>/dev/null)" ]
+	_vm_is_whole "$1" && [ -n "$(find "$1/release" -mtime -$VM_CACHE_DAYS 2>/dev/null)" ]
 }
 
 _vm_fetch_into() { # ROOT SERIES SUITE DIR
@@ -146,7 +152,7 @@ _vm_fetch_into() { # ROOT SERIES SUITE DIR
 	fi
 	release=$(_vm_release "$1" "$2")
 	[ -n "$release" ] || { echo "$3 no longer has a kernel of series $2"; return $VM_MISSING; }
-	if [ "$release" = "$(cat "$4/release" 2>/dev/null)" ]; then
+	if [ "$release" = "$(cat "$4/release" 2>/dev/null)" ] && _vm_is_whole "$4"; then
 		touch "$4/release"
 		return 0
 	fi
