@@ -79,7 +79,7 @@ struct bmc_conn {
 	__u8 pad1[2];
 	__u32 early; /* [word] data of its handshake are not parsed yet: early.bpf.h; a hold of its own */
 	__u32 doubt_store; /* the same, of a silent ms or md: NS NF EX */
-	__u32 flush; /* seconds: the longest delay of a flush_all of its; written at ingress */
+	__u32 flush; /* seconds: the longest delay of a flush_all since its hold began; written at ingress */
 	/* ingress, of every segment; under `busy` */
 	__u32 busy; /* [word] */
 	__u32 in_next; /* sequence number of the next byte to parse */
