@@ -96,6 +96,31 @@ void bench_summarize(const double *values, int n, struct bench_summary *ret)
 	ret->high = quantile(sorted, ret->n, 0.75);
 }
 
+static int compare_ticks(const void *a, const void *b)
+{
+	unsigned int x = *(const unsigned int *)a, y = *(const unsigned int *)b;
+
+	return (x > y) - (x < y);
+}
+
+double bench_median_of_ticks(unsigned int *ns, int n)
+{
+	int first = n / 2, end = n / 2;
+	double middle, below, above;
+
+	qsort(ns, (size_t)n, sizeof(*ns), compare_ticks);
+	middle = ns[n / 2];
+	while (first > 0 && ns[first - 1] == ns[n / 2])
+		first--;
+	while (end < n && ns[end] == ns[n / 2])
+		end++;
+	if (!first && end == n)
+		return middle;
+	below = first ? (middle - ns[first - 1]) / 2 : (ns[end] - middle) / 2;
+	above = end < n ? (ns[end] - middle) / 2 : below;
+	return middle - below + (below + above) * (n / 2.0 - first) / (end - first);
+}
+
 void bench_figures_summary(const struct bench_figures *f, int at, int arm, int metric,
 			   struct bench_summary *ret)
 {

@@ -33,6 +33,12 @@ double *bench_figures_at(const struct bench_figures *f, int at, int arm, int met
 struct bench_histogram *bench_figures_distribution(const struct bench_figures *f, int at, int arm);
 
 void bench_summarize(const double *values, int n, struct bench_summary *ret);
+/*
+ * The median of times whose clock has steps that are not small against them: a value that was read n times stands for as
+ * many, spread evenly as far as half the way to its neighbours (the median of grouped data). Sorts `ns`; n > 0.
+ */
+double bench_median_of_ticks(unsigned int *ns, int n);
+
 void bench_figures_summary(const struct bench_figures *f, int at, int arm, int metric,
 			   struct bench_summary *ret);
 

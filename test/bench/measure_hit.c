@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "child.h"
+#include "figures.h"
 #include "wire_abi.h" /* what the skeleton is made of */
 #include "echo.skel.h"
 #include "loaded.h"
@@ -112,21 +113,6 @@ static int run_once(int prog, const struct frame *f, unsigned int verdict)
 	return (int)opts.duration;
 }
 
-static int compare(const void *a, const void *b)
-{
-	unsigned int x = *(const unsigned int *)a, y = *(const unsigned int *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(unsigned int *ns, int n)
-{
-	size_t middle = (size_t)n / 2;
-
-	qsort(ns, (size_t)n, sizeof(*ns), compare);
-	return ns[middle];
-}
-
 static int hit_run(struct bench_run *run, double *ret_values)
 {
 	struct hit *h = run->state;
@@ -147,8 +133,8 @@ static int hit_run(struct bench_run *run, double *ret_values)
 	}
 	if (!n)
 		return bench_fail("not one run");
-	ret_values[0] = median(h->ns[0], n);
-	ret_values[1] = ret_values[0] - median(h->ns[1], n);
+	ret_values[0] = bench_median_of_ticks(h->ns[0], n);
+	ret_values[1] = ret_values[0] - bench_median_of_ticks(h->ns[1], n);
 	ret_values[2] = ret_values[0] / cases[run->at].keys;
 	return 0;
 }

@@ -61,6 +61,19 @@ static void summary_is_of_sorted_values(void **state)
 	assert_true(isnan(s.median));
 }
 
+static void median_of_ticks_is_between_them(void **state)
+{
+	unsigned int one[] = { 7 }, same[] = { 4, 4, 4 }, odd[] = { 30, 10, 20 };
+	/* of a clock of 10 ns: 126 ns are read as 120 four times of ten */
+	unsigned int ticks[] = { 130, 120, 130, 120, 130, 120, 130, 120, 130, 130 };
+
+	(void)state;
+	assert_true(bench_median_of_ticks(one, 1) == 7);
+	assert_true(bench_median_of_ticks(same, 3) == 4);
+	assert_true(bench_median_of_ticks(odd, 3) == 20);
+	assert_true(fabs(bench_median_of_ticks(ticks, 10) - (125 + 10 / 6.0)) < 1e-9);
+}
+
 static void judged(const struct bench_verdict *v, void *arg)
 {
 	struct bench_verdict *last = arg;
@@ -349,6 +362,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(summary_is_of_sorted_values),
+		cmocka_unit_test(median_of_ticks_is_between_them),
 		cmocka_unit_test(ratios_are_taken_within_a_round),
 		cmocka_unit_test(without_bmc_all_goes_to_memcached),
 		cmocka_unit_test(every_measure_gives_figures),
