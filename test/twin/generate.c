@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+int generate_without_ms;
+
 uint32_t roll(uint64_t *seed, uint32_t n)
 {
 	*seed ^= *seed >> 12;
@@ -87,7 +89,8 @@ size_t generate_value(unsigned char at[VALUE_MAX], uint64_t *seed)
 	}
 	if (roll(seed, 2))
 		return (size_t)sprintf((char *)at, "%u", roll(seed, 1000));
-	for (uint32_t i = roll(seed, 4); i; i--) {
+	/* now and then about as long as what is looked at at once */
+	for (uint32_t i = roll(seed, 20) ? roll(seed, 4) : roll(seed, 400); i; i--) {
 		const char *piece = PICK(seed, pieces);
 
 		memcpy(at + n, piece, strlen(piece));
@@ -101,6 +104,11 @@ int generate_time(uint64_t *seed)
 	static const int times[] = { 0, 0, 0, 5000, 100000, -1 };
 
 	return PICK(seed, times);
+}
+
+uint64_t generate_cas(const struct key *k, uint64_t *seed)
+{
+	return roll(seed, 2) ? k->cas : roll(seed, 100000);
 }
 
 const struct key *generate_key(struct stream *s, const struct key *keys, int plain, int writes,
@@ -125,7 +133,7 @@ static void text_store(struct stream *s, const struct key *keys, uint64_t *seed)
 	add(s, "%s %s %u %d %zu", verb, (const char *)k->bytes, roll(seed, ~0U),
 	    generate_time(seed), n);
 	if (verb[0] == 'c')
-		add(s, " %u", roll(seed, 100000));
+		add(s, " %llu", (unsigned long long)generate_cas(k, seed));
 	add(s, "%s\r\n", roll(seed, 3) ? "" : " noreply");
 	add_bytes(s, bytes, n);
 	add(s, "\r\n");
@@ -158,10 +166,18 @@ static void text_change(struct stream *s, const struct key *keys, uint64_t *seed
 
 static void text_read(struct stream *s, const struct key *keys, uint64_t *seed)
 {
-	static const char *const others[] = {
-		"version\r\n",	   "mn\r\n", "nonsense k1\r\n",
-		"verbosity 0\r\n", "\r\n",   "lru mode flat extra\r\n"
-	};
+	static const char *const others[] = { "version\r\n",
+					      "mn\r\n",
+					      "nonsense k1\r\n",
+					      "verbosity 0\r\n",
+					      "\r\n",
+					      "lru mode flat extra\r\n",
+					      "mn x\r\n",
+					      "bget k1 k2\r\n",
+					      "stats settings\r\n",
+					      "stats\r\n",
+					      "stats items\r\n",
+					      "shutdown\r\n" };
 	static const char *const settings[] = { "verbosity 0 noreply\r\n",
 						"cache_memlimit 64 noreply\r\n",
 						"slabs automove 0 noreply\r\n",
@@ -204,7 +220,11 @@ static void meta_store(struct stream *s, const struct key *keys, uint64_t *seed)
 	size_t n = generate_value(bytes, seed);
 	int quiet = roll(seed, 3) == 0;
 
-	add(s, "ms %s %zu%s%s%s T%d\r\n", k, n, flag, more, quiet ? " q" : "", generate_time(seed));
+	add(s, "ms %s %zu%s%s%s", k, n, flag, more, quiet ? " q" : "");
+	if (!strchr(more, 'C') && roll(seed, 8) == 0)
+		add(s, " C%llu",
+		    (unsigned long long)generate_cas(&keys[roll(seed, GENERATE_KEYS)], seed));
+	add(s, " T%d\r\n", generate_time(seed));
 	add_bytes(s, bytes, n);
 	add(s, "\r\n");
 	s->may_fail += quiet;
@@ -253,7 +273,7 @@ static void flush(struct stream *s, uint64_t *seed)
 		add(s, "flush_all%s\r\n", quiet);
 }
 
-static void text_command(struct stream *s, const struct key *keys, uint64_t *seed)
+static void text_any(struct stream *s, const struct key *keys, uint64_t *seed)
 {
 	uint32_t kind = roll(seed, 10);
 
@@ -263,7 +283,7 @@ static void text_command(struct stream *s, const struct key *keys, uint64_t *see
 		text_change(s, keys, seed);
 	else if (kind < 7)
 		text_read(s, keys, seed);
-	else if (kind < 8)
+	else if (kind < 8 && !(generate_without_ms && s->well_formed))
 		meta_store(s, keys, seed);
 	else if (roll(seed, 50))
 		meta_other(s, keys, seed);
@@ -271,8 +291,18 @@ static void text_command(struct stream *s, const struct key *keys, uint64_t *see
 		flush(s, seed);
 }
 
-static void begin(struct stream *s, int commands, int binary)
+static void text_command(struct stream *s, const struct key *keys, uint64_t *seed)
 {
+	size_t at = s->len;
+
+	text_any(s, keys, seed);
+	if (roll(seed, 12) == 0)
+		respace(s, at, seed);
+}
+
+static void begin(struct stream *s, int commands, int binary, int well_formed)
+{
+	s->well_formed = well_formed;
 	s->len = 0;
 	s->written = 0;
 	s->flushes = 0;
@@ -282,6 +312,7 @@ static void begin(struct stream *s, int commands, int binary)
 	s->settings = 0;
 	s->binary = binary;
 	s->commands = commands;
+	s->n_ends = 0;
 }
 
 static int has_room(const struct stream *s)
@@ -291,19 +322,20 @@ static int has_room(const struct stream *s)
 
 void generate(struct stream *s, const struct key *keys, int commands, int binary, uint64_t *seed)
 {
-	begin(s, commands, binary);
+	begin(s, commands, binary, 1);
 	for (int i = 0; i < commands && has_room(s); i++) {
 		if (binary)
 			generate_binary(s, keys, seed);
 		else
 			text_command(s, keys, seed);
+		s->ends[s->n_ends++] = s->len;
 	}
 }
 
 void generate_with_odd(struct stream *s, const struct key *keys, int commands, int binary,
 		       uint64_t *seed)
 {
-	begin(s, commands, binary);
+	begin(s, commands, binary, 0);
 	for (int i = 0; i < commands && has_room(s); i++) {
 		uint32_t kind = roll(seed, 10);
 
@@ -317,55 +349,6 @@ void generate_with_odd(struct stream *s, const struct key *keys, int commands, i
 			generate_odd_meta(s, keys, seed);
 		else
 			text_command(s, keys, seed);
-	}
-}
-
-/* Anywhere, or beside the next space or line's end: there a change means most. */
-static size_t place(const struct stream *s, uint64_t *seed)
-{
-	size_t at = roll(seed, (uint32_t)s->len), to = at;
-
-	if (roll(seed, 3) == 0)
-		return at;
-	while (to < s->len && s->bytes[to] != ' ' && s->bytes[to] != '\r')
-		to++;
-	to += roll(seed, 2);
-	return to < s->len ? to : at;
-}
-
-void mutate(struct stream *s, uint64_t *seed)
-{
-	static const unsigned char odd[] = { 0,	  ' ', '\r', '\n', '\t', '-',  '+', '0',
-					     '9', 'q', 'b',  'T',  0x80, 0xff, 'x', 1 };
-	static const char *const words[] = {
-		"noreply",    " noreply",    "\r\n", " 0", " -1", "  ", "\0", " q", "set ",
-		"4294967297", "99999999999", "+",    "\t", "0",	  " x", "\r", "-"
-	};
-
-	for (uint32_t n = 1 + roll(seed, 6); n && s->len; n--) {
-		size_t at = place(s, seed);
-		const char *word = PICK(seed, words);
-		size_t len = *word ? strlen(word) : 1;
-
-		switch (roll(seed, 4)) {
-		case 0:
-			s->bytes[at] = PICK(seed, odd);
-			break;
-		case 1:
-			s->bytes[at] = (unsigned char)roll(seed, 256);
-			break;
-		case 2: /* some go */
-			len = 1 + roll(seed, 5);
-			len = len > s->len - at ? s->len - at : len;
-			memmove(s->bytes + at, s->bytes + at + len, s->len - at - len);
-			s->len -= len;
-			break;
-		default:
-			if (s->len + len > STREAM_MAX)
-				break;
-			memmove(s->bytes + at + len, s->bytes + at, s->len - at);
-			memcpy(s->bytes + at, word, len);
-			s->len += len;
-		}
+		s->ends[s->n_ends++] = s->len;
 	}
 }

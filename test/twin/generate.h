@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define STREAM_MAX (512 * 1024)
+#define STREAM_COMMANDS 64
 #define GENERATE_KEYS 38
 #define GENERATE_PLAIN 28 /* the first ones of them */
 #define GENERATE_KEY_MAX 250
@@ -17,13 +18,17 @@ struct key {
 	size_t len;
 	int plain; /* it can stand in a line as it is */
 	char base64[344];
+	uint64_t cas; /* of its item, before the stream */
 };
 
 struct stream {
 	unsigned char bytes[STREAM_MAX];
 	size_t len;
 	int commands;
+	size_t ends[STREAM_COMMANDS]; /* of its commands; of no meaning in what is mutated */
+	int n_ends;
 	int binary;
+	int well_formed; /* as it was made */
 	uint64_t written; /* keys that its writes name, a bit each */
 	int flushes;
 	int64_t delay; /* seconds, of the last one */
@@ -31,6 +36,9 @@ struct stream {
 	int settings; /* that are silent */
 	int may_fail; /* silent commands that may answer all the same */
 };
+
+/* Well-formed streams have no ms: this memcached's has its size elsewhere, and is not followed. */
+extern int generate_without_ms;
 
 void generate_keys(struct key keys[GENERATE_KEYS]);
 

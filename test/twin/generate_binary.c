@@ -9,6 +9,23 @@ static void put32(unsigned char *at, uint32_t v)
 		at[i] = (unsigned char)(v >> (24 - 8 * i));
 }
 
+/* Stat, of what has a name. */
+static void generate_stat(struct stream *s, uint64_t *seed)
+{
+	static const char *const names[] = { "items",	 "slabs",   "settings",	 "sizes",
+					     "conns",	 "reset",   "detail on", "detail off",
+					     "nonsense", "extstore" };
+	const char *name = PICK(seed, names);
+	unsigned char *h = s->bytes + s->len;
+
+	memset(h, 0, 24);
+	h[0] = 0x80;
+	h[1] = 0x10;
+	h[3] = h[11] = (unsigned char)strlen(name);
+	s->len += 24;
+	add_bytes(s, name, strlen(name));
+}
+
 void generate_binary(struct stream *s, const struct key *keys, uint64_t *seed)
 {
 	static const unsigned char opcodes[] = { 0x00, 0x01, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06,
@@ -35,6 +52,10 @@ void generate_binary(struct stream *s, const struct key *keys, uint64_t *seed)
 
 	if (flushes && roll(seed, 20))
 		return;
+	if (op == 0x10 && roll(seed, 2)) {
+		generate_stat(s, seed);
+		return;
+	}
 	memset(h, 0, 24 + extras);
 	h[0] = 0x80;
 	h[1] = op;
@@ -43,7 +64,7 @@ void generate_binary(struct stream *s, const struct key *keys, uint64_t *seed)
 	h[4] = (unsigned char)extras;
 	put32(h + 8, (uint32_t)(extras + key_len + n));
 	if (writes && roll(seed, 5) == 0)
-		put32(h + 20, roll(seed, 1000));
+		put32(h + 20, (uint32_t)generate_cas(k, seed));
 	if (stores || touches)
 		put32(h + 24 + extras - 4, (uint32_t)generate_time(seed) & 0x1ffff);
 	if (counts) {
@@ -82,7 +103,10 @@ void generate_odd_binary(struct stream *s, const struct key *keys, uint64_t *see
 	if (s->len == at)
 		return;
 	body = (uint32_t)h[8] << 24 | (uint32_t)h[9] << 16 | (uint32_t)h[10] << 8 | h[11];
-	switch (roll(seed, 9)) {
+	switch (roll(seed, 10)) {
+	case 8: /* another protocol's first byte, or an answer's */
+		h[0] = (unsigned char)(roll(seed, 2) ? 0x81 : roll(seed, 256));
+		break;
 	case 0:
 		h[4] = PICK(seed, extras);
 		break;

@@ -134,6 +134,30 @@ static void odd_admin(struct stream *s, const struct key *keys, uint64_t *seed)
 						"stats x",
 						"version",
 						"mn",
+						"stats sizes_disable",
+						"stats proxy",
+						"stats proxyfuncs",
+						"stats dump",
+						"stats detail dump",
+						"stats detail dumpx",
+						"stats detail  dump",
+						"stats cachedump",
+						"stats cachedump 1 2",
+						"stats cachedump 1 0 x",
+						"stats cachedump x 0",
+						"stats cachedump 99 0",
+						"stats\tcachedump 1 0",
+						"stats sizes x",
+						"shutdown",
+						"shutdown x",
+						"shutdown graceful",
+						"misbehave",
+						"quit",
+						"quit x",
+						"watch",
+						"watch fetchers mutations",
+						"watch x",
+						"watch evictions noreply",
 						"bget k1",
 						"nonsense" };
 
@@ -260,8 +284,9 @@ static void odd_store(struct stream *s, const struct key *keys, uint64_t *seed)
 void generate_odd(struct stream *s, const struct key *keys, uint64_t *seed)
 {
 	static void (*const kinds[])(struct stream *, const struct key *,
-				     uint64_t *) = { odd_flush, odd_admin,  odd_dump, odd_key,
-						     odd_line,	odd_change, odd_store };
+				     uint64_t *) = { odd_flush, odd_admin,	  odd_dump,
+						     odd_key,	odd_line,	  odd_change,
+						     odd_store, generate_odd_word };
 
 	if (s->len < STREAM_MAX - 2 * TOO_LARGE - LINE_MOST)
 		PICK(seed, kinds)(s, keys, seed);

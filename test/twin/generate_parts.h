@@ -21,12 +21,19 @@ int generate_time(uint64_t *seed);
 const struct key *generate_key(struct stream *s, const struct key *keys, int plain, int writes,
 			       uint64_t *seed);
 
+/* The unique number of its item, or any. */
+uint64_t generate_cas(const struct key *k, uint64_t *seed);
+
+/* The line at `at`: more spaces between its tokens and behind them, a newline alone. memcached reads it as it was. */
+void respace(struct stream *s, size_t at, uint64_t *seed);
+
 /* A flush_all with this delay is in the stream. */
 void generate_flush(struct stream *s, int delay);
 
 void generate_binary(struct stream *s, const struct key *keys, uint64_t *seed);
 /* Commands that nobody should send. */
 void generate_odd(struct stream *s, const struct key *keys, uint64_t *seed);
+void generate_odd_word(struct stream *s, const struct key *keys, uint64_t *seed);
 void generate_odd_meta(struct stream *s, const struct key *keys, uint64_t *seed);
 void generate_odd_binary(struct stream *s, const struct key *keys, uint64_t *seed);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "server.h"
+#include "talk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,10 +12,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define SECONDS 10
 #define TTL_MIN                                                                                    \
 	3600 /* a shorter one could end while the test runs: 5000 - 3600 seconds are enough */
 #define ARGUMENTS 40
@@ -25,14 +24,6 @@ static void give_up(const char *what)
 {
 	fprintf(stderr, "twin: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
 static int connect_once(const struct server *s)
@@ -68,10 +59,11 @@ static void run(const struct server *s)
 	char *more[] = { "-s", (char *)s->path, "-u", "root", "-t", "1", "-m", "64" };
 	int n = 0;
 
-	for (char *w = strtok(words, " "); w && n < ARGUMENTS - 12; w = strtok(NULL, " "))
-		argv[n++] = w;
+	argv[n++] = strtok(words, " ");
 	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
 		argv[n++] = more[i];
+	for (char *w = strtok(NULL, " "); w && n < ARGUMENTS - 1; w = strtok(NULL, " "))
+		argv[n++] = w;
 	argv[n] = NULL;
 	/* a mutated `verbosity` makes it tell all */
 	if (!freopen("/dev/null", "w", stderr))
@@ -132,44 +124,6 @@ void server_restart(struct server *s)
 	launch(s);
 }
 
-/* ---- bytes in, bytes out ---- */
-
-/* Writes all of it and reads until `until` says so, or the end. 0; -1: neither within seconds. */
-static int talk(int fd, const unsigned char *bytes, size_t len, unsigned char *in, size_t size,
-		size_t *ret_len, int (*until)(const unsigned char *, size_t))
-{
-	double limit = now() + SECONDS;
-	size_t sent = 0, got = 0;
-	int half = 0;
-
-	while (now() < limit) {
-		struct pollfd pfd = { .fd = fd, .events = POLLIN };
-		ssize_t n;
-
-		if (sent < len)
-			pfd.events |= POLLOUT;
-		poll(&pfd, 1, 100);
-		if (sent < len && (pfd.revents & (POLLOUT | POLLERR | POLLHUP))) {
-			n = send(fd, bytes + sent, len - sent, MSG_DONTWAIT);
-			if (n > 0)
-				sent += (size_t)n;
-			else if (n < 0 && errno != EAGAIN)
-				sent = len; /* closed: nothing more of it is read */
-		}
-		if (sent == len && !until && !half++)
-			shutdown(fd, SHUT_WR);
-		n = recv(fd, in + got, size - got, MSG_DONTWAIT);
-		if (n > 0)
-			got += (size_t)n;
-		*ret_len = got;
-		if (!n || (n < 0 && errno != EAGAIN))
-			return 0;
-		if (until && n > 0 && until(in, got))
-			return 0;
-	}
-	return -1;
-}
-
 int server_feed(struct server *s, const void *bytes, size_t len, void *answers, size_t size,
 		size_t *ret_len)
 {
@@ -183,6 +137,27 @@ int server_feed(struct server *s, const void *bytes, size_t len, void *answers, 
 static int ends_with_mn(const unsigned char *in, size_t len)
 {
 	return len >= 4 && !memcmp(in + len - 4, "MN\r\n", 4);
+}
+
+/* Its one thread has done what it got before. -1: it is gone. */
+static int wait_for(struct server *s)
+{
+	static const unsigned char noop[] = "mn\r\n";
+	unsigned char in[16];
+	size_t len = 0;
+
+	return talk(s->fd, noop, sizeof(noop) - 1, in, sizeof(in), &len, ends_with_mn) ||
+			       !ends_with_mn(in, len) ?
+		       -1 :
+		       0;
+}
+
+int server_is_gone(struct server *s)
+{
+	if (!wait_for(s))
+		return 0;
+	server_restart(s);
+	return 1;
 }
 
 /* Commands on the connection that looks; the answers, a NUL behind them. */
@@ -203,6 +178,29 @@ static const char *ask(struct server *s, const char *commands, size_t *ret_len)
 	if (ret_len)
 		*ret_len = len;
 	return (char *)in;
+}
+
+int server_feed_steps(struct server *s, const unsigned char *bytes, const size_t *ends, int n,
+		      unsigned char *answers, size_t size, size_t *ret_lens)
+{
+	int fd = connect_to(s), err = 0;
+	size_t at = 0, got = 0;
+
+	for (int i = 0; i < n && !err; at = ends[i++]) {
+		size_t more = 0;
+
+		err = talk_some(fd, bytes + at, ends[i] - at, answers + got, size - got, &more);
+		got += more;
+		if (!err)
+			err = wait_for(s);
+		got += talk_rest(fd, answers + got, size - got);
+		ret_lens[i] = got;
+	}
+	if (!err)
+		err = talk(fd, NULL, 0, answers + got, size - got, &ret_lens[n], NULL);
+	ret_lens[n] += got;
+	close(fd);
+	return err;
 }
 
 const char *server_version(struct server *s)

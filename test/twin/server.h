@@ -37,12 +37,21 @@ struct items {
 void server_start(struct server *s, const char *command);
 void server_stop(struct server *s);
 void server_restart(struct server *s);
+/* Whether it is gone; then there is another one, without items. */
+int server_is_gone(struct server *s);
 const char *server_version(struct server *s);
 uint32_t version_number(const char *text);
 
 /* A connection with these bytes, up to its end. 0; -1: not closed within seconds. */
 int server_feed(struct server *s, const void *bytes, size_t len, void *answers, size_t size,
 		size_t *ret_len);
+
+/*
+ * The same in n steps, each up to ends[i]: ret_lens[i] is how much it had answered when it had no more, ret_lens[n] all
+ * that it answered.
+ */
+int server_feed_steps(struct server *s, const unsigned char *bytes, const size_t *ends, int n,
+		      unsigned char *answers, size_t size, size_t *ret_lens);
 
 void server_items(struct server *s, const struct key *keys, struct items *ret);
 /* The keys whose items are not the same, a bit each. */

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "mc_text.h"
+#include "seen.h"
 
 /* These layers are not there: their include guards are. */
 #define BMC_COMPAT_BPF_H
@@ -73,27 +74,6 @@ struct bmc_work {
 	struct mc_request req;
 	struct bmc_window win;
 };
-
-#define TWIN_KEYS 38
-
-/* What the rules were told. */
-struct twin_seen {
-	__u64 keys; /* bit by index of twin_hash */
-	int all; /* an unknown write, a flush */
-	int later; /* a flush with a delay */
-	__s64 delay; /* seconds, the longest of them; TWIN_DELAY_ANY */
-	int lost;
-	int commands; /* that may be silent, too */
-	struct twin_life {
-		int known; /* all of its life, by what was taught */
-		__u32 until; /* seconds from now on at the most; BMC_LIFE_NEVER: no bound */
-		__u32 ord; /* of the last write that taught: it may not have been carried out */
-	} life[TWIN_KEYS];
-};
-
-#define TWIN_DELAY_ANY (1LL << 40)
-extern __u64 twin_hash[TWIN_KEYS];
-extern struct twin_seen twin_seen;
 
 static struct {
 	__u64 seed[2];

@@ -5,6 +5,7 @@
  *   - of a well-formed stream exactly the keys that its writes name are reported, and it is never given up;
  *   - memcached sends no more answers than commands were counted that may answer, and exactly as many when the stream
  *     is well formed and no silent command of it can fail; the code that counts them says the same;
+ *   - at no point of the stream, in whatever order requests and answers are seen, more is counted than was answered;
  *   - a flush_all that is still to come was reported, with no shorter delay;
  *   - no item is over earlier than what was taught of its life says.
  * Streams are well formed, or have odd commands among others, or some of their bytes are changed.
@@ -13,33 +14,35 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+#include "follow.h"
 #include "generate.h"
-#include "shim.h"
+#include "segments.h"
 #include "server.h"
 
+#define MS_BYTES BMC_VERSION_OF(1, 6, 18) /* the first known to have `ms key bytes` */
+#define ANSWERS_MAX 4096
 #define COMMANDS 60 /* of a stream */
 #define COMMANDS_ODD 12 /* what comes behind a doubt is not compared */
 #define LATE 5 /* seconds that a stream may take */
 #define SHORT 400000 /* commands in all */
 #define LONG 10000000
 #define REPORTED_MAX 20 /* violations told in full */
+#define STEPS_SELDOM 30 /* streams, of which one is given in steps */
+#define REPLAYS 6
 #define TOLD_MAX 6000 /* bytes of them */
-
-__u64 twin_hash[TWIN_KEYS];
-struct twin_seen twin_seen;
 
 static struct key keys[GENERATE_KEYS];
 static struct stream stream;
-static struct bmc_conn conn;
-static struct bmc_work work;
 static struct items items[2]; /* before and after, in turn */
 static unsigned char answers[4 << 20];
 static size_t answers_len;
 
 struct counts {
-	long streams, commands, mutated, odd, lost, changed, reported, exact, pending, lives, bad;
+	long streams, steps, commands, mutated, odd, lost, changed, reported, exact, pending, lives,
+		gone, bad;
 	long lost_why[BMC_LOST_KINDS];
 };
 
@@ -47,57 +50,6 @@ struct counts {
 enum kind { WELL_FORMED, ODD, MUTATED };
 
 static struct counts total;
-
-/* The stream in segments of random sizes through the code of bpf/requests.bpf.h. */
-static void follow(uint64_t *seed)
-{
-	uint32_t at = 0;
-
-	memset(&conn, 0, offsetof(struct bmc_conn, out_line));
-	memset(&twin_seen, 0, sizeof(twin_seen));
-	conn.fresh = 1;
-	while (at < stream.len && !conn.lost) {
-		uint32_t left = (uint32_t)stream.len - at;
-		static const uint32_t sizes[] = { 12, 2000, 3 * BMC_WINDOW };
-		uint32_t n = 1 + roll(seed, sizes[roll(seed, 3)]);
-		struct __sk_buff skb = { stream.bytes + at, n > left ? left : n, 0 };
-
-		work.place = 0;
-		work.off = 0;
-		work.tail = skb.len;
-		bmc_conn_parse(&skb, &work, &conn, 0, 0);
-		twin_seen.commands += (int)work.n_commands;
-		at += skb.len;
-	}
-}
-
-/* Answers in what memcached sent; *ret_errors of them are errors. */
-static long count_answers(const unsigned char *bytes, size_t len, int binary, long *ret_errors)
-{
-	static struct bmc_answer_window win;
-	long n = 0;
-
-	*ret_errors = 0;
-	for (size_t at = 0; at < len;) {
-		size_t here = len - at < BMC_ANSWER_WINDOW ? len - at : BMC_ANSWER_WINDOW;
-		struct mc_answer a = { 0 };
-
-		memset(&win, 0, sizeof(win));
-		memcpy(win.bytes, bytes + at, here);
-		if (binary)
-			mc_answer_binary(&win, 0, (__u32)here, &a);
-		else
-			mc_answer_line(&win, 0, (__u32)here, &a);
-		if (a.kind == MC_ANSWER_NONE || a.kind == MC_ANSWER_UNREADABLE)
-			return -1;
-		n += a.kind == MC_ANSWER_ONE || a.kind == MC_ANSWER_META ||
-		     a.kind == MC_ANSWER_DONE || a.kind == MC_ANSWER_ERROR ||
-		     a.kind == MC_ANSWER_MN;
-		*ret_errors += a.kind == MC_ANSWER_ERROR;
-		at += a.used + a.block;
-	}
-	return n;
-}
 
 static void print_bytes(const unsigned char *bytes, size_t len)
 {
@@ -123,19 +75,27 @@ static void tell(const char *what, long got, long want)
 	print_bytes(answers, answers_len);
 }
 
-/* What memcached sent, in segments of random sizes, through the code of bpf/answers.bpf.h. */
-static void follow_answers(uint64_t *seed)
+/* The stream's requests, in segments. */
+static void follow(uint64_t *seed)
 {
-	size_t at = 0;
+	struct segments s = { stream.bytes, stream.len, stream.ends, stream.n_ends };
 
-	while (at < answers_len && !conn.lost) {
-		static const uint32_t sizes[] = { 9, 100, 3000 };
-		size_t n = 1 + roll(seed, sizes[roll(seed, 3)]), left = answers_len - at;
-		struct __sk_buff skb = { answers + at, (uint32_t)(n > left ? left : n), 1 };
+	follow_begin();
+	segments_give(&s, follow_requests, seed);
+}
 
-		bmc_answers_parse(&skb, &conn, 0);
-		at += skb.len;
+/* What memcached sent, in segments. */
+static void follow_all_answers(uint64_t *seed)
+{
+	static size_t ends[ANSWERS_MAX];
+	struct segments s = { answers, answers_len, ends, 0 };
+
+	for (size_t at = 0, used = 1; at < answers_len && used && s.n_ends < ANSWERS_MAX;
+	     at += used) {
+		follow_answer_kind(answers + at, answers_len - at, stream.binary, &used);
+		ends[s.n_ends++] = at + used;
 	}
+	segments_give(&s, follow_answers, seed);
 }
 
 static uint64_t reported_keys(void)
@@ -154,7 +114,7 @@ static void check_keys(const struct items *before, const struct items *after, in
 	if (!well_formed)
 		return;
 	if (twin_seen.lost)
-		tell("a well-formed stream was given up", conn.lost, 0);
+		tell("a well-formed stream was given up", follow_conn.lost, 0);
 	else if (twin_seen.keys != stream.written)
 		tell("keys reported and not named", (long)twin_seen.keys, (long)stream.written);
 	if (!twin_seen.lost && !twin_seen.all != !stream.flushes)
@@ -170,28 +130,28 @@ static int has_dump(void)
 /* `n` answers (-1: cut off), `errors` of them errors, beside what the code counts. */
 static void check_answers(long n, long errors, int well_formed, uint64_t *seed)
 {
-	long silent = twin_seen.commands - (long)conn.cmd;
-	int classic = mc_is_classic(&work.req);
+	long silent = twin_seen.commands - (long)follow_conn.cmd;
+	int classic = follow_is_classic();
 
 	if (twin_seen.lost)
 		return;
-	follow_answers(seed);
-	if (conn.lost)
-		tell("answers that cannot be followed", n, conn.cmd);
+	follow_all_answers(seed);
+	if (follow_conn.lost)
+		tell("answers that cannot be followed", n, follow_conn.cmd);
 	if (has_dump()) /* newer ones say OK before it, which is no answer */
 		return;
-	if (n > (long)conn.cmd + (stream.binary ? 0 : silent))
-		tell("more answers than commands", n, conn.cmd);
+	if (n > (long)follow_conn.cmd + (stream.binary ? 0 : silent))
+		tell("more answers than commands", n, follow_conn.cmd);
 	if (!well_formed || errors || n < 0)
 		return;
 	total.exact += stream.may_fail == 0;
 	/* where it is not known whether they are silent, they are counted as commands that answer */
-	if (!stream.may_fail && n + (classic ? 0 : stream.settings) != (long)conn.cmd)
-		tell("answers and commands", n, conn.cmd);
+	if (!stream.may_fail && n + (classic ? 0 : stream.settings) != (long)follow_conn.cmd)
+		tell("answers and commands", n, follow_conn.cmd);
 	/* and an mn's answer is that of all before it */
-	if (!stream.may_fail &&
-	    (n > (long)conn.rep || n + (classic ? 0 : stream.settings) < (long)conn.rep))
-		tell("answers, and all of them counted", n, conn.rep);
+	if (!stream.may_fail && (n > (long)follow_conn.rep ||
+				 n + (classic ? 0 : stream.settings) < (long)follow_conn.rep))
+		tell("answers, and all of them counted", n, follow_conn.rep);
 }
 
 /* The flush that memcached still has before it, beside those that were reported. */
@@ -202,7 +162,7 @@ static void check_flush(struct server *server, int well_formed)
 	total.pending += left > 0;
 	if (left > 0 && !twin_seen.lost && twin_seen.delay < left)
 		tell("a flush is to come that was not reported", left, (long)twin_seen.delay);
-	if (!well_formed)
+	if (!well_formed || twin_seen.lost)
 		return;
 	if (twin_seen.delay != stream.delay_max + (stream.delay_max ? BMC_SECONDS_LATE : 0))
 		tell("a flush's delay", (long)twin_seen.delay, (long)stream.delay_max);
@@ -219,7 +179,7 @@ static void check_lives(const struct items *after)
 		const struct twin_life *life = &twin_seen.life[i];
 		const struct item *item = &after->item[i];
 
-		if (!item->there || !life->known || bmc_after(life->ord, conn.rep) > 0)
+		if (!item->there || !life->known || (int32_t)(life->ord - follow_conn.rep) > 0)
 			continue;
 		total.lives++;
 		if (item->ttl >= 0 && (long)life->until > item->ttl + LATE)
@@ -244,29 +204,83 @@ static void make(enum kind kind, uint64_t *seed)
 		stream.len = 1 + roll(seed, (uint32_t)stream.len);
 }
 
+/* memcached gets the stream. With `steps`, at the ends of its commands, and what it had answered there is noted. */
+static void feed(struct server *server, struct steps *steps, uint64_t *seed)
+{
+	int err;
+
+	if (steps) {
+		int n = 0;
+
+		for (int i = 0; i < stream.n_ends && stream.ends[i] < stream.len; i++) {
+			if (!roll(seed, 4))
+				steps->ends[n++] = stream.ends[i];
+		}
+		steps->ends[n] = stream.len;
+		steps->n = n + 1;
+		err = server_feed_steps(server, stream.bytes, steps->ends, steps->n, answers,
+					sizeof(answers), steps->answered);
+		answers_len = steps->answered[steps->n];
+		steps->answered[n] = answers_len;
+	} else {
+		err = server_feed(server, stream.bytes, stream.len, answers, sizeof(answers),
+				  &answers_len);
+	}
+	if (err) {
+		tell("memcached neither answers nor closes", 0, 0);
+		server_restart(server);
+	}
+}
+
+/* The same again, answers and requests in several orders: no more is counted than was carried out. */
+static void check_steps(const struct steps *steps, uint64_t *seed)
+{
+	if (has_dump()) /* answered by another thread, some time */
+		return;
+	for (int i = 0; i < REPLAYS; i++) {
+		int step = 0;
+		long more = steps_replay(steps, seed, &step);
+
+		if (more)
+			tell(more < 0 ? "answers that cannot be followed, and the step" :
+					"more answers counted than there were, and the step",
+			     more, step);
+	}
+}
+
 static void one_stream(struct server *server, int turn, enum kind kind, uint64_t *seed)
 {
 	int well_formed = kind == WELL_FORMED;
 	long errors = 0, n;
+	static struct steps all = { stream.bytes, answers, { 0 }, { 0 }, 0 };
+	struct steps *steps = roll(seed, STEPS_SELDOM) ? NULL : &all;
+	int flush, gone;
 
+	for (int i = 0; i < GENERATE_KEYS; i++)
+		keys[i].cas = items[!turn].item[i].cas;
 	make(kind, seed);
 	if (!stream.len)
 		return;
 	stream.binary = stream.bytes[0] == 0x80;
 	follow(seed);
-	if (server_feed(server, stream.bytes, stream.len, answers, sizeof(answers), &answers_len)) {
-		tell("memcached neither answers nor closes", 0, 0);
-		server_restart(server);
-	}
+	feed(server, steps, seed);
+	total.gone += gone = server_is_gone(server);
 	server_items(server, keys, &items[turn]);
+	if (gone) /* some old ones can be killed by an odd command */
+		return;
 	check_keys(&items[!turn], &items[turn], well_formed);
 	check_flush(server, well_formed);
-	n = count_answers(answers, answers_len, stream.binary, &errors);
+	n = follow_count(answers, answers_len, stream.binary, &errors);
 	check_answers(n, errors, well_formed, seed);
 	check_lives(&items[turn]);
 	if (n < 0 && well_formed)
 		tell("answers that cannot be read", n, 0);
-	if (twin_seen.later || twin_seen.lost) {
+	flush = twin_seen.later || twin_seen.lost;
+	total.lost += twin_seen.lost;
+	total.lost_why[follow_conn.lost < BMC_LOST_KINDS ? follow_conn.lost : 0]++;
+	if (steps)
+		check_steps(steps, seed);
+	if (flush) {
 		server_flush(server);
 		server_items(server, keys, &items[turn]);
 	}
@@ -274,9 +288,8 @@ static void one_stream(struct server *server, int turn, enum kind kind, uint64_t
 	total.streams++;
 	total.mutated += kind == MUTATED;
 	total.odd += kind == ODD;
-	total.lost += twin_seen.lost;
+	total.steps += !!steps;
 	total.commands += stream.commands;
-	total.lost_why[conn.lost < BMC_LOST_KINDS ? conn.lost : 0]++;
 }
 
 static int number_of(const char *name, int otherwise)
@@ -295,17 +308,12 @@ int main(void)
 	const char *version;
 
 	generate_keys(keys);
-	for (int i = 0; i < GENERATE_KEYS; i++) {
-		struct mc_key k = { 0 };
-
-		memcpy(work.win.bytes, keys[i].bytes, keys[i].len);
-		mc_key_hash(&work.win, 0, (__u32)keys[i].len,
-			    (const struct mc_seed *)bmc_shared.seed, &k);
-		twin_hash[i] = k.hash;
-	}
+	for (int i = 0; i < GENERATE_KEYS; i++)
+		twin_hash[i] = follow_hash(keys[i].bytes, keys[i].len);
 	server_start(&server, getenv("BMC_TWIN_MEMCACHED"));
 	version = server_version(&server);
-	bmc_config.version[0] = version_number(version);
+	follow_version(version_number(version));
+	generate_without_ms = version_number(version) < MS_BYTES;
 	server_items(&server, keys, &items[1]);
 	for (int i = 0; total.commands < want && time(NULL) < until; i++)
 		one_stream(&server, i & 1, (enum kind)roll(&seed, 3), &seed);
@@ -314,15 +322,18 @@ int main(void)
 		total.bad++;
 	}
 	server_stop(&server);
-	printf("memcached %s: %ld streams (%ld mutated, %ld with odd commands), %ld commands, %ld "
+	printf("memcached %s: %ld streams (%ld mutated, %ld with odd commands, %ld in steps), %ld "
+	       "commands, %ld "
 	       "given up, %ld keys changed, %ld reported, %ld streams answered exactly, %ld with a "
 	       "flush to come, %ld lives known\n",
-	       version, total.streams, total.mutated, total.odd, total.commands, total.lost,
-	       total.changed, total.reported, total.exact, total.pending, total.lives);
+	       version, total.streams, total.mutated, total.odd, total.steps, total.commands,
+	       total.lost, total.changed, total.reported, total.exact, total.pending, total.lives);
 	printf("given up: %ld for binary requests, %ld for meta, %ld for rejected lines, %ld for "
 	       "long ones\n",
 	       total.lost_why[BMC_LOST_BINARY], total.lost_why[BMC_LOST_META],
 	       total.lost_why[BMC_LOST_REJECTED], total.lost_why[BMC_LOST_LONG_LINE]);
+	if (total.gone)
+		printf("memcached was gone %ld times\n", total.gone);
 	if (total.commands < want)
 		printf("violation: not done in time\n");
 	return total.bad || total.commands < want ? 1 : 0;
