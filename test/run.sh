@@ -211,5 +211,6 @@ run_all_ctest
 BMC_BUILD=$build BMC_DEMO_SECONDS=1 run_script demo 120 test/demo.sh
 end_asides
 BMC_BUILD=$build run_script kernels 1200 test/kernels.sh
+[ -z "$long" ] || BMC_BUILD=$build run_script arm64 3600 test/arm64.sh
 run_script nothing_left_behind 30 bash -c ". test/lib/leaks.sh; leaks_check '$before'"
 finish

@@ -8,6 +8,8 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . test/lib/vm_fetch.sh
 
+VM_ARCH=$(dpkg --print-architecture)
+
 cache=${BMC_CACHE:-/var/cache/bmc-test}/toolchains
 work=$(mktemp -d)
 pins=/sys/fs/bpf/bmc-test-toolchains-$$
@@ -64,7 +66,7 @@ wrap_clang() { # NAME
 get_libbpf() {
 	local apt=$work/apt
 	! is_fresh "$cache/libbpf" || return 0
-	vm_apt_open "$apt" sid "$(dpkg --print-architecture)" || return 1
+	vm_apt_open "$apt" sid || return 1
 	(cd "$apt/cache" && vm_apt "$apt" apt-get download libbpf-dev libbpf1) >"$work/log" 2>&1 || return 1
 	unpack "$apt/cache" "$cache/libbpf" || return 1
 	sed -i "s|^prefix=.*|prefix=$cache/libbpf/usr|" "$cache"/libbpf/usr/lib/*/pkgconfig/libbpf.pc

@@ -14,6 +14,8 @@ _program_of() {
 	procps) echo ps ;;
 	libmemcached-tools) echo memcaslap ;;
 	qemu-system-x86) echo qemu-system-x86_64 ;;
+	qemu-system-arm) echo qemu-system-aarch64 ;;
+	gcc-aarch64-linux-gnu) echo aarch64-linux-gnu-gcc ;;
 	busybox-static) echo busybox ;;
 	binutils) echo strings ;;
 	xz-utils) echo xz ;;

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-only
-# Sourced by kernels.sh. vm_fetch: Debian's cloud kernel of a series, of which nothing is installed, in a folder:
+# Sourced by kernels.sh and arm64.sh. vm_fetch: Debian's cloud kernel of a series, of which nothing is installed, in a folder:
 #   vmlinuz, mod/*.ko and modules.list (in the order of loading), release ("6.1.0-56-cloud-amd64")
 # Packages come through apt, which checks their signatures with the keys of debian-archive-keyring.
 #
+# VM_ARCH: Debian's name of the machine's kind (amd64)
 # BMC_DEBIAN_MIRROR: the URL of a mirror, and that of its security archive if it is not beside it (those that apt uses)
 
 VM_MODULES=(virtio_pci virtiofs overlay virtio_rng veth sch_ingress cls_bpf act_bpf sch_netem dummy
@@ -45,11 +46,11 @@ vm_apt() { # ROOT apt-get|apt-cache WORD…
 	"$program" -qq -o Dir::Etc::SourceList="$root/sources.list" -o Dir::Etc::SourceParts="$root/none" \
 		-o Dir::State::Lists="$root/lists" -o Dir::Cache="$root/cache" -o Dir::State::status="$root/status" \
 		-o Acquire::Languages=none -o Acquire::Retries=2 -o Acquire::http::Timeout=20 \
-		-o APT::Sandbox::User=root -o APT::Update::Error-Mode=any "$@"
+		-o APT::Architecture="${VM_ARCH:-amd64}" -o APT::Sandbox::User=root -o APT::Update::Error-Mode=any "$@"
 }
 
 # Lists of the suite's packages into ROOT, signatures checked. VM_NO_MIRROR: says why
-vm_apt_open() { # ROOT SUITE [ARCHITECTURE]
+vm_apt_open() { # ROOT SUITE
 	local url
 	[ -r "$VM_KEYRING" ] || { echo "no $VM_KEYRING: install debian-archive-keyring"; return $VM_NO_MIRROR; }
 	url=$(vm_mirror "$2")
@@ -59,18 +60,18 @@ vm_apt_open() { # ROOT SUITE [ARCHITECTURE]
 	fi
 	mkdir -p "$1"/{lists/partial,cache/archives/partial,none}
 	: >"$1/status"
-	echo "deb [arch=${3:-amd64} signed-by=$VM_KEYRING] $url $2 main" >"$1/sources.list"
+	echo "deb [arch=${VM_ARCH:-amd64} signed-by=$VM_KEYRING] $url $2 main" >"$1/sources.list"
 	vm_apt "$1" apt-get update >"$1/log" 2>&1 && return 0
 	echo "no Debian mirror: $url does not answer for $2: $(grep -E '^[EW]:' "$1/log" | sed -n 1p)"
 	return $VM_NO_MIRROR
 }
 
-# The newest "VERSION-cloud-amd64" of the series, or of all ("newest"): no other flavour, no -unsigned, no -dbg.
+# The newest "VERSION-cloud-$VM_ARCH" of the series, or of all ("newest"): no other flavour, no -unsigned, no -dbg.
 _vm_release() { # ROOT SERIES
 	local names series=${2//./\\.}
 	[ "$2" = newest ] && series='[0-9]+\.[0-9]+'
 	names=$(vm_apt "$1" apt-cache pkgnames linux-image-)
-	sed -nE "s/^linux-image-($series\.[0-9][^-]*(-[0-9][^-]*)?-cloud-amd64)\$/\1/p" <<<"$names" | sort -V | tail -n 1
+	sed -nE "s/^linux-image-($series\.[0-9][^-]*(-[0-9][^-]*)?-cloud-${VM_ARCH:-amd64})\$/\1/p" <<<"$names" | sort -V | tail -n 1
 }
 
 # From 6.19 on the files are in packages of their own.
@@ -116,6 +117,21 @@ _vm_module_add() { # ROOT DIR NAME
 	echo "$name" >>"$2/modules.list"
 }
 
+# The kernel itself of one that unpacks itself only under EFI (the header of drivers/firmware/efi/libstub/zboot-header.S),
+# which QEMU does not have here; any other one as it is.
+_vm_image_copy() { # FILE TO
+	local offset size kind
+	[ "$(dd if="$1" bs=1 skip=4 count=4 status=none | tr -d '\0')" = zimg ] || { cp "$1" "$2"; return; }
+	read -r offset size <<<"$(od -A n -t u4 -j 8 -N 8 "$1")"
+	kind=$(dd if="$1" bs=1 skip=24 count=8 status=none | tr -d '\0')
+	tail -c "+$((offset + 1))" "$1" | head -c "$size" | case $kind in
+	gzip) gzip -dc ;;
+	zstd*) zstd -dcq ;;
+	xz*) xz -dc ;;
+	*) false ;;
+	esac >"$2" || { echo "cannot unpack the kernel: $kind"; return 1; }
+}
+
 _vm_take() { # ROOT DIR RELEASE
 	local module image
 	rm -rf "$2.new"
@@ -123,7 +139,7 @@ _vm_take() { # ROOT DIR RELEASE
 	: >"$2.new/modules.list"
 	image=$(find "$1/files" -name 'vmlinuz*' -type f | sed -n 1p)
 	[ -n "$image" ] || { echo "the package of $3 has no vmlinuz"; return 1; }
-	cp "$image" "$2.new/vmlinuz" || return 1
+	_vm_image_copy "$image" "$2.new/vmlinuz" || return 1
 	for module in "${VM_MODULES[@]}"; do
 		_vm_module_add "$1" "$2.new" "$module" || return 1
 	done

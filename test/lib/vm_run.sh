@@ -6,6 +6,8 @@
 #   the folder is vm_fetch's; -C: where the command starts (here). Its output is ours, its exit status too;
 #   124: out of time, 125: the kernel did not get that far.
 # BMC_TEST_KVM: not empty: by KVM, and not emulated. Not by itself: a /dev/kvm that is there may not work (nested).
+# VM_ARCH: arm64: such a machine, emulated, with VM_ROOT's file system instead; VM_SHARED: folders that it has as well, at
+#   the same place.
 # VM_ENV: names of variables that the command gets, besides PATH.   VM_CONSOLE: a file for the kernel's messages
 set -uo pipefail
 
@@ -63,7 +65,7 @@ write_command() { # WORD…
 make_initramfs() { # WORD…
 	local tree=$work/tree
 	mkdir -p "$tree"/{bin,mod}
-	cp /bin/busybox "$tree/bin/" || return 1
+	cp "${VM_ROOT:-}/bin/busybox" "$tree/bin/" || return 1
 	cp "$kernel"/mod/*.ko "$tree/mod/" 2>/dev/null
 	cp "$kernel/modules.list" "$here/vm_command.sh" "$tree/" || return 1
 	write_command "$@" >"$tree/command"
@@ -76,10 +78,18 @@ share_root() {
 	local virtiofsd try
 	virtiofsd=$(find_virtiofsd) || { echo "no virtiofsd" >&2; return 1; }
 	mkdir "$work/root"
+	# shellcheck disable=SC2086 # folders are words
 	unshare -m --propagation private sh -c '
-		mount --bind / "$2/root" && mount -o remount,ro,bind "$2/root" &&
-		exec "$1" --socket-path="$2/socket" -o source="$2/root" -o cache=always -o sandbox=chroot -f
-	' sh "$virtiofsd" "$work" >"$work/virtiofsd.log" 2>&1 &
+		virtiofsd=$1 work=$2 root=$3
+		shift 3
+		mount --bind "$root" "$work/root" || exit
+		for folder; do
+			mkdir -p "$work/root$folder" && mount --bind "$folder" "$work/root$folder" &&
+				mount -o remount,ro,bind "$work/root$folder" || exit
+		done
+		mount -o remount,ro,bind "$work/root" || exit
+		exec "$virtiofsd" --socket-path="$work/socket" -o source="$work/root" -o cache=always -o sandbox=chroot -f
+	' sh "$virtiofsd" "$work" "${VM_ROOT:-/}" ${VM_SHARED:-} >"$work/virtiofsd.log" 2>&1 &
 	share_pid=$!
 	for ((try = 0; try < 200; try++)); do
 		[ ! -S "$work/socket" ] || return 0
@@ -89,23 +99,36 @@ share_root() {
 	return 1
 }
 
-# The emulator carries out "rep movsb" byte by byte: twice the time of all tests. So the kernel is to copy by words: no
+# The machine, and its serial ports: the console's; ttyS1, the output's; ttyS2, the status's.
+# The emulator carries out "rep movsb" byte by byte: twice the time of all tests. So x86's kernel is to copy by words: no
 # ERMS, no REP_GOOD (word 3, bit 16 of its features).
+machine() {
+	local ports=(-serial chardev:console -serial chardev:output -serial chardev:status)
+	qemu=qemu-system-x86_64 tty=ttyS0 words="tsc=reliable no_timer_check clearcpuid=112"
+	machine=(-M q35 -accel 'tcg,thread=multi' -cpu "max,erms=off")
+	if [ "${VM_ARCH:-amd64}" = arm64 ]; then
+		qemu=qemu-system-aarch64 tty=ttyAMA0 words=
+		machine=(-M 'virt,gic-version=3' -accel 'tcg,thread=multi' -cpu cortex-a76)
+		ports=(-serial chardev:console -chardev 'null,id=none' -device 'pci-serial,chardev=none'
+			-device 'pci-serial,chardev=output' -device 'pci-serial,chardev=status')
+	elif [ -n "${BMC_TEST_KVM:-}" ]; then
+		machine=(-M q35 -accel kvm -cpu max) words="tsc=reliable no_timer_check"
+	fi
+	machine+=(-chardev "file,id=console,path=$work/console" -chardev "file,id=output,path=$work/output"
+		-chardev "file,id=status,path=$work/status" "${ports[@]}")
+}
+
 boot() {
-	local accel=(-accel tcg,thread=multi) cpu=max,erms=off words=clearcpuid=112
-	[ -z "${BMC_TEST_KVM:-}" ] || accel=(-accel kvm) cpu=max words=
+	local qemu tty words machine
+	machine
 	mkfifo "$work/output"
 	cat "$work/output" &
-	timeout "$seconds" qemu-system-x86_64 -M q35 "${accel[@]}" -cpu "$cpu" -smp "$cpus" -m "$memory" \
+	timeout "$seconds" "$qemu" -smp "$cpus" -m "$memory" -nodefaults -no-user-config -display none -no-reboot \
+		"${machine[@]}" \
 		-object memory-backend-memfd,id=mem,size="${memory}M",share=on -numa node,memdev=mem \
-		-nodefaults -no-user-config -display none -no-reboot \
-		-chardev file,id=console,path="$work/console" -serial chardev:console \
-		-chardev file,id=output,path="$work/output" -serial chardev:output \
-		-chardev file,id=status,path="$work/status" -serial chardev:status \
 		-chardev socket,id=root,path="$work/socket" -device vhost-user-fs-pci,chardev=root,tag=hostroot \
 		-kernel "$kernel/vmlinuz" -initrd "$work/initramfs" \
-		-append "console=ttyS0 panic=-1 oops=panic mitigations=off nokaslr tsc=reliable no_timer_check \
-apparmor=0 audit=0 $words rdinit=/init" </dev/null 2>"$work/qemu.log" &
+		-append "console=$tty panic=-1 oops=panic mitigations=off nokaslr apparmor=0 audit=0 $words rdinit=/init" </dev/null 2>"$work/qemu.log" &
 	qemu_pid=$!
 	wait "$qemu_pid"
 	qemu_code=$?
