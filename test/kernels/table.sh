@@ -27,7 +27,7 @@ _table_mode() { # LOG
 # "0 violations in 4711 operations, 52 % by bmc"
 _table_stress() { # LOG
 	local line
-	line=$(sed -nE 's/^.* +([0-9]+) operations .* ([0-9]+)\.[0-9] % by bmc +([0-9]+) violations .*$/\3 violations in \1 operations, \2 % of the reads by bmc/p' "$1" 2>/dev/null | sed -n 1p)
+	line=$(sed -nE 's/^.* +([0-9]+) operations .* ([0-9]+)\.[0-9] % by bmc +([0-9]+) violations .*$/\3 violations in \1 operations, \2 % of the reads by bmc/p' "$1" 2>/dev/null | tail -n 1)
 	grep -q '^### stress 0 ' "$1" 2>/dev/null || line="FAILED ${line}"
 	echo "$line"
 }
