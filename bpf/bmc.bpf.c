@@ -138,11 +138,19 @@ static __always_inline struct bmc_conn *bmc_conn_of(struct bpf_sock *sk)
 	return conn && BMC_READ_ONCE(conn->ready) ? conn : NULL;
 }
 
+/* The life of a server's socket, which has no mark yet if `mark` is NULL. */
+static __always_inline __u32 bmc_life_of(const struct bmc_mark *mark, int server)
+{
+	return mark ? mark->life :
+		      bmc_word_life(BMC_READ_ONCE(bmc_server_get((__u32)server)->word));
+}
+
 static __always_inline enum bmc_verdict bmc_in(struct __sk_buff *skb, struct bpf_sock *sk)
 {
 	__u32 plain = bmc_segment_plain(skb), udp = plain ? 0 : bmc_udp_plain(skb), state;
 	struct bmc_mark *mark = udp ? bmc_mark_of(sk) : NULL;
 	struct bmc_conn *conn = NULL;
+	int server = -1;
 
 	if (!mark || mark->ready != BMC_READY_UDP)
 		conn = bmc_conn_of(sk);
@@ -150,9 +158,13 @@ static __always_inline enum bmc_verdict bmc_in(struct __sk_buff *skb, struct bpf
 		if (!udp)
 			mark = bmc_mark_of(sk);
 		if (!mark)
+			server = plain ? -1 : bmc_bound_soon(skb);
+		else if (mark->ready == BMC_READY_UDP)
+			server = mark->server;
+		if (server >= 0)
+			return bmc_udp_in(skb, (__u32)server, bmc_life_of(mark, server), udp);
+		if (!mark)
 			return BMC_TO_STACK;
-		if (mark->ready == BMC_READY_UDP)
-			return bmc_udp_in(skb, mark, udp);
 		/* BORN may have come in between, on another CPU: it is over once the state is ESTABLISHED */
 		state = sk->state;
 		bmc_rmb();

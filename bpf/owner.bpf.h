@@ -239,4 +239,62 @@ static __always_inline void bmc_listens(struct bpf_sock_ops *ops)
 		bmc_mark_socket(sk, (__u32)server, bpf_get_socket_cookie(ops));
 }
 
+/* ---- a UDP socket between its port and its mark ---- */
+
+/* Of the kernel's types what is read. */
+#define BMC_BOUND_KERNELS __attribute__((preserve_access_index))
+
+struct net___bound {
+	__u64 net_cookie;
+} BMC_BOUND_KERNELS;
+
+struct sock___bound {
+	struct {
+		struct {
+			struct net___bound *net;
+		} skc_net;
+	} __sk_common;
+	__u16 sk_protocol;
+	struct {
+		__u32 val;
+	} sk_uid;
+} BMC_BOUND_KERNELS;
+
+struct sk_buff___bound {
+	struct sock___bound *sk;
+} BMC_BOUND_KERNELS;
+
+/* Whether the socket that has this packet is a UDP one of the server's user, in the server's network namespace. */
+static __always_inline int bmc_bound_is_users(struct __sk_buff *skb, __u32 server)
+{
+	struct sk_buff___bound *kernel = (struct sk_buff___bound *)skb;
+
+	return BPF_CORE_READ(kernel, sk, sk_protocol) == IPPROTO_UDP &&
+	       BPF_CORE_READ(kernel, sk, __sk_common.skc_net.net, net_cookie) ==
+		       bmc_config.netns_cookie &&
+	       BPF_CORE_READ(kernel, sk, sk_uid.val) ==
+		       bmc_config.uid[server & (BMC_PORTS_MAX - 1)];
+}
+
+/*
+ * The server of a datagram's socket that has no mark. A socket takes datagrams as soon as it has its port, and post_bind
+ * comes behind that. -1: of none, or `start` sees to what came before.
+ */
+__noinline int bmc_bound_soon(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct bmc_mark *mark;
+	int server;
+
+	if (!sk)
+		return -1;
+	server = bmc_config_server(bpf_htons((__u16)sk->src_port));
+	if (server < 0 || BMC_READ_ONCE(bmc_server_get((__u32)server)->off) & BMC_OFF_STARTING)
+		return -1;
+	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
+	if (mark && !BMC_READ_ONCE(mark->ready) && BMC_READ_ONCE(mark->taken))
+		return -1; /* a stranger's, or another user's */
+	return bmc_bound_is_users(skb, (__u32)server) ? server : -1;
+}
+
 #endif

@@ -376,12 +376,12 @@ static __always_inline enum bmc_verdict bmc_udp_read(struct __sk_buff *skb, __u3
 }
 
 /* A datagram for memcached, its UDP header at `l4` (0: behind other headers), before its socket has it. */
-static __always_inline enum bmc_verdict bmc_udp_in(struct __sk_buff *skb,
-						   const struct bmc_mark *mark, __u32 l4)
+static __always_inline enum bmc_verdict bmc_udp_in(struct __sk_buff *skb, __u32 server, __u32 life,
+						   __u32 l4)
 {
 	if (bmc_udp_is_get(skb, l4))
 		return BMC_TO_STACK;
-	return bmc_udp_read(skb, mark->server, mark->life);
+	return bmc_udp_read(skb, server, life);
 }
 
 #endif

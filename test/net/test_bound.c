@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * A UDP socket takes datagrams from when it has its port, which is a moment before the programs are told: what comes in
+ * between is carried out as well.
+ */
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "net_address.h"
+#include "world.h"
+
+#define NOBODY 65534
+#define ROUNDS 300
+#define AROUND_S 0.0003 /* that datagrams come before a socket is bound, and behind it */
+#define REST_S 0.002 /* until all that were sent have come */
+
+struct shared {
+	int is_on; /* datagrams are sent */
+	int over;
+	unsigned long long received;
+};
+
+static void set_flag(int *flag, int value)
+{
+	__atomic_store_n(flag, value, __ATOMIC_SEQ_CST);
+}
+
+static int flag_of(const int *flag)
+{
+	return __atomic_load_n(flag, __ATOMIC_SEQ_CST);
+}
+
+/* Sets, while `is_on`. */
+static void send_sets(struct world *w, struct shared *shared)
+{
+	static const char set[] = "\0\1\0\0\0\1\0\0set k 0 0 1 noreply\r\nx\r\n";
+
+	udp_open(&w->udp, &w->client, WORLD_IP4, WORLD_PORT);
+	while (!flag_of(&shared->over)) {
+		if (flag_of(&shared->is_on))
+			send(w->udp.fd, set, sizeof(set) - 1, MSG_DONTWAIT);
+		else
+			sched_yield();
+	}
+}
+
+static unsigned int drain(int fd)
+{
+	char bytes[2048];
+	unsigned int n = 0;
+
+	while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) >= 0)
+		n++;
+	return n;
+}
+
+/* One socket of memcached's after the other, bound while sets are sent; what it takes is counted. */
+static void bind_sockets(struct world *w, struct shared *shared)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = net_address("0.0.0.0", WORLD_PORT, &addr);
+	int one = 1, size = 4 << 20, tcp;
+
+	if (ns_enter(&w->server) || setresuid(NOBODY, NOBODY, NOBODY))
+		_exit(3);
+	tcp = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(tcp, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(tcp, (struct sockaddr *)&addr, len) || listen(tcp, 1))
+		_exit(1);
+	for (int i = 0; i < ROUNDS; i++) {
+		int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+		set_flag(&shared->is_on, 1);
+		test_sleep(AROUND_S);
+		if (bind(fd, (struct sockaddr *)&addr, len))
+			_exit(2);
+		test_sleep(AROUND_S);
+		set_flag(&shared->is_on, 0);
+		test_sleep(REST_S);
+		shared->received += drain(fd);
+		close(fd);
+	}
+	close(tcp);
+}
+
+static void in_child(struct world *w, struct shared *shared,
+		     void (*body)(struct world *, struct shared *), pid_t *ret)
+{
+	*ret = fork();
+	assert_true(*ret >= 0);
+	if (*ret)
+		return;
+	body(w, shared);
+	_exit(0);
+}
+
+/* The bug: there was no mark yet, and such a write was not seen. */
+static void a_write_while_a_socket_is_bound_is_seen(void **state)
+{
+	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct world *w = *state;
+	pid_t sender, binder;
+	int status = -1;
+
+	assert_true(shared != MAP_FAILED);
+	world_start_bmc(w, "--wait --user nobody");
+	in_child(w, shared, send_sets, &sender);
+	in_child(w, shared, bind_sockets, &binder);
+	assert_int_equal(waitpid(binder, &status, 0), binder);
+	set_flag(&shared->over, 1);
+	waitpid(sender, NULL, 0);
+	assert_int_equal(status, 0);
+	assert_true(shared->received > ROUNDS);
+	assert_int_equal(world_stat(w, "udp_writes"), (long long)shared->received);
+	munmap(shared, sizeof(*shared));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test_setup_teardown(a_write_while_a_socket_is_bound_is_seen, world_setup_empty,
+					world_teardown),
+};
+
+TEST_MAIN(tests, NULL, NULL)
