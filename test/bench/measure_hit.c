@@ -2,7 +2,7 @@
 /*
  * What one request costs in bmc's XDP program, against an echo. An answer changes the packet, so that each run of BPF_PROG_RUN
  * is of a fresh one (repeat = 1), of the echo as well; `run` is the median of what the kernel says a run took, its clock
- * included; `own` is that less the median of a program that does nothing.
+ * included; `own` is that less the median of a program that does nothing. Both take turns of some milliseconds.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -18,6 +18,7 @@
 #include "loaded.h"
 #include "measures.h"
 #include "packet.h"
+#include "turns.h"
 
 #define BUCKETS 4096
 #define SMALL 32
@@ -27,13 +28,20 @@
 #define RUNS_AT_ONCE 100 /* between two looks at the clock */
 #define SERVER "10.0.0.2"
 
-enum { ECHO, BMC };
+enum { ECHO, BMC, N_ARMS };
 enum { HIT, HIT_LARGE, MISS, FOREIGN, MANY_KEYS };
+
+/* What each run took, of one case in one round. */
+struct times {
+	unsigned int *program;
+	unsigned int *nothing; /* the program that does nothing */
+	int n;
+};
 
 struct hit {
 	struct bench_loaded bmc;
 	struct echo_bpf *echo;
-	unsigned int *ns[2]; /* of the program, and of the one that does nothing */
+	struct times arms[N_ARMS];
 };
 
 static const char many[] =
@@ -75,9 +83,10 @@ static int hit_setup(struct bench_run *run)
 	run->state = h;
 	if (!h)
 		return bench_fail("no memory");
-	for (int i = 0; i < 2; i++) {
-		h->ns[i] = malloc(RUNS_MAX * sizeof(*h->ns[i]));
-		if (!h->ns[i])
+	for (int i = 0; i < N_ARMS; i++) {
+		h->arms[i].program = malloc(RUNS_MAX * sizeof(*h->arms[i].program));
+		h->arms[i].nothing = malloc(RUNS_MAX * sizeof(*h->arms[i].nothing));
+		if (!h->arms[i].program || !h->arms[i].nothing)
 			return bench_fail("no memory");
 	}
 	h->echo = echo_bpf__open_and_load();
@@ -94,8 +103,10 @@ static void hit_teardown(struct bench_run *run)
 		return;
 	echo_bpf__destroy(h->echo);
 	bench_loaded_close(&h->bmc);
-	free(h->ns[0]);
-	free(h->ns[1]);
+	for (int i = 0; i < N_ARMS; i++) {
+		free(h->arms[i].program);
+		free(h->arms[i].nothing);
+	}
 	free(h);
 }
 
@@ -113,28 +124,64 @@ static int run_once(int prog, const struct frame *f, unsigned int verdict)
 	return (int)opts.duration;
 }
 
-static int hit_run(struct bench_run *run, double *ret_values)
+static struct times *own(const struct bench_run *run)
 {
 	struct hit *h = run->state;
-	int nothing = bpf_program__fd(h->echo->progs.nothing), n = 0;
+
+	return &h->arms[run->arm];
+}
+
+static int hit_begin(struct bench_run *run)
+{
+	own(run)->n = 0;
+	return 0;
+}
+
+/* Runs for so long, noted from the n-th on. */
+static int run_for(const struct bench_run *run, double seconds, const struct frame *f, int *n)
+{
+	struct hit *h = run->state;
+	int nothing = bpf_program__fd(h->echo->progs.nothing);
 	int prog = run->arm == BMC ? h->bmc.xdp : bpf_program__fd(h->echo->progs.echo);
 	unsigned int verdict = run->arm == BMC ? cases[run->at].verdict : XDP_TX;
-	double until = bench_now() + run->options->seconds;
+	double until = bench_now() + seconds;
+	struct times *t = own(run);
+
+	for (int i = 0; *n < RUNS_MAX && !bench_interrupted; i++) {
+		int ns, least;
+
+		if (i % RUNS_AT_ONCE == 0 && bench_now() >= until)
+			break;
+		ns = run_once(prog, f, verdict);
+		least = run_once(nothing, f, XDP_PASS);
+		if (ns < 0 || least < 0)
+			return -1;
+		t->program[*n] = (unsigned int)ns;
+		t->nothing[(*n)++] = (unsigned int)least;
+	}
+	return 0;
+}
+
+static int hit_slice(struct bench_run *run, double seconds)
+{
+	struct times *t = own(run);
+	int lead = t->n;
 	struct frame f;
 
 	pkt_build(&cases[run->at].request, &f);
-	while (n < RUNS_MAX && (n % RUNS_AT_ONCE || bench_now() < until) && !bench_interrupted) {
-		int ns = run_once(prog, &f, verdict), least = run_once(nothing, &f, XDP_PASS);
+	return run_for(run, BENCH_LEAD_SECONDS, &f, &lead) || run_for(run, seconds, &f, &t->n) ?
+		       -1 :
+		       0;
+}
 
-		if (ns < 0 || least < 0)
-			return -1;
-		h->ns[0][n] = (unsigned int)ns;
-		h->ns[1][n++] = (unsigned int)least;
-	}
-	if (!n)
+static int hit_run(struct bench_run *run, double *ret_values)
+{
+	struct times *t = own(run);
+
+	if (!t->n)
 		return bench_fail("not one run");
-	ret_values[0] = bench_median_of_ticks(h->ns[0], n);
-	ret_values[1] = ret_values[0] - bench_median_of_ticks(h->ns[1], n);
+	ret_values[0] = bench_median_of_ticks(t->program, t->n);
+	ret_values[1] = ret_values[0] - bench_median_of_ticks(t->nothing, t->n);
 	ret_values[2] = ret_values[0] / cases[run->at].keys;
 	return 0;
 }
@@ -159,5 +206,7 @@ const struct bench_measure bench_hit = {
 	.targets = targets,
 	.setup = hit_setup,
 	.teardown = hit_teardown,
+	.begin = hit_begin,
+	.slice = hit_slice,
 	.run = hit_run,
 };
