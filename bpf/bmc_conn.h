@@ -105,7 +105,7 @@ struct bmc_conn {
 	__u32 cmd; /* answering commands seen */
 	__u32 doubt; /* up to this many answers an error line may belong to a silent command */
 	__u32 wrote; /* ordinal of the last write */
-	__u32 pad9;
+	__u32 since; /* rep when it took its writer */
 	/* ingress, seldom; under `busy` */
 	__u64 redo_at; /* time of `redo`; 0: none */
 	__u32 redo; /* rcv_nxt when a retransmission of parsed bytes was dropped */

@@ -92,6 +92,32 @@ __noinline int bmc_conn_lost(struct bmc_conn *conn, __u32 why)
 
 /* ---- writers ---- */
 
+#define BMC_WRITER_AGE (1U << 30) /* ordinals that a writer serves; they compare modulo 2^32 */
+
+/*
+ * ANEW: a writer that has served so long that its first flights would soon be to come again goes back, if all writes before
+ * this one were answered. The conn's word: NONE, if it did.
+ */
+static __always_inline __u64 bmc_writer_anew(struct bmc_conn *conn, __u64 word)
+{
+	__u32 index = (__u32)word - 2;
+	struct bmc_writer *writer;
+	__u64 seen;
+
+	if (word == BMC_WRITER_NONE || word == BMC_WRITER_CLOSED ||
+	    (__s32)(BMC_READ_ONCE(conn->rep) - conn->wrote) < 0)
+		return word;
+	writer = bpf_map_lookup_elem(&bmc_writers, &index);
+	if (!writer)
+		return word;
+	seen = __sync_val_compare_and_swap(&conn->writer, word, BMC_WRITER_NONE);
+	if (seen != word)
+		return seen;
+	bmc_ordered(__sync_fetch_and_add(&writer->answers, 1ULL << 32));
+	bpf_map_push_elem(&bmc_free_writers, &index, BPF_ANY);
+	return BMC_WRITER_NONE;
+}
+
 /*
  * The connection's writer word; at its first write it takes a writer, if one is left: answers = {gen, conn's rep}
  * first, then the conn's word. Found closed: the index goes back.
@@ -104,7 +130,7 @@ __noinline __u64 bmc_writer_of(struct bmc_conn *conn)
 
 	if (!conn)
 		return BMC_WRITER_NONE;
-	word = BMC_READ_ONCE(conn->writer);
+	word = bmc_writer_anew(conn, BMC_READ_ONCE(conn->writer));
 	if (word != BMC_WRITER_NONE)
 		return word;
 	if (bpf_map_pop_elem(&bmc_free_writers, &index)) {
@@ -121,8 +147,9 @@ __noinline __u64 bmc_writer_of(struct bmc_conn *conn)
 	if (!writer)
 		return BMC_WRITER_NONE;
 	answers = BMC_READ_ONCE(writer->answers) >> 32 << 32;
+	conn->since = BMC_READ_ONCE(conn->rep);
 	if (!bmc_mutant(BMC_MUT_TAKE_KEEPS_REP))
-		BMC_WRITE_ONCE(writer->answers, answers | BMC_READ_ONCE(conn->rep));
+		BMC_WRITE_ONCE(writer->answers, answers | conn->since);
 	word = answers | (index + 2);
 	seen = __sync_val_compare_and_swap(&conn->writer, BMC_WRITER_NONE, word);
 	if (seen == BMC_WRITER_NONE)
@@ -217,10 +244,10 @@ static __always_inline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u
 
 	if (!b)
 		return 0;
-	BMC_WRITE_ONCE(conn->wrote, ord);
 	word = BMC_READ_ONCE(conn->writer);
-	if (word == BMC_WRITER_NONE)
+	if (word == BMC_WRITER_NONE || ord - conn->since >= BMC_WRITER_AGE)
 		word = bmc_writer_of(conn);
+	BMC_WRITE_ONCE(conn->wrote, ord);
 	if (word == BMC_WRITER_NONE)
 		return bmc_write_held(conn, hash, ord);
 	if (word != BMC_WRITER_CLOSED && !bmc_mutant(BMC_MUT_NO_FLIGHT)) {

@@ -32,6 +32,7 @@
  * ORDERS      that are easy to get wrong, each with the -D that shows why:
  *             the conn's writer is a word too: none, a writer, closed; CLOSE exchanges it, a take after it gives the index back (TAKE_AFTER_CLOSE: index lost for ever);
  *             a take sets answers = {gen, conn's rep} before any flight (TAKE_KEEPS_REP), CLOSE does gen++ before the index is back (PUSH_FIRST);
+ *             with -DANEW a writer may go back before any write, if all before it were answered (ANEW_ANY: though they were not);
  *             {life, sockets, count} is one word; MARK's exchange gives the mark its life and a conn has its mark's; every release of a marked socket does t_quiet=now,
  *             epoch++, then the exchange, which at 0 sockets is {life+1, 0, 0} (SOCKETS_APART, LIFE_AT_BORN); FILL reads the life after flight[] (LIFE_EARLY);
  *             FILL has the way for itself: seq made odd under the lock, found odd: no fill (WAY_SHARED); it renews an entry with its reply's bytes only if seq is
@@ -277,6 +278,23 @@ inline hold_on(c, o) { COARSE             /* HOLD(o) */
 	if :: won -> count_down(c); won = 0 :: else fi
 } }
 
+/* a write long behind the one that took the writer: if all before it were answered, the writer goes back, and it takes one anew */
+#ifdef ANEW_ANY
+#define ALL_ANSWERED(c) true
+#else
+#define ALL_ANSWERED(c) (wrote[c] <= crep[c])
+#endif
+inline take_anew(c) {
+#ifdef ANEW
+	if
+	:: atomic { w < NW && ALL_ANSWERED(c) -> if :: cw[c] == w -> cw[c] = NONE; R(25) :: else -> w = NONE fi };
+		if :: w < NW -> atomic { gen[w]++; SANE(gen[w] < NG) }; wfree = wfree | (1 << w); w = NONE :: else fi
+	:: true
+	fi
+#else
+	skip
+#endif
+}
 /* the connection's first write: it takes a writer, if one is left */
 inline take(c) {
 	if
@@ -424,7 +442,7 @@ proctype ingress(byte c) {
 				o = cmd[c] + 1
 #endif
 			:: else fi };
-		if :: t & WRITES -> take(c);
+		if :: t & WRITES -> take_anew(c); take(c);
 #ifndef WROTE_LATE
 			wrote[c] = o;
 #endif

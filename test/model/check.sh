@@ -41,6 +41,7 @@ write="-DN0=2 -DK0=3 -DNGET=1" unknown="-DN0=2 -DK0=17 -DK1=17 -DNGET=1" lost="-
 recycle="-DNW=1 -DK0=17 -DK1=17 -DCLOSEM=1 -DNGET=1" fine="-DFINE -DK0=17 -DK1=17 -DNGET=1" fine_recycle="-DFINE $recycle"
 gone="-DGONE -DNC=1 -DNGET=1 -DK0=17" gone2="-DGONE -DNGET=1" udp="-DNC=1 -DNU=2 -DNGET=1" udp_gone="-DGONE -DNC=1 -DN0=0 -DNU=2 -DNGET=1 -DNG=5" hit="-DHIT -DFINE -DNC=1 -DNGET=1 -DK0=17" ways="-DHIT -DFINE -DNC=1 -DN0=0"
 leak="-DLEAK -DFINE -DNGET=1 -DNW=1 -DK0=17 -DK1=17 -DCLOSEM=3" leak_gone="-DLEAK -DGONE -DNGET=1 -DK0=17"
+anew="-DANEW -DN0=2 -DK0=3 -DNGET=1 -DNG=4"
 answered="-DLEAK -DANSWERED -DFINE -DNGET=1 -DK0=9 -DK1=9"
 
 run fail original.pml original
@@ -57,8 +58,11 @@ ok gone $gone
 ok leak $leak
 ok leak-gone $leak_gone
 ok answered $answered -DN0=2
+ok anew $anew -DFINE -DNC=1
 if full; then
 	ok fine-recycle $fine_recycle
+	ok anew-2 $anew -DK1=1
+	ok anew-recycle $anew -DNW=1 -DK1=1 -DCLOSEM=1 -DNG=5
 	ok leak-2 $leak -DN0=2 -DK0=51 -DK1=81
 	ok leak-2-writers -DLEAK -DFINE -DNGET=1 -DK0=51 -DK1=81 -DCLOSEM=3
 	ok leak-gone-unknown $leak_gone -DK1=17
@@ -133,6 +137,7 @@ no UDP_OUT_LATE $udp               # out++ after the flight is placed
 no HOLD_NOT_UNDONE $leak           # HOLD of a closed conn keeps its count
 no TAKE_AFTER_CLOSE $leak          # a writer taken after CLOSE is not given back
 no WROTE_LATE $answered            # the last write's ord is noted when memcached may have it: its answer may not be
+no ANEW_ANY $anew -DNC=1           # a writer goes back though not all of its writes were answered
 no NO_LIFE_IN_FLIGHT $leak_gone    # a never-accepted child's write stays in flight for ever
 no SOCKETS_APART -DLIFE_AT_BORN -DNOT_FOUND_OK $gone    # COHERENCE.md's SERVER GONE: sockets-- is a step of its own; a conn's life is the server's
 no LIFE_EARLY $gone                # FILL reads the server's life before flight[]

@@ -109,8 +109,32 @@ static void answers_behind_half_of_the_ordinals_are_counted(void **state)
 	tcp_close(&t);
 }
 
+/* The bug: a write that nothing had filled since, in whose bucket, was in flight again for as many answers more. */
+static void a_write_of_half_of_the_ordinals_ago_is_over(void **state)
+{
+	struct world *w = *state;
+	__u32 commands = STEPS;
+	struct tcp t;
+
+	open_with(w, &t, commands);
+	tcp_set(&t, "early", "value", 5);
+	tcp_set(&t, "served", "value", 5);
+	world_warm(w, &w->udp, "served");
+	commands += 2;
+	for (int i = 0; i < QUARTERS; i++) {
+		age(w, commands, QUARTER);
+		tcp_set(&t, "other", "value", 5);
+		commands += QUARTER + 1;
+		if (i == 2)
+			world_warm(w, &w->udp, "early");
+	}
+	world_warm(w, &w->udp, "other");
+	tcp_close(&t);
+}
+
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(answers_behind_half_of_the_ordinals_are_counted),
+	WORLD_TEST(a_write_of_half_of_the_ordinals_ago_is_over),
 };
 
 TEST_MAIN(tests, NULL, NULL)
