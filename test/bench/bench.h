@@ -71,6 +71,7 @@ struct bench_measure {
 	const char *cases[BENCH_CASES_MAX + 1];
 	struct bench_metric metrics[BENCH_METRICS_MAX + 1];
 	const struct bench_target *targets; /* the last one has no metric */
+	int is_of_the_same; /* but for bmc: arms can be compared with themselves, --no-bmc */
 	int has_distribution; /* of times in ns, of all rounds of a case and arm */
 	/* Once; teardown() also after a setup() that failed half-way. NULL: nothing to do. */
 	int (*setup)(struct bench_run *run);

@@ -157,7 +157,8 @@ static int has_case(const struct command *c, const struct bench_measure *m)
 
 static int is_run(const struct command *c, const struct bench_measure *m)
 {
-	return is_wanted(c, m->name) && has_case(c, m) && (!c->options.is_without_bmc || m->slice);
+	return is_wanted(c, m->name) && has_case(c, m) &&
+	       (!c->options.is_without_bmc || m->is_of_the_same);
 }
 
 /* A --case that no measure has is a mistake as well. */

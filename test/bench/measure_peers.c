@@ -254,6 +254,7 @@ const struct bench_measure bench_peers = {
 	.enter = peers_enter,
 	.leave = peers_leave,
 	.begin = peers_begin,
+	.is_of_the_same = 1,
 	.slice = peers_slice,
 	.run = peers_run,
 };

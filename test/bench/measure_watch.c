@@ -146,6 +146,7 @@ const struct bench_measure bench_watch_lo = {
 	.enter = watch_enter,
 	.leave = watch_leave,
 	.begin = watch_begin_lo,
+	.is_of_the_same = 1,
 	.slice = watch_slice,
 	.run = watch_run,
 };
@@ -162,6 +163,7 @@ const struct bench_measure bench_watch_veth = {
 	.enter = watch_enter,
 	.leave = watch_leave,
 	.begin = watch_begin_veth,
+	.is_of_the_same = 1,
 	.slice = watch_slice,
 	.run = watch_run,
 };
