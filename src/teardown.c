@@ -23,6 +23,7 @@ struct stop {
 	bmc_say_fn say;
 	struct bmc_instance note;
 	int noted;
+	int unreadable; /* there are notes, but of another version, or they could not be read */
 	int elsewhere; /* it was started in another network namespace: numbers of interfaces are not ours */
 	__u32 map_id; /* of a map that its programs use; 0: no such pin is left */
 	__u32 made[BMC_IFACES_MAX]; /* interfaces whose clsact is ours */
@@ -175,15 +176,20 @@ static void remove_made_qdiscs(struct stop *s)
  * some time later, and XDP must be gone before the watch is: so detach first. (One whose interface or
  * cgroup is gone cannot be, and need not.)
  */
-static void detach_link(struct stop *s, const char *what)
+static int detach_link(struct stop *s, const char *what)
 {
 	char path[BMC_PINS_PATH];
 	int fd = bpf_obj_get(bmc_pins_path(s->name, "links", what, path));
 
+	if (fd >= 0 && bmc_fault_asked("no link")) {
+		close(fd);
+		return -ENOMEM;
+	}
 	if (fd < 0)
-		return;
+		return errno == ENOENT ? 0 : -errno;
 	bpf_link_detach(fd);
 	close(fd);
+	return 0;
 }
 
 #define PLACE_MAX 80
@@ -227,13 +233,13 @@ static void link_place(const struct stop *s, const char *what, char *ret)
 static int remove_link(struct stop *s, const char *what)
 {
 	char place[PLACE_MAX] = "the cgroup";
-	int gone, err;
+	int gone = 0, err;
 
 	if (is_xdp(what) || bmc_tcx_is_pin(what))
 		link_place(s, what, place);
-	detach_link(s, what);
-	err = bmc_pins_remove(s->name, "links", what, &gone);
-
+	err = detach_link(s, what);
+	if (!err)
+		err = bmc_pins_remove(s->name, "links", what, &gone);
 	if (err)
 		failed(s, err, "the link", what);
 	if (!gone)
@@ -293,6 +299,8 @@ static int is_elsewhere(struct stop *s)
 {
 	__u64 here;
 
+	if (s->unreadable)
+		return bmc_pins_each(s->name, "links", link_is_elsewhere, (void *)s->name);
 	s->elsewhere = s->noted && !bmc_netns_cookie(&here) && here != s->note.config.netns_cookie;
 	return s->elsewhere &&
 	       (filter_lives(&s->note) ||
@@ -302,6 +310,8 @@ static int is_elsewhere(struct stop *s)
 static void remove_all(struct stop *s)
 {
 	bmc_pins_each(s->name, "links", remove_xdp_link, s);
+	if (s->err)
+		return; /* as long as something may be answered, writes are watched */
 	bmc_pins_each(s->name, "links", remove_tcx_link, s);
 	remove_all_filters(s);
 	remove_made_qdiscs(s);
@@ -330,7 +340,9 @@ int bmc_lifecycle_stop(const char *name, bmc_say_fn say, char *why)
 	s->name = name;
 	s->say = say;
 	s->why = why;
-	s->noted = !bmc_pins_instance(name, &s->note);
+	err = bmc_pins_instance(name, &s->note);
+	s->noted = !err;
+	s->unreadable = err && err != -ENOENT && err != -EAGAIN;
 	s->map_id = map_id_of(name, "bmc_buckets");
 	if (is_elsewhere(s)) {
 		snprintf(why, BMC_WHY_MAX,

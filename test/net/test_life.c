@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* start, stop, status, flush: what is attached, what is refused, and that nothing is left, whatever
  * happened. */
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "leaks.h"
+#include "notes.h"
 #include "world.h"
 
 #define FILTER "bpf direct-action object-file " BMC_PASS_OBJECT " section tc"
@@ -265,6 +268,66 @@ static void stop_elsewhere_without_notes_says_the_number(void **state)
 		child_sh(&w->server, "tc qdisc del dev " WORLD_IF " clsact");
 }
 
+/* What is attached by a filter there cannot be taken off from here: it used to be left behind, as "stopped". */
+static void stop_elsewhere_of_another_version_leaves_nothing(void **state)
+{
+	struct world *w = *state;
+
+	world_start_bmc(w, "--tc clsact");
+	notes_of_another_version(w->instance);
+	assert_int_equal(bmcctl(&w->client, "stop --name %s", w->instance), 1);
+	assert_non_null(strstr(bmcctl_result.err, "is in another network namespace"));
+	assert_true(world_has_xdp(w));
+	assert_int_equal(bmcctl(&w->server, "stop --name %s", w->instance), 0);
+	assert_nothing_attached(w);
+}
+
+static int watch_links(struct world *w)
+{
+	static char line[400];
+	char path[300];
+
+	leaks_pins_path(w->instance, path, sizeof(path));
+	snprintf(line, sizeof(line), "ls %s/links | grep -c ^bmc_ || true", path);
+	return atoi(world_sh(w, line));
+}
+
+/* XDP answered on, until its link ended by itself, while nobody saw the writes any more. */
+static void the_watch_stays_as_long_as_xdp_cannot_be_taken_off(void **state)
+{
+	struct world *w = *state;
+	int links;
+
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	world_cache(w, "k", "old");
+	links = watch_links(w);
+	assert_true(links > 0);
+	assert_int_equal(bmcctl_fault(&w->server, "no link", "stop --name %s", w->instance), 1);
+	assert_non_null(strstr(bmcctl_result.err, "cannot remove the link 'xdp_"));
+	assert_true(world_has_xdp(w));
+	assert_int_equal(watch_links(w), links);
+	tcp_set(&w->tcp, "k", "new", 3);
+	world_expect(w, &w->udp, "k", "new");
+	world_stop_bmc(w);
+	assert_nothing_attached(w);
+}
+
+/* The qdisc's interface was known by the name that was given, which is not the one that it has: the qdisc stayed. */
+static void an_alternative_name_leaves_no_qdisc(void **state)
+{
+	struct world *w = *state;
+	pid_t pid;
+
+	child_sh(&w->server, "ip link property add dev " WORLD_IF " altname other0");
+	pid = bmcctl_paused(&w->server, "clsact made",
+			    "start --name %s --iface other0 --memory 16M --tc clsact", w->instance);
+	assert_true(world_has_clsact(w));
+	child_stop(pid, SIGKILL);
+	assert_int_equal(bmcctl(&w->server, "stop --name %s", w->instance), 0);
+	assert_nothing_attached(w);
+}
+
 static void memcached_goes_on_after_stop(void **state)
 {
 	struct world *w = *state;
@@ -361,6 +424,9 @@ static const struct CMUnitTest tests[] = {
 	LIFE_TEST(stop_works_when_the_interface_is_gone),
 	LIFE_TEST(stop_elsewhere_names_no_interface_of_this_namespace),
 	LIFE_TEST(stop_elsewhere_without_notes_says_the_number),
+	LIFE_TEST(stop_elsewhere_of_another_version_leaves_nothing),
+	LIFE_TEST(the_watch_stays_as_long_as_xdp_cannot_be_taken_off),
+	LIFE_TEST(an_alternative_name_leaves_no_qdisc),
 	LIFE_TEST(memcached_goes_on_after_stop),
 	LIFE_TEST(flush_forgets_everything),
 	LIFE_TEST(status_says_what_runs_and_why_nothing_is_cached),
