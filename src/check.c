@@ -24,8 +24,8 @@ int bmc_check_machine(const struct bmc_options *options)
 	struct rlimit files;
 	__u64 available;
 
-	if (bmc_pins_hidden())
-		return bmc_fail("%s", BMC_PINS_HIDDEN);
+	if (bmc_pins_unusable())
+		return bmc_fail("%s", bmc_pins_unusable());
 	if (!bmc_proc_is_ours())
 		return bmc_fail(
 			"/proc is not mounted, or that of another PID namespace: run bmcctl "
@@ -72,6 +72,23 @@ static int fail_taken(const struct bmc_iface *iface, __u32 id, int skb)
 			iface->name, id, iface->name, skb ? "xdpgeneric" : "xdp");
 }
 
+/* It may be given by an alternative name: what is noted and said is its own, and it is given once. 0, or the exit code */
+static int check_name(struct bmc_plan *plan, int i)
+{
+	struct bmc_iface *iface = &plan->iface[i];
+	char given[IF_NAMESIZE];
+
+	strcpy(given, iface->name);
+	if (!if_indextoname(iface->ifindex, iface->name))
+		return bmc_fail("the interface '%s' has just gone", given);
+	for (int k = 0; k < i; k++) {
+		if (plan->iface[k].ifindex == iface->ifindex)
+			return bmc_fail("'%s' is the interface '%s', which is given already", given,
+					iface->name);
+	}
+	return 0;
+}
+
 /* XDP must see Ethernet there. 0, or the exit code */
 static int check_kind(const struct bmc_iface *iface)
 {
@@ -102,7 +119,7 @@ int bmc_check_ifaces(const struct bmc_options *options, struct bmc_plan *plan)
 			return bmc_fail(
 				"there is no interface '%s' here; 'ip link' lists those there are",
 				iface->name);
-		if (check_kind(iface))
+		if (check_name(plan, i) || check_kind(iface))
 			return BMC_FAILED;
 		err = bmc_iface_xdp(iface->ifindex, &id, &skb);
 		if (err)
@@ -148,12 +165,36 @@ static const char *ifaces_clash(const struct bmc_options *options, const struct 
 	return NULL;
 }
 
+/* Its notes cannot be read, so its ports cannot be known; its interfaces are those of its links. */
+static int compare_other_version(struct conflict *c, const char *name)
+{
+	struct bmc_hook_place place;
+	char pin[BMC_XDP_PIN];
+
+	for (int i = 0; i < c->options->n_ifaces; i++) {
+		const char *iface = c->options->iface[i];
+
+		bmc_hooks_place(name, bmc_hooks_xdp_pin(if_nametoindex(iface), pin), &place);
+		if (place.where != BMC_HOOK_HERE)
+			continue;
+		c->code = bmc_fail("interface '%s' belongs to instance '%s', which another version "
+				   "of bmcctl started: 'bmcctl stop --name %s' first",
+				   iface, name, name);
+		return 1;
+	}
+	bmc_note("instance '%s' was started by another version of bmcctl: whether it has the same "
+		 "port cannot be told",
+		 name);
+	return 0;
+}
+
 static int compare(const char *name, void *arg)
 {
 	struct conflict *c = arg;
 	static struct bmc_instance other;
 	const char *iface;
 	__u16 port;
+	int err;
 
 	if (!strcmp(name, c->options->name)) {
 		c->code = bmc_fail("instance '%s' is there already: 'bmcctl stop --name %s' "
@@ -162,7 +203,10 @@ static int compare(const char *name, void *arg)
 				   name, name);
 		return 1;
 	}
-	if (bmc_pins_instance(name, &other) || other.config.netns_cookie != c->netns)
+	err = bmc_pins_instance(name, &other);
+	if (err == -EPROTO)
+		return compare_other_version(c, name);
+	if (err || other.config.netns_cookie != c->netns)
 		return 0;
 	iface = ifaces_clash(c->options, &other);
 	if (iface) {

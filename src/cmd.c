@@ -92,8 +92,8 @@ int bmc_cmd_open(const char *name, struct bmc_instance *ret)
 {
 	int err;
 
-	if (bmc_pins_hidden())
-		return bmc_fail("%s", BMC_PINS_HIDDEN);
+	if (bmc_pins_unusable())
+		return bmc_fail("%s", bmc_pins_unusable());
 	if (!bmc_pins_exist(name))
 		return bmc_cmd_fail_not_there(name);
 	err = bmc_pins_instance(name, ret);
@@ -102,7 +102,7 @@ int bmc_cmd_open(const char *name, struct bmc_instance *ret)
 	if (err && !bmc_pins_exist(name))
 		return bmc_cmd_fail_not_there(name);
 	if (err == -EPROTO)
-		return bmc_fail(BMC_PINS_OTHER_VERSION, name);
+		return bmc_fail(BMC_PINS_OTHER_VERSION, name, name);
 	if (err && bmc_pins_locked())
 		return bmc_fail(BMC_PINS_LOCKED, name);
 	if (err)

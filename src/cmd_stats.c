@@ -45,7 +45,7 @@ int bmc_cmd_stats(const struct bmc_options *options)
 		return code;
 	err = read_figures(options->name, &note, &figures);
 	if (err == -EPROTO)
-		return bmc_fail(BMC_PINS_OTHER_VERSION, options->name);
+		return bmc_fail(BMC_PINS_OTHER_VERSION, options->name, options->name);
 	if (err)
 		return bmc_fail("cannot read the counters of instance '%s': %s", options->name,
 				strerror(-err));

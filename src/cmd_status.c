@@ -239,7 +239,7 @@ static int show_one(const char *name, void *arg)
 		return 0; /* another bmcctl has just stopped it */
 	show->n++;
 	if (err == -EPROTO) {
-		show->code = bmc_fail(BMC_PINS_OTHER_VERSION, name);
+		show->code = bmc_fail(BMC_PINS_OTHER_VERSION, name, name);
 		return 0;
 	}
 	if (err && bmc_pins_locked()) {
@@ -266,8 +266,8 @@ int bmc_cmd_status(const struct bmc_options *options)
 
 	if (code)
 		return code;
-	if (bmc_pins_hidden())
-		return bmc_fail("%s", BMC_PINS_HIDDEN);
+	if (bmc_pins_unusable())
+		return bmc_fail("%s", bmc_pins_unusable());
 	if (options->json)
 		show.list = json_object_new_array();
 	if (!options->name_given)

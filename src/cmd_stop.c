@@ -38,8 +38,8 @@ int bmc_cmd_stop(const struct bmc_options *options)
 		code = bmc_cmd_lock();
 	if (code)
 		return code;
-	if (bmc_pins_hidden())
-		return bmc_fail("%s", BMC_PINS_HIDDEN);
+	if (bmc_pins_unusable())
+		return bmc_fail("%s", bmc_pins_unusable());
 	err = bmc_lifecycle_stop(options->name, say, why);
 	if (err < 0)
 		return bmc_fail("%s", *why ? why : strerror(-err));

@@ -23,7 +23,8 @@ struct row {
 static int set_iface(struct bmc_options *o, const char *value)
 {
 	if (!*value || strlen(value) >= IF_NAMESIZE)
-		return bmc_usage("--iface: '%s' is not an interface's name", value);
+		return bmc_usage("--iface: '%s' is not an interface's name, of 1 to %d characters",
+				 value, IF_NAMESIZE - 1);
 	for (int i = 0; i < o->n_ifaces; i++) {
 		if (!strcmp(o->iface[i], value))
 			return bmc_usage("--iface: '%s' is given twice", value);

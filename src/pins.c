@@ -12,10 +12,15 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
+#define HIDDEN                                                                                     \
+	"this mount namespace hides " BMC_BPFFS " (as 'ip netns exec' does): run bmcctl by "       \
+	"'nsenter --net=/run/netns/NAME bmcctl ...'"
+#define READ_ONLY BMC_BPFFS " is mounted read-only: 'mount -o remount,rw " BMC_BPFFS "' first"
 #define LOCK_TRIES 1500 /* of 20 ms */
 #define LOCK_MOMENT 50 /* tries, before it is said */
 
@@ -98,12 +103,12 @@ static pid_t parent_of(pid_t pid)
 }
 
 /* One of those that started us is in another mount namespace. */
-int bmc_pins_hidden(void)
+static int is_hidden(void)
 {
 	struct stat ours, theirs;
 	char path[64];
 
-	if (is_bpffs() || stat("/proc/self/ns/mnt", &ours))
+	if (stat("/proc/self/ns/mnt", &ours))
 		return 0;
 	for (pid_t pid = getppid(); pid > 0; pid = parent_of(pid)) {
 		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
@@ -111,6 +116,15 @@ int bmc_pins_hidden(void)
 			return 1;
 	}
 	return 0;
+}
+
+const char *bmc_pins_unusable(void)
+{
+	struct statfs fs;
+
+	if (!is_bpffs())
+		return is_hidden() ? HIDDEN : NULL;
+	return !statfs(BMC_BPFFS, &fs) && fs.f_flags & ST_RDONLY ? READ_ONLY : NULL;
 }
 
 int bmc_pins_mount(int *ret_mounted)

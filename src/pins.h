@@ -23,19 +23,18 @@ int bmc_pins_lock(bmc_pins_wait_fn waiting);
 int bmc_pins_locked(void);
 
 #define BMC_PINS_OTHER_VERSION                                                                     \
-	"instance '%s' was started by another version of bmcctl: stop and start it"
+	"instance '%s' was started by another version of bmcctl: 'bmcctl stop --name %s', then "   \
+	"start it again"
 
 #define BMC_PINS_LOCKED                                                                            \
 	"instance '%s' is not complete: another bmcctl starts or stops it just now; ask again "    \
 	"when that has ended"
 
 /*
- * Whether the machine's bpffs cannot be seen: this is another mount namespace, and one mounted here would end with it.
+ * Why instances can be neither read nor changed here, in words; NULL: they can. Either the machine's bpffs cannot be seen
+ * (this is another mount namespace, and one mounted here would end with it), or it is mounted read-only.
  */
-int bmc_pins_hidden(void);
-#define BMC_PINS_HIDDEN                                                                            \
-	"this mount namespace hides " BMC_BPFFS " (as 'ip netns exec' does): run bmcctl by "       \
-	"'nsenter --net=/run/netns/NAME bmcctl ...'"
+const char *bmc_pins_unusable(void);
 
 /* Mounts bpffs if it is not; *ret_mounted says whether it did. 0 or -errno. */
 int bmc_pins_mount(int *ret_mounted);

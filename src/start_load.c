@@ -10,6 +10,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define NO_MEMORY                                                                                  \
+	"the kernel has no memory for the maps: give less --memory, or raise the limit of the "    \
+	"cgroup that bmcctl runs in (memory.max; systemd: MemoryMax=)"
 #define LIVES_SHARE 32 /* of the memory, for what is known of expiry */
 
 /* ---- memory: the buckets get what the other maps leave ---- */
@@ -92,18 +95,19 @@ int bmc_start_load(struct bmc_start *s)
 	bmc_fault_point("configured");
 	if (err)
 		return err;
+	if (bmc_fault_asked("no mmap"))
+		bpf_map__set_map_flags(s->skel->maps.bss, 0);
 	err = bmc_bpf__load(s->skel);
 	s->report->not_taken = err != 0;
 	if (err == -ENOMEM)
-		return bmc_start_because(
-			s, err,
-			"the kernel has no memory for the maps: give less --memory, or raise the "
-			"limit of the cgroup that bmcctl runs in (memory.max; systemd: "
-			"MemoryMax=)");
+		return bmc_start_because(s, err, NO_MEMORY);
 	if (err)
 		return bmc_start_because(s, err,
 					 "the kernel did not take the maps and programs: %s",
 					 strerror(-err));
+	/* libbpf takes a map without mmap(2) where it had no memory to ask whether the kernel has it */
+	if (!s->skel->bss)
+		return bmc_start_because(s, -ENOMEM, NO_MEMORY);
 	bmc_fault_point("loaded");
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 
 #include "leaks.h"
+#include "notes.h"
 #include "said.h"
 #include "world.h"
 
@@ -267,6 +268,79 @@ static void an_interface_or_port_that_is_taken_is_refused(void **state)
 	world_cache(w, "k", "still works");
 }
 
+/* Its XDP program was taken for that of an instance that is nowhere to be seen. */
+static void an_interface_of_another_version_is_told(void **state)
+{
+	struct world *w = *state;
+	char says[100];
+
+	world_start_bmc(w, "");
+	notes_of_another_version(w->instance);
+	assert_int_equal(bmcctl(&w->server, "start --name %sb --iface lo --iface " WORLD_IF,
+				w->instance),
+			 FAILED);
+	snprintf(says, sizeof(says), "belongs to instance '%s', which another version of bmcctl",
+		 w->instance);
+	assert_non_null(strstr(bmcctl_result.err, says));
+	assert_int_equal(
+		bmcctl(&w->server, "start --name %sb --iface lo --memory 16M", w->instance), 0);
+	assert_non_null(strstr(bmcctl_result.err, "whether it has the same port cannot be told"));
+	assert_int_equal(bmcctl(&w->server, "stop --name %sb", w->instance), 0);
+	assert_int_equal(bmcctl(&w->server, "stop --name %s", w->instance), 0);
+	leaks_check(w->cookie, w->instance);
+}
+
+/* It said "File exists". */
+static void an_interface_by_two_names_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	child_sh(&w->server, "ip link property add dev " WORLD_IF " altname other0");
+	refused(w, "start --name %s --iface " WORLD_IF " --iface other0", FAILED,
+		"'other0' is the interface '" WORLD_IF "', which is given already");
+}
+
+static void run_read_only(struct world *w, const char *command, const char *options)
+{
+	static struct child_result r;
+	char line[400];
+	char *argv[] = { "unshare", "-m", "sh", "-c", line, NULL };
+
+	snprintf(line, sizeof(line),
+		 "mount -o remount,bind,ro /sys/fs/bpf && exec %s %s --name %s %s", BMC_BMCCTL,
+		 command, w->instance, options);
+	child_run(&w->server, argv, 20, &r);
+	if (r.code != FAILED || !strstr(r.err, "/sys/fs/bpf is mounted read-only: "))
+		fail_msg("%s with a read-only bpffs: exit %d: %s", command, r.code, r.err);
+}
+
+/* The instance was called damaged, and stop said to remove it, which it could not. */
+static void a_bpffs_that_is_read_only_is_told(void **state)
+{
+	static const char *const commands[] = { "status", "stats", "flush", "reset", "stop" };
+	struct world *w = *state;
+
+	run_read_only(w, "start", "--iface " WORLD_IF);
+	world_start_bmc(w, "");
+	for (size_t i = 0; i < TEST_COUNT(commands); i++)
+		run_read_only(w, commands[i], "");
+	world_open_clients(w);
+	world_cache(w, "k", "still works");
+}
+
+/* libbpf then gives no memory of the map: bmcctl died of it, and left all attached. */
+static void without_memory_for_mmap_nothing_is_left(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(bmcctl_fault(&w->server, "no mmap",
+				      "start --name %s --iface " WORLD_IF " --memory 16M",
+				      w->instance),
+			 FAILED);
+	assert_non_null(strstr(bmcctl_result.err, "give less --memory"));
+	leaks_check(w->cookie, w->instance);
+}
+
 static void refused_with_memcached(struct world *w, const char *options, const char *says)
 {
 	memcached_start(&w->memcached, &w->server, WORLD_PORT, options);
@@ -330,6 +404,10 @@ static const struct CMUnitTest tests[] = {
 	REFUSED_TEST(without_memory_for_the_maps_what_to_do_is_said),
 	REFUSED_TEST(an_instance_that_runs_is_refused),
 	REFUSED_TEST(an_interface_or_port_that_is_taken_is_refused),
+	REFUSED_TEST(an_interface_of_another_version_is_told),
+	REFUSED_TEST(an_interface_by_two_names_is_refused),
+	REFUSED_TEST(a_bpffs_that_is_read_only_is_told),
+	REFUSED_TEST(without_memory_for_mmap_nothing_is_left),
 	EMPTY_TEST(memcached_without_udp_is_refused),
 	EMPTY_TEST(memcached_on_loopback_alone_is_refused),
 	EMPTY_TEST(memcached_that_does_not_answer_is_refused),
