@@ -31,14 +31,23 @@ static void print_udp(const struct bmc_server_status *v)
 
 static void print_running(const struct bmc_server_status *v)
 {
-	printf("  server     port %u: %s, pid %d, UDP %s", v->port, v->process, v->pid,
-	       v->has_udp ? "on" : "off");
+	printf("  server     port %u: ", v->port);
+	if (v->pid)
+		printf("%s, pid %d", v->process, v->pid);
+	else
+		printf("its process cannot be seen here");
+	printf(", UDP %s", v->has_udp ? "on" : "off");
 	if (v->udp_each > 1)
 		printf(" (memcached-sr: %d sockets an address)", v->udp_each);
 	for (int i = 0; i < v->n_addresses; i++)
 		printf("%s%s", i ? ", " : "; ", v->address[i]);
-	printf("\n             connections: %d followed, %d not; holds: %u\n", v->in_step, v->lost,
-	       v->holds);
+	if (v->pid)
+		printf("\n             connections: %d followed, %d not; holds: %u\n", v->in_step,
+		       v->lost, v->holds);
+	else
+		printf("\n             connections: cannot be told (another PID namespace, or no "
+		       "CAP_SYS_PTRACE); holds: %u\n",
+		       v->holds);
 	print_udp(v);
 	for (int i = 0; i < v->n_keepers; i++)
 		printf("             %s %s: %s\n",
@@ -54,7 +63,7 @@ static void print_server(const struct bmc_status *s, const struct bmc_server_sta
 {
 	char user[BMC_USER_MAX];
 
-	if (v->pid)
+	if (v->pid || v->unseen)
 		print_running(v);
 	else
 		printf("  server     port %u: not running (as user %s)\n", v->port,

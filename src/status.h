@@ -22,7 +22,8 @@ struct bmc_keeper {
 struct bmc_server_status {
 	__u16 port; /* host order */
 	__u32 uid;
-	int pid; /* 0: not running */
+	int pid; /* 0: not running, or unseen */
+	int unseen; /* it has sockets, but its process cannot be seen here */
 	char process[32];
 	int has_udp;
 	int reachable; /* UDP at an address that is not loopback */

@@ -94,6 +94,7 @@ static void read_addresses(const struct bmc_server_sockets *sockets, struct bmc_
 	}
 	v->udp_each = bmc_sockets_udp_each(&sockets->all, v->uid);
 	v->pid = sockets->pid;
+	v->unseen = !v->pid && v->n_addresses;
 	v->other_pid = sockets->other;
 	if (v->pid)
 		bmc_process_name(v->pid, v->process, sizeof(v->process));
@@ -128,6 +129,8 @@ void bmc_status_read_server(const char *instance, int server, const struct bmc_s
 	read_words(words, ret);
 	if (!bmc_server_sockets_read(ret->port, ret->uid, bmc_server_process(words), &sockets)) {
 		read_addresses(&sockets, ret);
+		if (ret->pid && !ret->sockets)
+			read_words(words, ret); /* it may just have come */
 		bmc_connections_each(instance, server, &sockets, count_connection, ret);
 	}
 	bmc_server_sockets_free(&sockets);

@@ -66,12 +66,12 @@ static int socket_reason(const struct bmc_status *s, const struct bmc_server_sta
 {
 	char user[BMC_USER_MAX];
 
-	if (!v->pid && v->foreign)
+	if (!v->pid && !v->unseen && v->foreign)
 		return say(why,
 			   "what listens there runs as another user than %s: stop and start, or "
 			   "run it as that user",
 			   bmc_format_user(v->uid, user, sizeof(user)));
-	if (!v->pid)
+	if (!v->pid && !v->unseen)
 		return say(why, "no memcached listens there");
 	if (off_reason(v, why))
 		return 1;
@@ -185,6 +185,10 @@ static void traffic_reason(struct bmc_status *s, int is_all_right)
 	else if (!looked && count[BMC_STAT_STAMP_MARKED])
 		say(s->why_not, "memcached's UDP replies have packet marks of somebody else's "
 				"(SO_MARK, nftables), which is where bmc keeps theirs");
+	else if (!looked && !count[BMC_STAT_STAMP_ELSEWHERE] && !count[BMC_STAT_NO_STAMP])
+		say(s->why_not,
+		    "none of memcached's UDP replies has been seen yet: does it answer? (Sockets "
+		    "that it made before it came below --cgroup are not watched.)");
 	else if (!looked)
 		say(s->why_not,
 		    "memcached's UDP replies do not leave by an interface of this instance");

@@ -53,6 +53,46 @@ static void silent_writes_without_an_answer_are_named(void **state)
 	world_warm(w, &w->udp, "silent");
 }
 
+/* It used to be told that no memcached listens. */
+static void a_memcached_that_cannot_be_seen_is_not_gone(void **state)
+{
+	static struct child_result r;
+	struct world *w = *state;
+	char *argv[] = { "setpriv",  "--bounding-set=-sys_ptrace",
+			 BMC_BMCCTL, "status",
+			 "--name",   w->instance,
+			 NULL };
+
+	world_cache(w, "k", "value");
+	child_run(&w->server, argv, 20, &r);
+	assert_int_equal(r.code, 0);
+	if (!strstr(r.out, "its process cannot be seen here") || strstr(r.out, "not running") ||
+	    strstr(r.out, "not cached") || !strstr(r.out, "  caching"))
+		fail_msg("status says:\n%s", r.out);
+}
+
+#define CGROUP_SH "c=$(findmnt -nt cgroup2 -o TARGET | head -1)/bmc-test-%d; l=/tmp/bmc-cgroup-%d; "
+
+/* Its replies are not seen, wherever they leave: its sockets stay in the cgroup in which it made them. */
+static void replies_that_nobody_sees_are_told(void **state)
+{
+	struct world *w = *state;
+	char options[60];
+	int pid = getpid();
+
+	world_stop_bmc(w);
+	child_sh(&w->server, CGROUP_SH "mkdir $c && ln -s $c $l && echo %d >$c/cgroup.procs", pid,
+		 pid, w->memcached.pid);
+	snprintf(options, sizeof(options), "--cgroup /tmp/bmc-cgroup-%d", pid);
+	world_start_bmc(w, options);
+	tcp_set(&w->tcp, "k", "value", 5);
+	world_get(w, &w->udp, "k");
+	status_says(w, "none of memcached's UDP replies has been seen yet");
+	world_stop_bmc(w);
+	child_sh(&w->server, CGROUP_SH "echo %d >$c/../cgroup.procs; rmdir $c; rm $l", pid, pid,
+		 w->memcached.pid);
+}
+
 static int can(const struct ns *ns, const char *command)
 {
 	char *argv[] = { "sh", "-c", (char *)command, NULL };
@@ -299,6 +339,8 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(silent_writes_without_an_answer_are_named),
 	WORLD_TEST(a_connection_without_memory_is_lost),
 	STATUS_TEST(reasons_stand_at_their_port),
+	WORLD_TEST(a_memcached_that_cannot_be_seen_is_not_gone),
+	WORLD_TEST(replies_that_nobody_sees_are_told),
 	WORLD_TEST(json_tells_the_same),
 	WORLD_TEST(commands_over_udp_without_an_answer_are_told),
 	STATUS_TEST(a_start_that_is_under_way_is_told),
