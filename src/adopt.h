@@ -28,7 +28,6 @@ struct bmc_adopt {
 	bmc_progress_fn progress; /* may be NULL */
 	struct bmc_olds *olds; /* bmc_adopt_run's own */
 	/* what came of it */
-	int sockets; /* listeners and UDP sockets marked */
 	int old; /* connections found */
 	int lost; /* of these, those that hold fills until they close */
 	int closed; /* of these, those that were closed (reset) */

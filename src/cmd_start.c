@@ -159,11 +159,13 @@ static void print_started(const struct bmc_plan *plan, const struct bmc_report *
 			 "be served that memcached no longer has");
 	print_connections(plan, &report->adopted);
 	print_learnt(plan, &report->learning);
-	if (!report->adopted.sockets)
-		printf("%s: started; no memcached yet: it is noticed when it binds its port\n",
-		       plan->name);
-	else
-		printf("%s: started\n", plan->name);
+	for (__u32 i = 0; i < plan->config.n_ports; i++) {
+		if (report->absent >> i & 1)
+			printf("%s: port %u: no memcached yet: it is noticed when it binds its "
+			       "port\n",
+			       plan->name, ntohs(plan->config.port[i]));
+	}
+	printf("%s: started\n", plan->name);
 }
 
 int bmc_cmd_start(const struct bmc_options *options)

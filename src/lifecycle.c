@@ -5,6 +5,7 @@
 #include "fault.h"
 #include "memory.h"
 #include "pins.h"
+#include "shared.h"
 #include "start.h"
 #include "util.h"
 
@@ -145,6 +146,8 @@ static int adopt(struct bmc_start *s)
 	if (err)
 		return bmc_start_because(s, err, "cannot watch memcached's sockets: %s",
 					 why_not_adopted(err));
+	for (__u32 i = 0; i < s->plan->config.n_ports; i++)
+		s->report->absent |= (__u32)!bmc_shared_sockets(&a->shared->server[i]) << i;
 	bmc_fault_point("sockets adopted");
 	return 0;
 }

@@ -38,6 +38,7 @@ struct bmc_report {
 	int not_native
 		[BMC_IFACES_MAX]; /* -errno: what an interface in skb mode said of native mode */
 	struct bmc_adopt adopted; /* memcached's sockets and connections */
+	__u32 absent; /* ports at which no memcached is yet, a bit each */
 	struct bmc_learning learning; /* what it said, if it was asked */
 	__u64 memory; /* bytes that the maps take */
 	__u32 untagged; /* a VLAN whose tags XDP does not see: its items are not cached; 0: none */

@@ -34,10 +34,8 @@ static int mark(struct bmc_adopt *a, int fd, const struct bmc_owner *owner,
 	value.life = bmc_shared_socket_up(words);
 	if (bmc_sees_all_processes()) /* its number is the kernel's too */
 		bmc_shared_owner(words, value.life, (__u32)owner->pid);
-	if (!bpf_map_update_elem(a->marks_fd, &fd, &value, BPF_NOEXIST)) {
-		a->sockets++;
+	if (!bpf_map_update_elem(a->marks_fd, &fd, &value, BPF_NOEXIST))
 		return 1;
-	}
 	err = -errno;
 	bmc_shared_socket_undo(words);
 	return err == -EEXIST ? 0 : err;

@@ -62,6 +62,11 @@ void bmc_shared_socket_undo(struct bmc_server *server)
 					      __ATOMIC_SEQ_CST));
 }
 
+__u16 bmc_shared_sockets(const struct bmc_server *server)
+{
+	return (__u16)(__atomic_load_n(&server->word, __ATOMIC_SEQ_CST) >> BMC_WORD_SOCKETS_SHIFT);
+}
+
 __u16 bmc_shared_life(const struct bmc_server *server)
 {
 	return (__u16)(__atomic_load_n(&server->word, __ATOMIC_SEQ_CST) >> BMC_WORD_LIFE_SHIFT);

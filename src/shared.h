@@ -21,6 +21,9 @@ void bmc_shared_owner(struct bmc_server *server, __u16 life, __u32 process);
 /* Takes a bmc_shared_socket_up back: at 0 sockets the life is over. */
 void bmc_shared_socket_undo(struct bmc_server *server);
 
+/* How many of its sockets are marked. */
+__u16 bmc_shared_sockets(const struct bmc_server *server);
+
 /* The life that its sockets have now. */
 __u16 bmc_shared_life(const struct bmc_server *server);
 

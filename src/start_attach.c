@@ -84,10 +84,13 @@ static int attach_tc(struct bmc_start *s, struct bmc_iface *iface)
 static int attach_xdp(struct bmc_start *s, int i)
 {
 	struct bmc_iface *iface = &s->plan->iface[i];
-	char doubt[BMC_IFACE_DOUBT];
+	char doubt[BMC_IFACE_DOUBT], name[IF_NAMESIZE];
 	int err = bmc_hooks_attach_xdp(s->plan->name, bpf_program__fd(s->skel->progs.bmc_xdp),
 				       iface, &s->report->not_native[i]);
 
+	if (err && !if_indextoname(iface->ifindex, name)) /* the kernel says EINVAL */
+		return bmc_start_because(s, -ENODEV, "cannot attach XDP to '%s': %s", iface->name,
+					 strerror(ENODEV));
 	if (err == -EBUSY)
 		return bmc_start_because(
 			s, err, "'%s' has an XDP program of somebody else's: take it off first",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* Whose item: several interfaces, ports, users and namespaces; a memcached that comes after bmc. */
 #include <stdio.h>
+#include <string.h>
 
 #include "fake.h"
 #include "world.h"
@@ -59,6 +60,16 @@ static void one_instance_on_two_interfaces(void **state)
 	world_expect(w, &second, "k", "new");
 	world_expect(w, &w->udp, "k", "new");
 	udp_close(&second);
+}
+
+/* Of two ports only the one that is served was told: "started". */
+static void a_port_without_memcached_is_told(void **state)
+{
+	struct world *w = *state;
+
+	world_start_bmc(w, "--port 11211 --port 11212 --wait --user nobody");
+	assert_non_null(strstr(bmcctl_result.out, "port 11212: no memcached yet"));
+	assert_null(strstr(bmcctl_result.out, "port 11211: no memcached yet"));
 }
 
 static void one_instance_with_two_ports(void **state)
@@ -290,6 +301,7 @@ static const struct CMUnitTest tests[] = {
 	EMPTY_TEST(start_waits_for_memcached),
 	EMPTY_TEST(another_users_socket_on_the_port_is_not_memcached),
 	TWO_WIRES_TEST(one_instance_on_two_interfaces),
+	OWNER_TEST(a_port_without_memcached_is_told),
 	OWNER_TEST(one_instance_with_two_ports),
 	OWNER_TEST(a_port_that_is_not_served_is_left_alone),
 	OWNER_TEST(another_namespaces_memcached_changes_nothing),
