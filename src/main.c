@@ -60,7 +60,7 @@ static void raise_files(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
-/* No map or socket gets the number of a closed stdout; who reads no further ends no start half-way; what is made is root's alone. */
+/* No map or socket gets the number of a closed stdout; who reads no further, or has no room, ends no start half-way; what is made is root's alone. */
 static void prepare(void)
 {
 	int fd;
@@ -71,6 +71,7 @@ static void prepare(void)
 	if (fd >= 0)
 		close(fd);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	umask(S_IRWXG | S_IRWXO);
 	raise_files();
 }

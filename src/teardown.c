@@ -280,6 +280,17 @@ static int link_is_elsewhere(const char *what, void *arg)
 	return place.where == BMC_HOOK_ELSEWHERE;
 }
 
+/* 1 for a link whose interface is here. */
+static int link_is_here(const char *what, void *arg)
+{
+	struct bmc_hook_place place;
+
+	if (!is_xdp(what))
+		return 0;
+	bmc_hooks_place(arg, what, &place);
+	return place.where == BMC_HOOK_HERE;
+}
+
 /* Only its filter keeps the egress program that has one. */
 static int filter_lives(const struct bmc_instance *note)
 {
@@ -299,8 +310,9 @@ static int is_elsewhere(struct stop *s)
 {
 	__u64 here;
 
-	if (s->unreadable)
-		return bmc_pins_each(s->name, "links", link_is_elsewhere, (void *)s->name);
+	if (s->unreadable) /* of several interfaces one may have been moved away */
+		return bmc_pins_each(s->name, "links", link_is_elsewhere, (void *)s->name) &&
+		       !bmc_pins_each(s->name, "links", link_is_here, (void *)s->name);
 	s->elsewhere = s->noted && !bmc_netns_cookie(&here) && here != s->note.config.netns_cookie;
 	return s->elsewhere &&
 	       (filter_lives(&s->note) ||

@@ -163,6 +163,18 @@ static void a_reader_that_has_enough_is_no_failure(void **state)
 			     " --help 2>&4 || echo failed >&4; } | true; } 4>&1 | { ! grep .; }");
 }
 
+/* start and stop died of it, and left what they had come to. */
+static void a_limit_of_file_size_is_no_failure(void **state)
+{
+	static const char line[] = "f=$(mktemp) && (ulimit -f 0; " BMC_BMCCTL
+				   " %s --name %s >$f 2>&1); r=$?; rm -f $f; exit $r";
+	struct world *w = *state;
+
+	child_sh(&w->server, line, "start --memory 16M --iface " WORLD_IF, w->instance);
+	child_sh(&w->server, line, "stop", w->instance);
+	leaks_check(w->cookie, w->instance);
+}
+
 static void a_foreign_xdp_program_is_refused(void **state)
 {
 	struct world *w = *state;
@@ -398,6 +410,7 @@ static const struct CMUnitTest tests[] = {
 	REFUSED_TEST(a_low_soft_limit_of_open_files_is_raised),
 	REFUSED_TEST(help_that_cannot_be_written_is_exit_1),
 	REFUSED_TEST(a_reader_that_has_enough_is_no_failure),
+	REFUSED_TEST(a_limit_of_file_size_is_no_failure),
 	REFUSED_TEST(a_foreign_xdp_program_is_refused),
 	REFUSED_TEST(an_xdp_program_by_a_link_is_refused_and_how_to_detach_it_is_said),
 	REFUSED_TEST(an_instance_of_a_bpffs_that_is_hidden_is_told),
