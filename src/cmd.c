@@ -28,6 +28,9 @@ int bmc_cmd_check_rights(void)
 		if (!bmc_has_capability(needed[i].cap))
 			return bmc_fail("this needs root: %s is missing; try sudo", needed[i].name);
 	}
+	if (bmc_has_own_users())
+		return bmc_fail("root of a user namespace has not the rights: run bmcctl outside "
+				"of the container");
 	return 0;
 }
 

@@ -21,6 +21,7 @@
 #endif
 
 #define PID_NS_FIRST 0xeffffffcU /* include/linux/proc_ns.h, PROC_PID_INIT_INO */
+#define USER_NS_FIRST 0xeffffffdU /* PROC_USER_INIT_INO */
 
 int bmc_parse_number(const char *text, __u64 min, __u64 max, __u64 *ret)
 {
@@ -205,6 +206,13 @@ int bmc_proc_is_ours(void)
 
 	return readlink("/proc/self", pid, sizeof(pid) - 1) > 0 &&
 	       strtol(pid, NULL, 10) == getpid();
+}
+
+int bmc_has_own_users(void)
+{
+	struct stat st;
+
+	return !stat("/proc/self/ns/user", &st) && st.st_ino != USER_NS_FIRST;
 }
 
 int bmc_sees_all_processes(void)

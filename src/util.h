@@ -51,6 +51,9 @@ int bmc_has_capability(int cap);
 /* Whether /proc is there, and shows the processes of this PID namespace under the numbers that they have in it. */
 int bmc_proc_is_ours(void);
 
+/* Whether this is a user namespace other than the first one: its capabilities are none of the kernel's. */
+int bmc_has_own_users(void);
+
 /* Whether this is the first PID namespace: process numbers are the kernel's. */
 int bmc_sees_all_processes(void);
 

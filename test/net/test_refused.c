@@ -113,6 +113,26 @@ static void without_root_is_refused(void **state)
 	leaks_check(w->cookie, w->instance);
 }
 
+/* It has all capabilities, and may not ask the kernel: TC egress was told to be taken off. */
+static void root_of_a_user_namespace_is_refused(void **state)
+{
+	static const char *const commands[] = { "status", "stop" };
+	static struct child_result r;
+	struct world *w = *state;
+
+	world_start_bmc(w, "");
+	for (size_t i = 0; i < TEST_COUNT(commands); i++) {
+		char *argv[] = { "unshare", "-Ur",	 BMC_BMCCTL, (char *)commands[i],
+				 "--name",  w->instance, NULL };
+
+		child_run(&w->server, argv, 20, &r);
+		assert_int_equal(r.code, FAILED);
+		assert_non_null(strstr(r.err, "user namespace"));
+	}
+	world_open_clients(w);
+	world_cache(w, "k", "still works");
+}
+
 /* `start` with a limit of open files, as prlimit has it. */
 static const struct child_result *start_limited(struct world *w, char *files)
 {
@@ -406,6 +426,7 @@ static const struct CMUnitTest tests[] = {
 	REFUSED_TEST(what_is_wrong_by_itself_is_exit_2),
 	REFUSED_TEST(what_is_wrong_for_this_machine_is_exit_1),
 	REFUSED_TEST(without_root_is_refused),
+	REFUSED_TEST(root_of_a_user_namespace_is_refused),
 	REFUSED_TEST(few_open_files_are_refused),
 	REFUSED_TEST(a_low_soft_limit_of_open_files_is_raised),
 	REFUSED_TEST(help_that_cannot_be_written_is_exit_1),
