@@ -32,7 +32,7 @@ void follow_begin(void)
 
 void follow_requests(const unsigned char *bytes, size_t len)
 {
-	struct __sk_buff skb = { bytes, (uint32_t)len, 0 };
+	struct __sk_buff skb = { .bytes = bytes, .len = (uint32_t)len };
 
 	if (follow_conn.lost || !len)
 		return;
@@ -45,7 +45,7 @@ void follow_requests(const unsigned char *bytes, size_t len)
 
 void follow_answers(const unsigned char *bytes, size_t len)
 {
-	struct __sk_buff skb = { bytes, (uint32_t)len, 1 };
+	struct __sk_buff skb = { .bytes = bytes, .len = (uint32_t)len, .tstamp = 1 };
 
 	if (!follow_conn.lost && len)
 		bmc_answers_parse(&skb, &follow_conn, 0);

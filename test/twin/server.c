@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +19,9 @@
 #define TTL_MIN                                                                                    \
 	3600 /* a shorter one could end while the test runs: 5000 - 3600 seconds are enough */
 #define ARGUMENTS 40
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+#define UDP_PORT_TEXT TEXT(UDP_PORT)
 #define UPTIME_BEHIND                                                                              \
 	60 /* seconds, its uptime is behind the clock that flushes go by (ITEM_UPDATE_INTERVAL) */
 
@@ -29,12 +34,19 @@ static void give_up(const char *what)
 static int connect_once(const struct server *s)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in inet = { .sin_family = AF_INET,
+				    .sin_port = htons(UDP_PORT),
+				    .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int fd = socket(s->udp ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), err;
 
 	if (fd < 0)
 		give_up("socket");
 	memcpy(addr.sun_path, s->path, strlen(s->path) + 1);
-	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+	if (s->udp)
+		err = connect(fd, (struct sockaddr *)&inet, sizeof(inet));
+	else
+		err = connect(fd, (struct sockaddr *)&addr, sizeof(addr));
+	if (!err)
 		return fd;
 	close(fd);
 	return -1;
@@ -56,12 +68,15 @@ static int connect_to(const struct server *s)
 static void run(const struct server *s)
 {
 	char *words = strdup(s->command), *argv[ARGUMENTS];
-	char *more[] = { "-s", (char *)s->path, "-u", "root", "-t", "1", "-m", "64" };
+	char *local[] = { "-s", (char *)s->path, "-u", "root", "-t", "1", "-m", "64", NULL };
+	char *udp[] = { "-l",	"127.0.0.1", "-p", UDP_PORT_TEXT, "-U", UDP_PORT_TEXT, "-u",
+			"root", "-t",	     "1",  "-m",	  "64", NULL };
+	char **more = s->udp ? udp : local;
 	int n = 0;
 
 	argv[n++] = strtok(words, " ");
-	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
-		argv[n++] = more[i];
+	while (*more)
+		argv[n++] = *more++;
 	for (char *w = strtok(NULL, " "); w && n < ARGUMENTS - 1; w = strtok(NULL, " "))
 		argv[n++] = w;
 	argv[n] = NULL;
@@ -139,8 +154,7 @@ static int ends_with_mn(const unsigned char *in, size_t len)
 	return len >= 4 && !memcmp(in + len - 4, "MN\r\n", 4);
 }
 
-/* Its one thread has done what it got before. -1: it is gone. */
-static int wait_for(struct server *s)
+int server_wait(struct server *s)
 {
 	static const unsigned char noop[] = "mn\r\n";
 	unsigned char in[16];
@@ -154,7 +168,7 @@ static int wait_for(struct server *s)
 
 int server_is_gone(struct server *s)
 {
-	if (!wait_for(s))
+	if (!server_wait(s))
 		return 0;
 	server_restart(s);
 	return 1;
@@ -192,10 +206,11 @@ int server_feed_steps(struct server *s, const unsigned char *bytes, const size_t
 		err = talk_some(fd, bytes + at, ends[i] - at, answers + got, size - got, &more);
 		got += more;
 		if (!err)
-			err = wait_for(s);
+			err = server_wait(s);
 		got += talk_rest(fd, answers + got, size - got);
 		ret_lens[i] = got;
 	}
+	ret_lens[n] = 0;
 	if (!err)
 		err = talk(fd, NULL, 0, answers + got, size - got, &ret_lens[n], NULL);
 	ret_lens[n] += got;

@@ -10,11 +10,13 @@
 #include "generate.h"
 
 #define ITEM_MAX 40960
+#define UDP_PORT 11311
 
 struct server {
 	const char *command;
 	pid_t pid;
 	int fd; /* a connection that looks */
+	int udp; /* on UDP_PORT of 127.0.0.1 instead, TCP and UDP; set before it starts */
 	int has_base64; /* in meta commands; known with the version */
 	char folder[40];
 	char path[60];
@@ -37,6 +39,8 @@ struct items {
 void server_start(struct server *s, const char *command);
 void server_stop(struct server *s);
 void server_restart(struct server *s);
+/* Its one thread has done what it got before. -1: it is gone. */
+int server_wait(struct server *s);
 /* Whether it is gone; then there is another one, without items. */
 int server_is_gone(struct server *s);
 const char *server_version(struct server *s);

@@ -35,6 +35,9 @@ struct __sk_buff {
 	const unsigned char *bytes;
 	__u32 len;
 	__u64 tstamp;
+	__u64 data; /* the same bytes; of datagrams only, as is */
+	__u64 data_end;
+	__u32 protocol;
 };
 
 struct bmc_segment {
@@ -71,6 +74,9 @@ struct bmc_work {
 	__u32 more;
 	__u32 late;
 	__u32 source_end;
+	__u32 life; /* of datagrams, as are */
+	__u32 n_out;
+	__u64 udp;
 	struct mc_request req;
 	struct bmc_window win;
 };
@@ -203,6 +209,7 @@ enum { BMC_NOTE_EARLIER, BMC_NOTE_DOUBT };
 
 struct twin_server {
 	__u64 epoch;
+	__u64 udp_flush;
 };
 
 static inline struct twin_server *bmc_server_get(__u32 server)
