@@ -215,8 +215,11 @@ static void make(enum kind kind, uint64_t *seed)
 		stream.len = 1 + roll(seed, (uint32_t)stream.len);
 }
 
-/* memcached gets the stream. With `steps`, at the ends of its commands, and what it had answered there is noted. */
-static void feed(struct server *server, struct steps *steps, uint64_t *seed)
+/*
+ * memcached gets the stream. With `steps`, at the ends of its commands, and what it had answered there is noted. 0; -1: it is
+ * another one now.
+ */
+static int feed(struct server *server, struct steps *steps, uint64_t *seed)
 {
 	int err;
 
@@ -237,10 +240,15 @@ static void feed(struct server *server, struct steps *steps, uint64_t *seed)
 		err = server_feed(server, stream.bytes, stream.len, answers, sizeof(answers),
 				  &answers_len);
 	}
-	if (err) {
-		tell("memcached neither answers nor closes", 0, 0);
-		server_restart(server);
+	if (server_is_gone(server)) { /* some old ones can be killed by an odd command */
+		total.gone++;
+		return -1;
 	}
+	if (!err)
+		return 0;
+	tell("memcached neither answers nor closes", 0, 0);
+	server_restart(server);
+	return -1;
 }
 
 /* The same again, answers and requests in several orders: no more is counted than was carried out. */
@@ -265,7 +273,7 @@ static void one_stream(struct server *server, int turn, enum kind kind, uint64_t
 	long errors = 0, n;
 	static struct steps all = { stream.bytes, answers, { 0 }, { 0 }, 0 };
 	struct steps *steps = roll(seed, STEPS_SELDOM) ? NULL : &all;
-	int flush, gone;
+	int flush, err;
 
 	for (int i = 0; i < GENERATE_KEYS; i++)
 		keys[i].cas = items[!turn].item[i].cas;
@@ -277,10 +285,9 @@ static void one_stream(struct server *server, int turn, enum kind kind, uint64_t
 	follow(seed);
 	if (has_dump()) /* 1.6.9 may stop for good at what comes meanwhile */
 		steps = NULL;
-	feed(server, steps, seed);
-	total.gone += gone = server_is_gone(server);
+	err = feed(server, steps, seed);
 	server_items(server, keys, &items[turn]);
-	if (gone) /* some old ones can be killed by an odd command */
+	if (err)
 		return;
 	check_keys(&items[!turn], &items[turn], well_formed);
 	check_flush(server, well_formed);
