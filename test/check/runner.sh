@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-only
+# The runner of the tests (lib/jobs.sh). What a test left behind was swept away unseen when it passed: here tests leave one
+# thing each, alone and beside one that leaves nothing; who left it is named and fails, the other one does not.
+# What ran aside could starve: it is as others are once these are over, and has a time of its own.  usage: runner.sh BUILD
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+build=${1:?usage: runner.sh BUILD}
+. test/lib/leaks.sh
+. test/lib/jobs.sh
+logs=$(mktemp -d) work=$(mktemp -d) filters=() wrong=0 leaks_patience=1
+cgroups=$(findmnt -nt cgroup2 -o TARGET | head -n 1)
+# Only what is made here, and nobody else: the machine may have others' tests.
+eval "all_$(declare -f leaks_list)"
+leaks_list() { all_leaks_list "$@" | grep -E "of self_|leakcheck|bmct-[0-9]+-self|$work"; }
+_leaks_strangers() { return 1; }
+
+clean_up() {
+	local path
+	kill "${aside_pids[@]}" "${!running[@]}" 2>/dev/null
+	find "$work" -mindepth 1 -type d -exec umount -q {} \; 2>/dev/null
+	rm -rf "$logs" "$work" /sys/fs/bpf/bmc-leakcheck* /tmp/bmc-leakcheck-*
+	for path in "$cgroups"/bmc-leakcheck-*; do
+		[ ! -d "$path" ] || rmdir "$path"
+	done
+	for path in /run/netns/bmct-*-self; do
+		[ ! -e "$path" ] || ip netns del "${path##*/}"
+	done
+}
+trap clean_up EXIT
+
+expect() { # WHAT-IS-TOLD GREP-PATTERN
+	grep -qE -- "$2" "$logs/told" || { echo "not told, of $1: $2"; sed 's/^/      | /' "$logs/told"; wrong=1; }
+}
+
+expect_no_more() { # WHAT FAILURES
+	[ "$(grep -c ^FAIL "$logs/told")" -eq "$2" ] || { echo "$1: not $2 failures"; cat "$logs/told"; wrong=1; }
+	: >"$logs/told"
+}
+
+# One that leaves something, alone; and beside one that began before and ends later, and has the like while it runs.
+leaves() { # WHAT LINE SCRIPT
+	start_test self_leaves 20 bash -c "$3"
+	end_test >>"$logs/told"
+	expect "$1" '^FAIL  self_leaves '
+	expect "$1" "  \\| $2"
+	expect_no_more "$1" 1
+	start_test self_clean 60 bash -c "trap : TERM; sleep 100 & wait; kill \$!"
+	start_test self_leaves 20 bash -c "$3"
+	end_test >>"$logs/told"
+	kill "$(cat "$logs/self_clean.pid")"
+	end_test >>"$logs/told"
+	expect "$1, beside another" '^FAIL  self_leaves '
+	expect "$1, beside another" '^ok    self_clean '
+	expect_no_more "$1, beside another" 1
+}
+
+leaks_begin
+leaves "a process" "process [0-9]+ sleep of self_leaves" "setsid sleep 50 >/dev/null 2>&1 & exit 0"
+leaves "a namespace" "namespace /run/netns/bmct-" "ip netns add bmct-\$\$-self"
+leaves "a file" "file /tmp/bmc-leakcheck-" "touch /tmp/bmc-leakcheck-\$\$"
+[ -z "$cgroups" ] || leaves "a cgroup" "cgroup .*/bmc-leakcheck-" "mkdir $cgroups/bmc-leakcheck-\$\$"
+leaves "a pin" "pin /sys/fs/bpf/bmc-leakcheck-" \
+	"bpftool map create /sys/fs/bpf/bmc-leakcheck-\$\$ type array key 4 value 4 entries 1 name bmc_leakcheck"
+
+# What tells nobody's name: whose it may be is told, once all of these have ended, and not of who came later.
+start_test self_first 60 bash -c "trap : TERM; sleep 100 & wait; kill \$!"
+start_test self_leaves 20 bash -c "mkdir $work/m && mount -t tmpfs x $work/m"
+end_test >>"$logs/told"
+start_test self_later 60 bash -c "trap : TERM; sleep 100 & wait; kill \$!"
+kill "$(cat "$logs/self_first.pid")"
+end_test >>"$logs/told"
+kill "$(cat "$logs/self_later.pid")"
+end_test >>"$logs/told"
+expect "a mount" '^FAIL  left_behind '
+expect "a mount" "  \\| self_leaves self_first: mount $work/m"
+expect_no_more "a mount" 1
+
+start_aside self_aside bash -c 'chrt -p $$; sleep 2; chrt -p $$'
+start_aside self_endless bash -c 'sleep 100'
+sleep 0.5
+end_asides 5 >>"$logs/told"
+expect "what runs aside" '^ok    self_aside '
+expect "what runs too long" '^FAIL  self_endless '
+expect "what runs too long" '  \| stopped: its time was over'
+expect_no_more "what runs aside" 1
+[ "$(sed -n 's/.*policy: //p' "$logs/self_aside.log" | tr '\n' ' ')" = "SCHED_IDLE SCHED_OTHER " ] || {
+	echo "aside, and hurried: $(cat "$logs/self_aside.log")"
+	wrong=1
+}
+exit $wrong
