@@ -12,13 +12,14 @@ run() { # want(ok|fail) model name -DX=Y...
 	while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do wait -n; done
 	run_one "$(printf '%s/%03d' "$w" $n)" "$@" &
 }
+# 900 s of its own: who runs beside others may have to wait for the CPU.
 run_one() { # result want(ok|fail) model name -DX=Y...
 	local result=$1 want=$2 model=$3 name=$4 d=$1.d a got states O=-O2; shift 4; mkdir -p "$d"
 	[ "$mode" = full ] || O=-O1                # so small that compiling takes as long as the run
 	[ "$want" = fail ] && O=-O0                # found soon
 	for a in "$@"; do a=${a#-D}; case $a in *=*) echo "#define ${a%%=*} ${a#*=}";; *) echo "#define $a 1";; esac; done >"$d/m.pml"
 	cat "$here/$model" >>"$d/m.pml"
-	(cd "$d" && spin -a m.pml >spin.out 2>&1 && gcc $O -w -DSAFETY -DCOLLAPSE -DVECTORSZ=2048 -DMEMLIM=6000 -o pan pan.c && timeout 900 ./pan -m1000000 >out 2>&1)
+	(cd "$d" && spin -a m.pml >spin.out 2>&1 && gcc $O -w -DSAFETY -DCOLLAPSE -DVECTORSZ=2048 -DMEMLIM=6000 -o pan pan.c && ulimit -t 900 && ./pan -m1000000 >out 2>&1)
 	states=$(awk '/states, stored/{print $1}' "$d/out" 2>/dev/null)
 	if grep -qE 'max search depth too small|out of memory|memory limit' "$d/out" 2>/dev/null; then got=incomplete
 	elif grep -q 'errors: 0' "$d/out" 2>/dev/null; then got=ok
