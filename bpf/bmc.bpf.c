@@ -52,6 +52,20 @@ int bmc_post_bind6(struct bpf_sock *sk)
 	return CGROUP_PASS;
 }
 
+SEC("cgroup/connect4")
+int bmc_connect4(struct bpf_sock_addr *ctx)
+{
+	bmc_connects(ctx);
+	return CGROUP_PASS;
+}
+
+SEC("cgroup/connect6")
+int bmc_connect6(struct bpf_sock_addr *ctx)
+{
+	bmc_connects(ctx);
+	return CGROUP_PASS;
+}
+
 SEC("sockops")
 int bmc_sockops(struct bpf_sock_ops *ops)
 {
@@ -254,6 +268,8 @@ static __always_inline void bmc_out(struct __sk_buff *skb, struct bpf_sock *sk)
 		mark = bmc_mark_of(sk);
 	if (mark && mark->ready == BMC_READY_UDP)
 		bmc_udp_out_of(skb, mark, udp);
+	else if (!mark && udp)
+		bmc_other_sends(skb);
 }
 
 SEC("cgroup_skb/egress")

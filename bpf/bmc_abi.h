@@ -136,6 +136,7 @@ struct bmc_mark {
 #define BMC_MARK_STRANGER 0xffffffffU /* of another process of its user */
 #define BMC_MARK_OTHER 0xfffffffeU /* of another user */
 #define BMC_MARK_OTHER_LOOPBACK 0xfffffffdU /* the same, bound to a loopback address */
+#define BMC_MARK_OTHER_ANYWHERE 0xfffffffbU /* whose port is not known: at all servers */
 /* Of a connection, and ready: there was no memory for its conn. It is LOST. */
 #define BMC_MARK_LOST 0xfffffffcU
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* Whose item: several interfaces, ports, users and namespaces; a memcached that comes after bmc. */
+#include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "fake.h"
 #include "world.h"
@@ -225,6 +229,128 @@ static void another_is_connected_after_start(void **state)
 	whom_another_is_connected_to(*state, 1);
 }
 
+/* ---- another user's socket that gets its port by itself ---- */
+
+static void own_port_only(struct world *w)
+{
+	child_sh(&w->server, "sysctl -qw net.ipv4.ip_local_port_range='11211 11211'");
+}
+
+/* root's, which is not memcached's user */
+static int another_socket(struct world *w)
+{
+	int fd = ns_socket(&w->server, AF_INET, SOCK_DGRAM), one = 1;
+
+	assert_return_code(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), errno);
+	return fd;
+}
+
+static void bind_any_port(int fd, const char *address)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t len = sizeof(a);
+
+	inet_pton(AF_INET, address, &a.sin_addr);
+	assert_return_code(bind(fd, (struct sockaddr *)&a, sizeof(a)), errno);
+	assert_return_code(getsockname(fd, (struct sockaddr *)&a, &len), errno);
+	assert_int_equal(ntohs(a.sin_port), WORLD_PORT);
+}
+
+static void connect_to(int fd, const struct udp *client)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+
+	assert_return_code(getsockname(client->fd, (struct sockaddr *)&a, &len), errno);
+	assert_return_code(connect(fd, (struct sockaddr *)&a, sizeof(a)), errno);
+}
+
+/* The client's request is another user's, who does not answer. */
+static void expect_anothers(struct world *w, struct udp *client, int fd)
+{
+	char bytes[64];
+
+	udp_send(client, "get k\r\n", 7);
+	assert_int_equal(udp_receive(client, client->id, 0.2, &w->text), -ETIMEDOUT);
+	assert_int_equal(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), 15);
+}
+
+/* Those of others are memcached's. */
+static void expect_one_anothers(struct world *w, struct udp *client, int fd)
+{
+	for (int i = 0; i < 5; i++) {
+		expect_anothers(w, client, fd);
+		world_warm(w, &w->udp, "k");
+	}
+}
+
+/* It has no address of its own that it was bound to: nobody says when it gets its port. */
+static void another_gets_its_port_when_it_is_connected(void **state)
+{
+	struct world *w = *state;
+	struct udp second;
+	int fd;
+
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	udp_open(&second, &w->client, WORLD_IP4, WORLD_PORT);
+	world_cache(w, "k", "value");
+	world_warm(w, &second, "k");
+	own_port_only(w);
+	fd = another_socket(w);
+	connect_to(fd, &second);
+	expect_one_anothers(w, &second, fd);
+	close(fd);
+	world_warm(w, &second, "k");
+	udp_close(&second);
+}
+
+/* The last one that is bound to no address takes all that come for memcached's, if that is bound to none. */
+static void another_gets_its_port_when_it_sends(void **state)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(9) };
+	struct world *w = *state;
+	int fd;
+
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	world_cache(w, "k", "value");
+	own_port_only(w);
+	fd = another_socket(w);
+	inet_pton(AF_INET, WORLD_IP4, &a.sin_addr);
+	sendto(fd, "x", 1, 0, (struct sockaddr *)&a, sizeof(a));
+	for (int i = 0; i < 5; i++)
+		expect_anothers(w, &w->udp, fd);
+	close(fd);
+	world_warm(w, &w->udp, "k");
+}
+
+/* Only a socket that chose no port can be bound twice: it loses the port with its peer. */
+static void another_is_bound_twice(void **state)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct world *w = *state;
+	struct udp second;
+	int fd;
+
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	udp_open(&second, &w->client, WORLD_IP4, WORLD_PORT);
+	world_cache(w, "k", "value");
+	world_warm(w, &second, "k");
+	own_port_only(w);
+	fd = another_socket(w);
+	bind_any_port(fd, "127.0.0.9");
+	world_warm(w, &second, "k");
+	assert_return_code(connect(fd, &none, sizeof(none)), errno);
+	bind_any_port(fd, WORLD_IP4);
+	connect_to(fd, &second);
+	expect_one_anothers(w, &second, fd);
+	close(fd);
+	world_warm(w, &second, "k"); /* though it stays counted */
+	udp_close(&second);
+}
+
 /* What comes by its interface is another user's, whatever address is asked, and memcached's by the other one. */
 static void another_is_bound_to_an_interface(void **state)
 {
@@ -309,6 +435,9 @@ static const struct CMUnitTest tests[] = {
 	OWNER_TEST(answers_from_anothers_address),
 	OWNER_TEST(another_is_connected_before_start),
 	OWNER_TEST(another_is_connected_after_start),
+	OWNER_TEST(another_gets_its_port_when_it_is_connected),
+	OWNER_TEST(another_gets_its_port_when_it_sends),
+	OWNER_TEST(another_is_bound_twice),
 	TWO_WIRES_TEST(another_is_bound_to_an_interface),
 	TWO_WIRES_TEST(another_has_a_link_local_address),
 };
