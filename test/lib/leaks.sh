@@ -27,11 +27,15 @@ _leaks_processes() { # [RUN]
 	if [ -n "$1" ]; then
 		grep -lsz "^BMC_TEST_OF=$1-" /proc/[0-9]*/environ | cut -d / -f 3
 	else
-		pgrep '^(bmcctl|memcached|memcaslap|udpload|net_|prog_)'
+		_leaks_called 'bmcctl|memcached|memcaslap|udpload|net_|prog_'
 	fi | while read -r pid; do
 		of=$(_leaks_mark "$pid")
 		read -r comm 2>/dev/null <"/proc/$pid/comm" && echo "process $pid $comm${1:+ of ${of#*-}}"
 	done
+}
+
+_leaks_called() { # BEGINNINGS -> pids (pgrep takes no pattern of more than 15 characters)
+	ps -e -o pid=,comm= | awk -v re="^($1)" '$2 ~ re { print $1 }'
 }
 
 _leaks_mark() { # PID -> RUN-NAME
@@ -41,7 +45,7 @@ _leaks_mark() { # PID -> RUN-NAME
 # Do tests run that are not of this run? What makes them may make the same things.
 _leaks_strangers() {
 	local pid
-	for pid in $(pgrep '^(bmcctl|net_|prog_|stress_|bench_|bmc-bench|twin)'); do
+	for pid in $(_leaks_called 'bmcctl|net_|prog_|stress_|bench_|bmc-bench|twin'); do
 		[[ $(_leaks_mark "$pid") == $$-* ]] || [ ! -d "/proc/$pid" ] || return 0
 	done
 	return 1
