@@ -248,6 +248,23 @@ static void one_over_udp_that_is_not_read_and_a_restart_keeps(void **state)
 	restart_behind(*state, tell_by_udp_unread, 0.5, 0.6);
 }
 
+/* With a handshake, whose client says nothing more: it is parsed only with the next segment, or not at all. */
+static void tell_by_handshake(struct world *w)
+{
+	static struct tcp t;
+
+	early_open(&t, &w->client, WORLD_IP4);
+	tcp_send(&t, "flush_all 8 noreply\r\n", 21);
+	tcp_wait_sent(&t);
+	test_sleep(0.2);
+	tcp_close(&t);
+}
+
+static void one_of_a_handshake_that_a_restart_keeps(void **state)
+{
+	restart_behind(*state, tell_by_handshake, 0.5, 0.6);
+}
+
 #define BEFORE(name) cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown)
 #define SHORT(name) cmocka_unit_test_setup_teardown(name, short_setup, world_teardown)
 #define EMPTY(name) cmocka_unit_test_setup_teardown(name, world_setup_empty, world_teardown)
@@ -261,6 +278,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(one_behind_answers_that_are_not_read),
 	WORLD_TEST(one_that_memcached_sleeps_over),
 	EMPTY(one_that_a_restart_keeps),
+	EMPTY(one_of_a_handshake_that_a_restart_keeps),
 	EMPTY(one_over_udp_that_is_not_read_and_a_restart_keeps),
 };
 
