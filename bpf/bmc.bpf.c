@@ -52,20 +52,6 @@ int bmc_post_bind6(struct bpf_sock *sk)
 	return CGROUP_PASS;
 }
 
-SEC("cgroup/connect4")
-int bmc_connect4(struct bpf_sock_addr *ctx)
-{
-	bmc_connects(ctx);
-	return CGROUP_PASS;
-}
-
-SEC("cgroup/connect6")
-int bmc_connect6(struct bpf_sock_addr *ctx)
-{
-	bmc_connects(ctx);
-	return CGROUP_PASS;
-}
-
 SEC("sockops")
 int bmc_sockops(struct bpf_sock_ops *ops)
 {
@@ -175,8 +161,11 @@ static __always_inline enum bmc_verdict bmc_in(struct __sk_buff *skb, struct bpf
 			server = plain ? -1 : bmc_bound_soon(skb);
 		else if (mark->ready == BMC_READY_UDP)
 			server = mark->server;
-		if (server >= 0)
+		if (server >= 0) {
+			bmc_hide(
+				server); /* or clang 22 knows that no mask is needed: the verifier does not */
 			return bmc_udp_in(skb, (__u32)server, bmc_life_of(mark, server), udp);
+		}
 		if (!mark)
 			return BMC_TO_STACK;
 		/* BORN may have come in between, on another CPU: it is over once the state is ESTABLISHED */
@@ -268,7 +257,7 @@ static __always_inline void bmc_out(struct __sk_buff *skb, struct bpf_sock *sk)
 		mark = bmc_mark_of(sk);
 	if (mark && mark->ready == BMC_READY_UDP)
 		bmc_udp_out_of(skb, mark, udp);
-	else if (!mark && udp)
+	else if (!mark && !plain)
 		bmc_other_sends(skb);
 }
 

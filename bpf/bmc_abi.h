@@ -17,7 +17,7 @@
 #endif
 
 /* Raised whenever the layout of a pinned map changes; `stop` works across versions, nothing else does. */
-#define BMC_ABI_VERSION 9
+#define BMC_ABI_VERSION 10
 
 /* ---- limits ---- */
 #define BMC_PORTS_MAX 8
@@ -136,7 +136,6 @@ struct bmc_mark {
 #define BMC_MARK_STRANGER 0xffffffffU /* of another process of its user */
 #define BMC_MARK_OTHER 0xfffffffeU /* of another user */
 #define BMC_MARK_OTHER_LOOPBACK 0xfffffffdU /* the same, bound to a loopback address */
-#define BMC_MARK_OTHER_ANYWHERE 0xfffffffbU /* whose port is not known: at all servers */
 /* Of a connection, and ready: there was no memory for its conn. It is LOST. */
 #define BMC_MARK_LOST 0xfffffffcU
 

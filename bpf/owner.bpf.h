@@ -155,13 +155,6 @@ static __always_inline void bmc_other_count(struct bmc_server *s, __u32 kind, __
 		bmc_ordered(__sync_fetch_and_add(&s->others_wire, delta));
 }
 
-/* One that may be at any of our ports. */
-static __always_inline void bmc_other_count_all(__u64 delta)
-{
-	for (__u32 i = 0; i < BMC_PORTS_MAX && i < bmc_config.n_ports; i++)
-		bmc_other_count(bmc_server_get(i), BMC_MARK_OTHER_ANYWHERE, delta);
-}
-
 /* A socket with a mark is released: if it is its own, the server has one less. */
 static __always_inline void bmc_mark_released(const struct bmc_mark *mark, __u64 cookie)
 {
@@ -171,8 +164,6 @@ static __always_inline void bmc_mark_released(const struct bmc_mark *mark, __u64
 		bmc_socket_gone(bmc_server_get(mark->server));
 	else if (BMC_READ_ONCE(mark->taken) == BMC_MARK_STRANGER)
 		bmc_stranger_gone(bmc_server_get(mark->server));
-	else if (BMC_READ_ONCE(mark->taken) == BMC_MARK_OTHER_ANYWHERE)
-		bmc_other_count_all(-1ULL);
 	else if (BMC_READ_ONCE(mark->taken) >= BMC_MARK_OTHER_LOOPBACK)
 		bmc_other_count(bmc_server_get(mark->server), mark->taken, -1ULL);
 }
@@ -187,10 +178,9 @@ static __always_inline void bmc_other_came(struct bpf_sock *sk, __u32 server, __
 	struct bmc_mark *mark;
 
 	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (mark && ((mark->server == server && BMC_READ_ONCE(mark->taken) == kind) ||
-		     BMC_READ_ONCE(mark->taken) == BMC_MARK_OTHER_ANYWHERE)) {
-		/* counted already: by `start`, before it was connected, or when another program refused it */
-		bmc_epoch_up(s);
+	if (mark && mark->server == server && BMC_READ_ONCE(mark->taken) == kind) {
+		bmc_epoch_up(
+			s); /* counted already: by `start`, or when another program refused it */
 		return;
 	}
 	bmc_other_count(s, kind, 1);
@@ -249,18 +239,14 @@ static __always_inline void bmc_listens(struct bpf_sock_ops *ops)
 		bmc_mark_socket(sk, (__u32)server, bpf_get_socket_cookie(ops));
 }
 
-/* ---- a UDP socket between its port and its mark ---- */
-
-/* Of the kernel's types what is read. */
-#define BMC_BOUND_KERNELS __attribute__((preserve_access_index))
+/* ---- a UDP socket that has a port of ours and no mark ---- */
 
 struct net___bound {
 	__u64 net_cookie;
-} BMC_BOUND_KERNELS;
+} __attribute__((preserve_access_index));
 
 struct sock___bound {
 	struct {
-		unsigned char skc_reuse : 4;
 		struct {
 			struct net___bound *net;
 		} skc_net;
@@ -269,29 +255,53 @@ struct sock___bound {
 	struct {
 		__u32 val;
 	} sk_uid;
-} BMC_BOUND_KERNELS;
+} __attribute__((preserve_access_index));
 
 struct sk_buff___bound {
 	struct sock___bound *sk;
-} BMC_BOUND_KERNELS;
+} __attribute__((preserve_access_index));
 
-/* Whether the socket that has this packet is in the server's network namespace. */
-static __always_inline int bmc_bound_is_here(struct __sk_buff *skb)
+/* Whether the socket that has this packet is a UDP one, in the server's network namespace. */
+static __always_inline int bmc_bound_is_udp(struct __sk_buff *skb)
 {
 	struct sk_buff___bound *kernel = (struct sk_buff___bound *)skb;
 
-	return BPF_CORE_READ(kernel, sk, __sk_common.skc_net.net, net_cookie) ==
-	       bmc_config.netns_cookie;
+	return BPF_CORE_READ(kernel, sk, sk_protocol) == IPPROTO_UDP &&
+	       BPF_CORE_READ(kernel, sk, __sk_common.skc_net.net, net_cookie) ==
+		       bmc_config.netns_cookie;
 }
 
-/* Whether it is a UDP one of the server's user, and there. */
 static __always_inline int bmc_bound_is_users(struct __sk_buff *skb, __u32 server)
 {
 	struct sk_buff___bound *kernel = (struct sk_buff___bound *)skb;
 
-	return BPF_CORE_READ(kernel, sk, sk_protocol) == IPPROTO_UDP && bmc_bound_is_here(skb) &&
-	       BPF_CORE_READ(kernel, sk, sk_uid.val) ==
-		       bmc_config.uid[server & (BMC_PORTS_MAX - 1)];
+	return BPF_CORE_READ(kernel, sk, sk_uid.val) ==
+	       bmc_config.uid[server & (BMC_PORTS_MAX - 1)];
+}
+
+/*
+ * Another user's, that was never bound: the kernel gave it the port as it was connected or sent, and post_bind does not come.
+ * It is noticed by the first datagram that it sends or gets.
+ */
+static __always_inline void bmc_other_unasked(struct __sk_buff *skb, struct bpf_sock *sk,
+					      __u32 server)
+{
+	struct bmc_server *s = bmc_server_get(server);
+	struct bmc_mark *mark;
+
+	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!mark)
+		mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
+	if (!mark) {
+		bmc_server_off(s, BMC_OFF_NO_MEMORY);
+		return;
+	}
+	mark->cookie = bpf_get_socket_cookie(skb);
+	mark->server = (__u8)server;
+	if (__sync_val_compare_and_swap(&mark->taken, 0, BMC_MARK_OTHER))
+		return; /* another CPU has counted it */
+	bmc_other_count(s, BMC_MARK_OTHER, 1);
+	bmc_epoch_up(s);
 }
 
 /*
@@ -307,73 +317,34 @@ __noinline int bmc_bound_soon(struct __sk_buff *skb)
 	if (!sk)
 		return -1;
 	server = bmc_config_server(bpf_htons((__u16)sk->src_port));
-	if (server < 0 || BMC_READ_ONCE(bmc_server_get((__u32)server)->off) & BMC_OFF_STARTING)
+	if (server < 0)
 		return -1;
 	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, 0);
 	if (mark && !BMC_READ_ONCE(mark->ready) && BMC_READ_ONCE(mark->taken))
 		return -1; /* a stranger's, or another user's */
-	return bmc_bound_is_users(skb, (__u32)server) ? server : -1;
-}
-
-/* ---- a UDP socket that gets a port unasked: when it is connected, or sends, without a bind; post_bind does not come ---- */
-
-struct bpf_sock_addr_kern___bound {
-	struct sock___bound *sk;
-} BMC_BOUND_KERNELS;
-
-/* Only one with SO_REUSEADDR, which memcached's have, can get the port of memcached's. */
-static __always_inline int bmc_bound_shares(struct bpf_sock_addr *ctx)
-{
-	struct bpf_sock_addr_kern___bound *kernel = (struct bpf_sock_addr_kern___bound *)ctx;
-	struct sock___bound *sk = BPF_CORE_READ(kernel, sk);
-
-	return BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_reuse) != 0;
-}
-
-/* It is about to be connected, and gets its port behind this. Nobody says which: it is counted everywhere until it ends. */
-static __always_inline void bmc_connects(struct bpf_sock_addr *ctx)
-{
-	struct bpf_sock *sk = ctx->sk;
-	struct bmc_mark *mark;
-
-	if (ctx->protocol != IPPROTO_UDP || !sk || sk->src_port ||
-	    bpf_get_netns_cookie(ctx) != bmc_config.netns_cookie || !bmc_bound_shares(ctx))
-		return;
-	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!mark || BMC_READ_ONCE(mark->taken) != BMC_MARK_OTHER_ANYWHERE)
-		bmc_other_count_all(1);
-	if (mark && !BMC_READ_ONCE(mark->ready) && !BMC_READ_ONCE(mark->taken)) {
-		mark->cookie = bpf_get_socket_cookie(ctx);
-		BMC_WRITE_ONCE(mark->taken, BMC_MARK_OTHER_ANYWHERE);
+	if (!bmc_bound_is_udp(skb))
+		return -1;
+	if (!bmc_bound_is_users(skb, (__u32)server)) {
+		if (!mark)
+			bmc_other_unasked(skb, sk, (__u32)server);
+		return -1;
 	}
-	for (__u32 i = 0; i < BMC_PORTS_MAX && i < bmc_config.n_ports; i++)
-		bmc_epoch_up(bmc_server_get(i));
+	return BMC_READ_ONCE(bmc_server_get((__u32)server)->off) & BMC_OFF_STARTING ? -1 : server;
 }
 
-/* A datagram leaves from one of our ports, of a socket without a mark that is ready. */
+/* A packet leaves from one of our ports, of a socket without a mark that is ready. */
 __noinline int bmc_other_sends(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
-	struct bmc_server *s;
-	struct bmc_mark *mark;
 	int server;
 
 	if (!sk)
 		return 0;
 	server = bmc_config_server(bpf_htons((__u16)sk->src_port));
-	if (server < 0 || bpf_sk_storage_get(&bmc_marks, sk, 0, 0))
+	if (server < 0 || bpf_sk_storage_get(&bmc_marks, sk, 0, 0) || !bmc_bound_is_udp(skb) ||
+	    bmc_bound_is_users(skb, (__u32)server))
 		return 0;
-	s = bmc_server_get((__u32)server);
-	if (BMC_READ_ONCE(s->off) & BMC_OFF_STARTING || !bmc_bound_is_here(skb))
-		return 0; /* `start` looks itself */
-	bmc_other_count(s, BMC_MARK_OTHER, 1);
-	mark = bpf_sk_storage_get(&bmc_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (mark) {
-		mark->cookie = bpf_get_socket_cookie(skb);
-		mark->server = (__u8)server;
-		BMC_WRITE_ONCE(mark->taken, BMC_MARK_OTHER);
-	}
-	bmc_epoch_up(s);
+	bmc_other_unasked(skb, sk, (__u32)server);
 	return 0;
 }
 

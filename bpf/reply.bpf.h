@@ -117,6 +117,23 @@ static __always_inline __u32 bmc_reply_tuple(struct xdp_md *ctx, const struct bm
 	return sizeof(ret->ipv6);
 }
 
+struct sock___asked {
+	struct {
+		__u32 val;
+	} sk_uid;
+} __attribute__((preserve_access_index));
+
+/* Whether it is the server's user's. The verifier knows no members of a socket that was looked up, but reads a number. */
+static __always_inline int bmc_reply_is_users(struct bpf_sock *sk)
+{
+	int server = bmc_config_server(bpf_htons((__u16)sk->src_port));
+	struct sock___asked *kernel = NULL;
+
+	if (server < 0 || bpf_probe_read_kernel(&kernel, sizeof(kernel), &sk))
+		return 0;
+	return BPF_CORE_READ(kernel, sk_uid.val) == bmc_config.uid[server & (BMC_PORTS_MAX - 1)];
+}
+
 /*
  * Whether the datagram is memcached's, though another user has had a socket at its port. Whose the address is a fill has
  * looked at (bmc_fill_is_asked); but a socket may be connected to this peer, or bound to this interface, as memcached's
@@ -141,7 +158,7 @@ __noinline int bmc_reply_is_asked(struct xdp_md *ctx)
 	sk = size ? bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0) : NULL;
 	if (!sk)
 		return 0;
-	ours = !sk->dst_port && !sk->bound_dev_if;
+	ours = !sk->dst_port && !sk->bound_dev_if && bmc_reply_is_users(sk);
 	bpf_sk_release(sk);
 	return ours;
 }

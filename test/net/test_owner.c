@@ -284,7 +284,24 @@ static void expect_one_anothers(struct world *w, struct udp *client, int fd)
 	}
 }
 
-/* It has no address of its own that it was bound to: nobody says when it gets its port. */
+static void send_nothing_much(int fd)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(9) };
+
+	inet_pton(AF_INET, WORLD_IP4, &a.sin_addr);
+	sendto(fd, "x", 1, 0, (struct sockaddr *)&a, sizeof(a));
+}
+
+/* To the client that it is connected to, which is told nothing. */
+static void send_to_peer(int fd, const struct udp *client)
+{
+	char byte;
+
+	assert_return_code(send(fd, "x", 1, 0), errno);
+	assert_int_equal(recv(client->fd, &byte, sizeof(byte), 0), 1);
+}
+
+/* Nobody says when it gets its port: it is noticed when it sends. */
 static void another_gets_its_port_when_it_is_connected(void **state)
 {
 	struct world *w = *state;
@@ -299,6 +316,7 @@ static void another_gets_its_port_when_it_is_connected(void **state)
 	own_port_only(w);
 	fd = another_socket(w);
 	connect_to(fd, &second);
+	send_to_peer(fd, &second);
 	expect_one_anothers(w, &second, fd);
 	close(fd);
 	world_warm(w, &second, "k");
@@ -308,7 +326,6 @@ static void another_gets_its_port_when_it_is_connected(void **state)
 /* The last one that is bound to no address takes all that come for memcached's, if that is bound to none. */
 static void another_gets_its_port_when_it_sends(void **state)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(9) };
 	struct world *w = *state;
 	int fd;
 
@@ -317,10 +334,62 @@ static void another_gets_its_port_when_it_sends(void **state)
 	world_cache(w, "k", "value");
 	own_port_only(w);
 	fd = another_socket(w);
-	inet_pton(AF_INET, WORLD_IP4, &a.sin_addr);
-	sendto(fd, "x", 1, 0, (struct sockaddr *)&a, sizeof(a));
+	send_nothing_much(fd);
 	for (int i = 0; i < 5; i++)
 		expect_anothers(w, &w->udp, fd);
+	close(fd);
+	world_warm(w, &w->udp, "k");
+}
+
+/* What it sends has IP options, or it has its port though nothing could be sent: then the first request that it gets tells. */
+static void another_sends_nothing_plain(void **state)
+{
+	static const unsigned char nop[4] = { 1, 1, 1, 0 };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(9) };
+	struct world *w = *state;
+	char bytes[64];
+	int fd;
+
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	world_cache(w, "k", "value");
+	own_port_only(w);
+	fd = another_socket(w);
+	assert_return_code(setsockopt(fd, IPPROTO_IP, IP_OPTIONS, nop, sizeof(nop)), errno);
+	send_nothing_much(fd);
+	expect_anothers(w, &w->udp, fd);
+	close(fd);
+	world_warm(w, &w->udp, "k");
+
+	fd = another_socket(w);
+	inet_pton(AF_INET, WORLD_IP4, &a.sin_addr);
+	assert_int_equal(sendto(fd, "x", 1, MSG_OOB, (struct sockaddr *)&a, sizeof(a)), -1);
+	udp_send(&w->udp, "get other\r\n", 11);
+	assert_int_equal(udp_receive(&w->udp, w->udp.id, 0.2, &w->text), -ETIMEDOUT);
+	assert_int_equal(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), 19);
+	expect_anothers(w, &w->udp, fd);
+	close(fd);
+	world_warm(w, &w->udp, "k");
+}
+
+/* It is counted already when it gets the port: no epoch says so then. */
+static void another_gets_its_port_a_second_time(void **state)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct world *w = *state;
+	int fd;
+
+	world_start_bmc(w, "--max-age 60s");
+	world_open_clients(w);
+	world_cache(w, "k", "value");
+	own_port_only(w);
+	fd = another_socket(w);
+	connect_to(fd, &w->udp);
+	send_to_peer(fd, &w->udp);
+	assert_return_code(connect(fd, &none, sizeof(none)), errno);
+	world_warm(w, &w->udp, "k");
+	send_nothing_much(fd);
+	expect_anothers(w, &w->udp, fd);
 	close(fd);
 	world_warm(w, &w->udp, "k");
 }
@@ -437,6 +506,8 @@ static const struct CMUnitTest tests[] = {
 	OWNER_TEST(another_is_connected_after_start),
 	OWNER_TEST(another_gets_its_port_when_it_is_connected),
 	OWNER_TEST(another_gets_its_port_when_it_sends),
+	OWNER_TEST(another_sends_nothing_plain),
+	OWNER_TEST(another_gets_its_port_a_second_time),
 	OWNER_TEST(another_is_bound_twice),
 	TWO_WIRES_TEST(another_is_bound_to_an_interface),
 	TWO_WIRES_TEST(another_has_a_link_local_address),

@@ -298,9 +298,10 @@ static void a_stop_after_half_a_stop_names_the_interface(void **state)
 
 	assert_int_equal(
 		sh(w,
-		   "unshare --mount sh -c 'mount -o remount,bind,ro /sys/fs/bpf; " BMC_BMCCTL
+		   "unshare --mount sh -c 'links=/sys/fs/bpf/bmc/%s/links; "
+		   "mount --bind $links $links; mount -o remount,bind,ro $links; " BMC_BMCCTL
 		   " stop --name %s'",
-		   w->instance),
+		   w->instance, w->instance),
 		1);
 	assert_says(said.err, "Read-only file system");
 	assert_int_equal(sh(w, "bmcctl stop --name %s", w->instance), 0);
