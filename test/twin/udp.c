@@ -5,7 +5,8 @@
  *   - the keys that memcached changed are among those that were reported; of a well-formed datagram exactly the keys that its
  *     writes name are reported;
  *   - a datagram has no more answers that no get can have than are looked for, unless one of its commands is out for good;
- *   - a flush_all that is still to come was reported.
+ *   - a flush_all that is still to come was reported;
+ *   - something was compared.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -51,7 +52,7 @@ static int n_sent;
 static uint16_t next_id;
 
 static struct {
-	long datagrams, odd, restarts, changed, exact, for_good, unread, unanswered, bad;
+	long datagrams, compared, odd, restarts, changed, exact, for_good, unread, unanswered, bad;
 } total;
 
 static void print_bytes(const unsigned char *bytes, size_t len)
@@ -201,6 +202,7 @@ static void check(const struct items *before, const struct items *after)
 	uint64_t changed = items_changed(before, after);
 	uint64_t reported = twin_seen.all || twin_seen.lost ? ~0ULL : twin_seen.keys;
 
+	total.compared += n_sent;
 	total.changed += __builtin_popcountll(changed);
 	total.unread += twin_seen.lost;
 	if (changed & ~reported)
@@ -316,8 +318,8 @@ int main(void)
 	const char *version;
 
 	if (network()) {
-		printf("a network of its own is not to be had: nothing was tried\n");
-		return 0;
+		printf("violation: a network of its own is not to be had: nothing was tried\n");
+		return 1;
 	}
 	generate_keys(keys);
 	for (int i = 0; i < GENERATE_KEYS; i++)
@@ -331,6 +333,10 @@ int main(void)
 	for (int i = 0; total.datagrams < want && time(NULL) < until; i++)
 		one(&server, i & 1, &seed);
 	server_stop(&server);
+	if (!total.compared) {
+		printf("violation: no datagram was compared\n");
+		total.bad++;
+	}
 	printf("memcached %s over UDP: %ld datagrams (%ld odd), %ld keys changed, %ld answered "
 	       "exactly, "
 	       "%ld out for good, %ld not read, %ld not all answered, %ld violations; memcached "
