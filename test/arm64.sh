@@ -41,7 +41,7 @@ fetch_system() { # FOLDER
 	local deb lists=$1/../lists
 	rm -rf "$1" "$lists"
 	mkdir -p "$1/etc" "$1/tmp" || return 1
-	vm_apt_open "$lists" "$SUITE" || return 1
+	vm_apt_open "$lists" "$SUITE" || return
 	vm_apt "$lists" apt-get --no-install-recommends -y --download-only install "${SYSTEM[@]}" >"$lists/log" 2>&1 || {
 		tail -n 3 "$lists/log"
 		return 1
@@ -55,11 +55,24 @@ fetch_system() { # FOLDER
 	rm -rf "$lists"
 }
 
+system_is_whole() {
+	[ "$(cat "$root/done" 2>/dev/null)" = "$SUITE ${SYSTEM[*]}" ]
+}
+
+# root/done: what it was made of. Without a mirror that of an earlier run is kept.
 get_system() {
-	[ -z "$(find "$root/done" -mtime "-$VM_CACHE_DAYS" 2>/dev/null)" ] || return 0
+	local rc
+	! system_is_whole || [ -z "$(find "$root/done" -mtime "-$VM_CACHE_DAYS")" ] || return 0
 	mkdir -p "$cache"
-	fetch_system "$root.new" || return 1
-	touch "$root.new/done"
+	fetch_system "$root.new"
+	rc=$?
+	if [ $rc -ne 0 ]; then
+		rm -rf "$root.new" "$cache/lists"
+		[ $rc -eq $VM_NO_MIRROR ] && [ -e "$root/done" ] || return 1
+		echo "arm64: the system of an earlier run is kept$(system_is_whole || echo ", which was made of other packages")"
+		return 0
+	fi
+	echo "$SUITE ${SYSTEM[*]}" >"$root.new/done"
 	rm -rf "$root"
 	mv "$root.new" "$root"
 }
