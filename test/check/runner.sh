@@ -2,24 +2,29 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 # The runner of the tests (lib/jobs.sh). What a test left behind was swept away unseen when it passed: here tests leave one
 # thing each, alone and beside one that leaves nothing; who left it is named and fails, the other one does not.
-# What ran aside could starve: it is as others are once these are over, and has a time of its own.  usage: runner.sh BUILD
+# What ran aside could starve: it is as others are once these are over, and has a time of its own. What may be anybody's was
+# removed as well: it is told, and stays.
+# usage: runner.sh BUILD
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 build=${1:?usage: runner.sh BUILD}
 . test/lib/leaks.sh
 . test/lib/jobs.sh
 logs=$(mktemp -d) work=$(mktemp -d) filters=() wrong=0 leaks_patience=1
+unset BMC_TEST_SLOW
 cgroups=$(findmnt -nt cgroup2 -o TARGET | head -n 1)
 # Only what is made here, and nobody else: the machine may have others' tests.
 eval "all_$(declare -f leaks_list)"
-leaks_list() { all_leaks_list "$@" | grep -E "of self_|leakcheck|bmct-[0-9]+-self|$work"; }
+leaks_list() {
+	all_leaks_list "$@" | grep -E "of self_|leakcheck|bmct-[0-9]+-self|$work"
+}
 _leaks_strangers() { return 1; }
 
 clean_up() {
 	local path
 	kill "${aside_pids[@]}" "${!running[@]}" 2>/dev/null
-	find "$work" -mindepth 1 -type d -exec umount -q {} \; 2>/dev/null
-	rm -rf "$logs" "$work" /sys/fs/bpf/bmc-leakcheck* /tmp/bmc-leakcheck-*
+	find "$work" /tmp/bmc-leakcheck-* -mindepth 1 -type d -exec umount -q {} \; 2>/dev/null
+	rm -rf --one-file-system "$logs" "$work" /sys/fs/bpf/bmc-leakcheck* /tmp/bmc-leakcheck-*
 	for path in "$cgroups"/bmc-leakcheck-*; do
 		[ ! -d "$path" ] || rmdir "$path"
 	done
@@ -31,6 +36,10 @@ trap clean_up EXIT
 
 expect() { # WHAT-IS-TOLD GREP-PATTERN
 	grep -qE -- "$2" "$logs/told" || { echo "not told, of $1: $2"; sed 's/^/      | /' "$logs/told"; wrong=1; }
+}
+
+expect_that() { # WHAT COMMAND…
+	"${@:2}" || { echo "not so: $1: ${*:2}"; wrong=1; }
 }
 
 expect_no_more() { # WHAT FAILURES
@@ -75,6 +84,47 @@ end_test >>"$logs/told"
 expect "a mount" '^FAIL  left_behind '
 expect "a mount" "  \\| self_leaves self_first: mount $work/m"
 expect_no_more "a mount" 1
+expect_that "a mount that may be anybody's stays" mountpoint -q "$work/m"
+
+# The names say no test's pid: told, and left alone.
+start_test self_leaves 20 bash -c "mkdir /tmp/bmc-leakcheck-nobody && touch /tmp/bmc-leakcheck-nobody/file &&
+	bpftool map create /sys/fs/bpf/bmc-leakcheck-nobody type array key 4 value 4 entries 1 name bmc_leakcheck"
+end_test >>"$logs/told"
+expect "a file that may be anybody's" "  \\| file /tmp/bmc-leakcheck-nobody"
+expect "a pin that may be anybody's" "  \\| pin /sys/fs/bpf/bmc-leakcheck-nobody"
+expect_no_more "what may be anybody's" 1
+expect_that "a file that may be anybody's stays" [ -e /tmp/bmc-leakcheck-nobody/file ]
+expect_that "a pin that may be anybody's stays" [ -e /sys/fs/bpf/bmc-leakcheck-nobody ]
+
+# A test's own goes, but nothing of what it had bound there.
+mkdir "$work/kept" && touch "$work/kept/file"
+start_test self_leaves 20 bash -c "mkdir -p /tmp/bmc-leakcheck-\$\$/m && mount --bind $work/kept /tmp/bmc-leakcheck-\$\$/m"
+end_test >>"$logs/told"
+pid=$(cat "$logs/self_leaves.pid")
+expect "a test's own mount" "  \\| mount /tmp/bmc-leakcheck-$pid/m"
+expect_no_more "a test's own mount" 1
+expect_that "a test's own mount goes" [ ! -e "/tmp/bmc-leakcheck-$pid" ]
+expect_that "what was bound stays" [ -e "$work/kept/file" ]
+
+# What is no test's comes and goes.
+expect_that "the machine's own" unshare --net --mount --propagation private bash -c '
+	. test/lib/leaks.sh
+	bpftool() {
+		case $1 in
+		prog) printf "7: xdp  name bmc_xdp  tag x\n17: cgroup_skb  name sd_fw_ingress  tag x\n" ;;
+		link) printf "1: xdp  prog 7\n2: cgroup  prog 17\n3: struct_ops  map 7\n" ;;
+		esac
+	}
+	ip link add docker0 type bridge && ip link add srv0 type veth peer name veth7 && mount -t tmpfs x /run &&
+		mkdir -p /run/credentials/x && mount -t tmpfs x /run/credentials/x && mount -t tmpfs x "$1" || exit
+	now=$(leaks_list 1 | grep -E "^(program|link|interface) |^mount ($1|/run)" | sort | tr "\n" ";")
+	[ "$now" = "interface srv0@veth7;link 1: xdp prog 7;mount $1;program 7: xdp bmc_xdp;" ] || { echo "$now"; false; }
+' own "$work/kept"
+
+[ "$(for slow in '' 0 x 4 4.5 .5 08; do BMC_TEST_SLOW=$slow leaks_slow; done | tr '\n' ' ')" = "1 1 1 4 4 1 1 " ] || {
+	echo "BMC_TEST_SLOW is not read"
+	wrong=1
+}
 
 start_aside self_aside bash -c 'chrt -p $$; sleep 2; chrt -p $$'
 start_aside self_endless bash -c 'sleep 100'
