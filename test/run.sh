@@ -36,23 +36,6 @@ give_up() { # WHY
 	finish
 }
 
-# Those that need the machine to themselves go first: what runs aside has the time that they leave.
-run_ctests() { # AT-ONCE PLACE
-	local name place seconds command slow=${BMC_TEST_SLOW:-1}
-	slow=${slow%.*}
-	[ "${slow:-0}" -gt 0 ] || slow=1
-	while IFS=$'\t' read -r name place seconds command; do
-		[ "$place" = "$2" ] && is_wanted "$name" || continue
-		[ ${#running[@]} -lt "$1" ] || end_test
-		IFS=$'\t' read -ra command <<<"$command"
-		is_cmocka[$name]=yes
-		start_test "$name" $((seconds * slow)) env -C "${command[@]}"
-	done <"$logs/ctests"
-	while [ ${#running[@]} -gt 0 ]; do
-		end_test
-	done
-}
-
 [ "$(id -u)" -eq 0 ] || give_up "this needs root: sudo test/run.sh"
 install_packages build demo test kernels || give_up "packages are missing"
 mkdir -p "$logs" || give_up "cannot make '$logs'"
@@ -102,8 +85,10 @@ run_test systemd 300 test/systemd/boot.sh "$build"
 run_test arm64_order 60 test/check/arm64_order.sh "$build"
 run_test torn_guest 60 test/check/torn.sh
 run_test toolchains 600 test/check/toolchains.sh
+# Those that need the machine to themselves go first: what runs aside has the time that they leave.
 run_ctests 1 alone
 run_ctests 2 beside
+check_ctests
 BMC_BUILD=$build BMC_DEMO_SECONDS=1 run_test demo 120 test/demo.sh
 end_asides 1200
 BMC_BUILD=$build run_test kernels 1200 test/kernels.sh

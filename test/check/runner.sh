@@ -3,19 +3,20 @@
 # The runner of the tests (lib/jobs.sh). What a test left behind was swept away unseen when it passed: here tests leave one
 # thing each, alone and beside one that leaves nothing; who left it is named and fails, the other one does not.
 # What ran aside could starve: it is as others are once these are over, and has a time of its own. What may be anybody's was
-# removed as well: it is told, and stays.
+# removed as well: it is told, and stays. A test whose pid was not noted ended the run, which had no failure.
 # usage: runner.sh BUILD
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 build=${1:?usage: runner.sh BUILD}
 . test/lib/leaks.sh
 . test/lib/jobs.sh
-logs=$(mktemp -d) work=$(mktemp -d) filters=() wrong=0 leaks_patience=1
+logs=$(mktemp -d) work=$(mktemp -d) filters=() wrong=0 leaks_patience=1 greedy=''
 unset BMC_TEST_SLOW
 cgroups=$(findmnt -nt cgroup2 -o TARGET | head -n 1)
 # Only what is made here, and nobody else: the machine may have others' tests.
 eval "all_$(declare -f leaks_list)"
 leaks_list() {
+	[ -z "$greedy" ] || cat >/dev/null
 	all_leaks_list "$@" | grep -E "of self_|leakcheck|bmct-[0-9]+-self|$work"
 }
 _leaks_strangers() { return 1; }
@@ -121,6 +122,39 @@ expect_that "the machine's own" unshare --net --mount --propagation private bash
 	[ "$now" = "interface srv0@veth7;link 1: xdp prog 7;mount $1;program 7: xdp bmc_xdp;" ] || { echo "$now"; false; }
 ' own "$work/kept"
 
+# Without its pid a test has failed, and those behind it run.
+printf '%s\tbeside\t20\t/\tbash\t-c\t%s\n' self_no_pid "rm $logs/self_no_pid.pid" self_empty_pid ": >$logs/self_empty_pid.pid" \
+	self_last : >"$logs/ctests"
+greedy=yes
+run_ctests 1 beside >>"$logs/told" </dev/null
+check_ctests >>"$logs/told"
+greedy=''
+expect "a pid that is missing" '^FAIL  self_no_pid '
+expect "a pid that is empty" '^FAIL  self_empty_pid '
+expect "what comes behind them" '^ok    self_last '
+expect_no_more "pids" 2
+printf '%s\tbeside\t20\t/\ttrue\n' self_last self_never self_nor_this >"$logs/ctests"
+check_ctests >>"$logs/told"
+expect "what was not run" '^FAIL  all_run +0 passed, 2 failed'
+expect "what was not run" '  \| did not run: self_never'
+expect_no_more "what was not run" 1
+
+start_test self_awaited 20 true
+wait "$started"
+end_test >>"$logs/told"
+expect "one that was waited for" '^ok    self_awaited '
+expect_no_more "one that was waited for" 0
+
+# How it ended must be told whole.
+start_aside self_empty_end true
+start_aside self_odd_end true
+wait
+: >"$logs/self_empty_end.end"
+echo x >"$logs/self_odd_end.end"
+end_asides 5 >>"$logs/told"
+expect "an empty end" '^FAIL  self_empty_end '
+expect "an odd end" '^FAIL  self_odd_end '
+expect_no_more "ends" 2
 [ "$(for slow in '' 0 x 4 4.5 .5 08; do BMC_TEST_SLOW=$slow leaks_slow; done | tr '\n' ' ')" = "1 1 1 4 4 1 1 " ] || {
 	echo "BMC_TEST_SLOW is not read"
 	wrong=1

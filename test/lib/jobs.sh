@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-only
-# Sourced by run.sh and check/runner.sh, which set build and logs: commands side by side, how they went, and what they left.
+# Sourced behind leaks.sh by run.sh and check/runner.sh, which set build and logs: commands side by side, how they went, and
+# what they left.
 passed=0 failed=0
 declare -A running=()    # of the tests that have not ended: pid -> name
 declare -A begun=()      # name -> when
 declare -A is_cmocka=()  # name -> yes: its output counts tests; any other is one
+declare -A ended=()      # name -> yes
 declare -A aside_pids=() # name -> pid
 
 is_wanted() { # NAME
@@ -40,7 +42,7 @@ start() { # NAME SECONDS COMMAND…
 	rm -f "$logs/$name".{pid,end}
 	timeout --kill-after=10 "$limit" bash -c \
 		'to=$1; shift; (echo $BASHPID >"$to.pid"; exec "$@"); echo "$? $SECONDS" >"$to.end"' start "$logs/$name" "$@" \
-		>"$logs/$name.log" 2>&1 </dev/null &
+		>"$logs/$name.log" 2>&1 </dev/null 3<&- &
 	started=$!
 }
 
@@ -49,26 +51,52 @@ start_test() { # NAME SECONDS COMMAND…
 	running[$started]=$1
 }
 
-# -> rc, seconds; a time that was over is told in the log
+# -> rc, seconds; a time that was over is told in the log. Without a whole line that says so nothing went well.
 read_end() { # NAME
+	local line=
 	rc=1 seconds=$((SECONDS - begun[$1]))
-	read -r rc seconds 2>/dev/null <"$logs/$1.end" || echo "stopped: its time was over, or it was killed" >>"$logs/$1.log"
+	if ! read -r line 2>/dev/null <"$logs/$1.end"; then
+		echo "stopped: its time was over, or it was killed" >>"$logs/$1.log"
+	elif [[ $line =~ ^([0-9]+)\ ([0-9]+)$ ]]; then
+		rc=${BASH_REMATCH[1]} seconds=${BASH_REMATCH[2]}
+	else
+		echo "how it ended is not to be read: '$line'" >>"$logs/$1.log"
+	fi
+}
+
+# -> pid; empty if it was not noted
+read_pid() { # NAME
+	pid=
+	read -r pid 2>/dev/null <"$logs/$1.pid"
+	[[ $pid =~ ^[0-9]+$ ]] || pid=
 }
 
 # Waits for any of `running`. Of cmocka as many tests as it counts; none counted, or dead before the end: one failure.
 # What it left behind, and what it or others may have left, is a failure too.
 end_test() {
-	local pid name log rc seconds good=0 bad=0 own others line
+	local pid='' name log rc seconds good=0 bad=0 own others
 	wait -n -p pid "${!running[@]}"
+	if [ -z "${pid:-}" ]; then # none is left to wait for
+		for pid in "${!running[@]}"; do
+			break
+		done
+		wait "$pid" 2>/dev/null
+	fi
 	name=${running[$pid]} log=$logs/${running[$pid]}.log
 	unset "running[$pid]"
+	ended[$name]=yes
 	read_end "$name"
+	read_pid "$name"
+	if [ -z "$pid" ]; then
+		echo "which process it was is not known: what it left cannot be told" >>"$log"
+		rc=1
+	fi
 	if [ -n "${is_cmocka[$name]:-}" ]; then
 		good=$(cmocka_count PASSED "$log")
 		bad=$(cmocka_count 'FAILED|SKIPPED' "$log")
 	fi
 	[ "$rc" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
-	leaks_end "$name" "$(cat "$logs/$name.pid" 2>/dev/null)" "${running[@]}"
+	leaks_end "$name" "$pid" "${running[@]}"
 	own=$(printf '%s\n' "${leaks_left[@]}" | sed -n "s/^$name: //p")
 	others=$(printf '%s\n' "${leaks_left[@]}" | grep -v "^$name: ")
 	[ -z "$own" ] || echo "left behind:"$'\n'"$own" >>"$log"
@@ -86,6 +114,38 @@ run_test() { # NAME SECONDS COMMAND…
 	is_wanted "$1" || return 0
 	start_test "$@"
 	end_test
+}
+
+# Those of $logs/ctests (see ctests.cmake).
+run_ctests() { # AT-ONCE PLACE
+	local name place seconds command slow
+	slow=$(leaks_slow)
+	while IFS=$'\t' read -r name place seconds command <&3; do
+		[ "$place" = "$2" ] && is_wanted "$name" || continue
+		[ ${#running[@]} -lt "$1" ] || end_test
+		IFS=$'\t' read -ra command <<<"$command"
+		is_cmocka[$name]=yes
+		start_test "$name" $((seconds * slow)) env -C "${command[@]}"
+	done 3<"$logs/ctests"
+	while [ ${#running[@]} -gt 0 ]; do
+		end_test
+	done
+}
+
+# An error of the runner's own ends a command of the script that it is in, and the next one goes on: were all of them run?
+check_ctests() {
+	local name rest ran=0 wanted=0
+	: >"$logs/all_run.log"
+	while IFS=$'\t' read -r name rest <&3; do
+		is_wanted "$name" || continue
+		wanted=$((wanted + 1))
+		if [ -n "${ended[$name]:-}" ]; then
+			ran=$((ran + 1))
+		else
+			echo "did not run: $name" >>"$logs/all_run.log"
+		fi
+	done 3<"$logs/ctests"
+	[ "$ran" -eq "$wanted" ] || report all_run 0 0 $((wanted - ran)) "$logs/all_run.log"
 }
 
 # A script that needs no quiet machine, beside what follows: until end_asides it has what time others leave.
