@@ -191,7 +191,13 @@ static int each_name(const char *path, int (*fn)(const char *name, void *arg), v
 
 	if (!dir)
 		return errno == ENOENT ? 0 : -errno;
-	while (!result && (entry = readdir(dir))) {
+	while (!result) {
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry) {
+			result = -errno;
+			break;
+		}
 		if (entry->d_name[0] != '.')
 			result = fn(entry->d_name, arg);
 	}

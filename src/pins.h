@@ -51,7 +51,7 @@ int bmc_pins_make(const char *instance);
 /* Removes one pin (kind, what): *ret_gone: it was there. 0 or -errno. */
 int bmc_pins_remove(const char *instance, const char *kind, const char *what, int *ret_gone);
 
-/* Calls fn with the name of each pin of a kind; fn may remove it. 0, or fn's first result that is not. */
+/* Calls fn with the name of each pin of a kind; fn may remove it. 0, -errno, or fn's first result that is not 0. */
 int bmc_pins_each(const char *instance, const char *kind, int (*fn)(const char *what, void *arg),
 		  void *arg);
 

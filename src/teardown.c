@@ -171,15 +171,20 @@ static void remove_made_qdiscs(struct stop *s)
 	}
 }
 
+static int is_xdp(const char *what)
+{
+	return !strncmp(what, "xdp_", 4);
+}
+
 /*
  * The links' pins are all that keeps XDP and cgroup programs attached. But a link without its pin ends
- * some time later, and XDP must be gone before the watch is: so detach first. (One whose interface or
- * cgroup is gone cannot be, and need not.)
+ * some time later, and XDP must be gone before the watch is: so detach first. (The kernel takes it for
+ * done where the interface or cgroup is gone. Not all of the other links can be detached, nor need be.)
  */
 static int detach_link(struct stop *s, const char *what)
 {
 	char path[BMC_PINS_PATH];
-	int fd = bpf_obj_get(bmc_pins_path(s->name, "links", what, path));
+	int fd = bpf_obj_get(bmc_pins_path(s->name, "links", what, path)), err;
 
 	if (fd >= 0 && bmc_fault_asked("no link")) {
 		close(fd);
@@ -187,9 +192,9 @@ static int detach_link(struct stop *s, const char *what)
 	}
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	bpf_link_detach(fd);
+	err = bmc_fault_asked("no detach") ? -EPERM : bpf_link_detach(fd);
 	close(fd);
-	return 0;
+	return is_xdp(what) ? err : 0;
 }
 
 #define PLACE_MAX 80
@@ -202,11 +207,6 @@ static const char *noted_name(const struct stop *s, __u32 ifindex)
 			return s->note.iface[i].name;
 	}
 	return NULL;
-}
-
-static int is_xdp(const char *what)
-{
-	return !strncmp(what, "xdp_", 4);
 }
 
 /* Where XDP or tcx is, or was until a `stop` that did not get through, in words. */
@@ -311,23 +311,33 @@ static int is_elsewhere(struct stop *s)
 	__u64 here;
 
 	if (s->unreadable) /* of several interfaces one may have been moved away */
-		return bmc_pins_each(s->name, "links", link_is_elsewhere, (void *)s->name) &&
+		return bmc_pins_each(s->name, "links", link_is_elsewhere, (void *)s->name) == 1 &&
 		       !bmc_pins_each(s->name, "links", link_is_here, (void *)s->name);
 	s->elsewhere = s->noted && !bmc_netns_cookie(&here) && here != s->note.config.netns_cookie;
 	return s->elsewhere &&
 	       (filter_lives(&s->note) ||
-		bmc_pins_each(s->name, "links", link_is_elsewhere, (void *)s->name));
+		bmc_pins_each(s->name, "links", link_is_elsewhere, (void *)s->name) == 1);
+}
+
+static void remove_links(struct stop *s, int (*remove)(const char *what, void *arg))
+{
+	int err = remove == remove_xdp_link && bmc_fault_asked("no list") ?
+			  -ENOMEM :
+			  bmc_pins_each(s->name, "links", remove, s);
+
+	if (err < 0)
+		failed(s, err, "the links of", s->name);
 }
 
 static void remove_all(struct stop *s)
 {
-	bmc_pins_each(s->name, "links", remove_xdp_link, s);
+	remove_links(s, remove_xdp_link);
 	if (s->err)
 		return; /* as long as something may be answered, writes are watched */
-	bmc_pins_each(s->name, "links", remove_tcx_link, s);
+	remove_links(s, remove_tcx_link);
 	remove_all_filters(s);
 	remove_made_qdiscs(s);
-	bmc_pins_each(s->name, "links", remove_other_link, s);
+	remove_links(s, remove_other_link);
 }
 
 static void remove_pins(struct stop *s)

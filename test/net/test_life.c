@@ -293,9 +293,8 @@ static int watch_links(struct world *w)
 }
 
 /* XDP answered on, until its link ended by itself, while nobody saw the writes any more. */
-static void the_watch_stays_as_long_as_xdp_cannot_be_taken_off(void **state)
+static void watch_stays(struct world *w, const char *fault, const char *says)
 {
-	struct world *w = *state;
 	int links;
 
 	world_start_bmc(w, "--max-age 60s");
@@ -303,14 +302,29 @@ static void the_watch_stays_as_long_as_xdp_cannot_be_taken_off(void **state)
 	world_cache(w, "k", "old");
 	links = watch_links(w);
 	assert_true(links > 0);
-	assert_int_equal(bmcctl_fault(&w->server, "no link", "stop --name %s", w->instance), 1);
-	assert_non_null(strstr(bmcctl_result.err, "cannot remove the link 'xdp_"));
+	assert_int_equal(bmcctl_fault(&w->server, fault, "stop --name %s", w->instance), 1);
+	assert_non_null(strstr(bmcctl_result.err, says));
 	assert_true(world_has_xdp(w));
 	assert_int_equal(watch_links(w), links);
 	tcp_set(&w->tcp, "k", "new", 3);
 	world_expect(w, &w->udp, "k", "new");
 	world_stop_bmc(w);
 	assert_nothing_attached(w);
+}
+
+static void the_watch_stays_as_long_as_xdp_cannot_be_taken_off(void **state)
+{
+	watch_stays(*state, "no link", "cannot remove the link 'xdp_");
+}
+
+static void the_watch_stays_as_long_as_xdp_is_not_detached(void **state)
+{
+	watch_stays(*state, "no detach", "cannot remove the link 'xdp_");
+}
+
+static void the_watch_stays_as_long_as_the_links_cannot_be_listed(void **state)
+{
+	watch_stays(*state, "no list", "cannot remove the links of '");
 }
 
 /* The qdisc's interface was known by the name that was given, which is not the one that it has: the qdisc stayed. */
@@ -426,6 +440,8 @@ static const struct CMUnitTest tests[] = {
 	LIFE_TEST(stop_elsewhere_without_notes_says_the_number),
 	LIFE_TEST(stop_elsewhere_of_another_version_leaves_nothing),
 	LIFE_TEST(the_watch_stays_as_long_as_xdp_cannot_be_taken_off),
+	LIFE_TEST(the_watch_stays_as_long_as_xdp_is_not_detached),
+	LIFE_TEST(the_watch_stays_as_long_as_the_links_cannot_be_listed),
 	LIFE_TEST(an_alternative_name_leaves_no_qdisc),
 	LIFE_TEST(memcached_goes_on_after_stop),
 	LIFE_TEST(flush_forgets_everything),
