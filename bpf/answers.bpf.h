@@ -12,7 +12,7 @@
 #define BMC_ANSWER_STEPS_MAX (1U << 20) /* of one segment: a line, a block or a load each */
 #define BMC_ANSWERS_MORE 0
 #define BMC_ANSWERS_DONE 1
-#define BMC_DOUBT_SHIFT 30 /* doubts go along once in 2^30 answers */
+#define BMC_FOLLOW_SHIFT 30 /* what was noted goes along once in 2^30 answers */
 
 /* Loads answers behind the line that is kept at the window's start. */
 __noinline int bmc_answers_load(struct __sk_buff *skb, struct bmc_conn *conn)
@@ -84,21 +84,23 @@ static __always_inline int bmc_answer_is_doubtful(const struct bmc_conn *conn, _
 }
 
 /* What was noted so long ago that it would soon be to come again, modulo 2^32, goes along. */
-static __always_inline void bmc_doubt_follow(__u32 *doubt, __u32 rep)
+static __always_inline void bmc_ordinal_follow(__u32 *noted, __u32 rep)
 {
-	__u32 old = BMC_READ_ONCE(*doubt);
+	__u32 old = BMC_READ_ONCE(*noted);
 
 	if (bmc_after(rep, old) > 0) /* else it is to come; ingress may store it just now */
-		bmc_ordered(__sync_val_compare_and_swap(doubt, old, rep));
+		bmc_ordered(__sync_val_compare_and_swap(noted, old, rep));
 }
 
-__noinline int bmc_doubts_follow(struct bmc_conn *conn, __u32 rep)
+/* Once `rep` is the conn's. ANEW, which may have read the rep before it, then takes `wrote` for unanswered, and waits. */
+__noinline int bmc_ordinals_follow(struct bmc_conn *conn, __u32 rep)
 {
 	if (!conn)
 		return 0;
-	bmc_doubt_follow(&conn->doubt, rep);
-	bmc_doubt_follow(&conn->doubt_meta, rep);
-	bmc_doubt_follow(&conn->doubt_store, rep);
+	bmc_ordinal_follow(&conn->doubt, rep);
+	bmc_ordinal_follow(&conn->doubt_meta, rep);
+	bmc_ordinal_follow(&conn->doubt_store, rep);
+	bmc_ordinal_follow(&conn->wrote, rep);
 	return 0;
 }
 
@@ -307,8 +309,8 @@ static __always_inline void bmc_answers_parse(struct __sk_buff *skb, struct bmc_
 		return;
 	}
 	bmc_answers_rep(conn, conn->out_rep, early);
-	if ((before ^ conn->out_rep) >> BMC_DOUBT_SHIFT)
-		bmc_doubts_follow(conn, conn->out_rep);
+	if ((before ^ conn->out_rep) >> BMC_FOLLOW_SHIFT)
+		bmc_ordinals_follow(conn, conn->out_rep);
 	if (early || bmc_answers_matter(before, wrote)) {
 		/* TCP's own time of sending, not before any of these bytes was written */
 		now = skb->tstamp;

@@ -104,7 +104,7 @@ struct bmc_conn {
 	/* written at ingress by every command, read at egress */
 	__u32 cmd; /* answering commands seen */
 	__u32 doubt; /* up to this many answers an error line may belong to a silent command */
-	__u32 wrote; /* ordinal of the last write */
+	__u32 wrote; /* ordinal of the last write, or a later one that was answered */
 	__u32 since; /* rep when it took its writer */
 	/* ingress, seldom; under `busy` */
 	__u64 redo_at; /* time of `redo`; 0: none */

@@ -261,13 +261,10 @@ static __always_inline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u
 	return bmc_cache_forget(b, hash) ? BMC_SEEN_ITEM : 0;
 }
 
-/* Answers that a writer may not know of: ordinals are compared modulo 2^32. */
-#define BMC_NOTE_LAG (1U << 30)
-
 /* Whether the writer is to know of answers behind the first `rep` ones: all writes up to `wrote` were among these if not. */
 static __always_inline int bmc_answers_matter(__u32 rep, __u32 wrote)
 {
-	return rep - wrote >= BMC_NOTE_LAG;
+	return (__s32)(rep - wrote) < 0;
 }
 
 /* ANSWER, for the connection's writer: t_rep first. */

@@ -49,21 +49,6 @@ static int conn_of(const struct world *w, int conns, __u32 commands, struct bmc_
 	return found;
 }
 
-/* The writer knows of all answers, as it does of those that come so long after its last write. */
-static void writer_age(const struct world *w, const struct bmc_conn *conn)
-{
-	__u32 index = (__u32)conn->writer - 2;
-	int writers = pinned(w, "bmc_writers");
-	struct bmc_writer writer;
-
-	if (conn->writer != BMC_WRITER_NONE) {
-		assert_int_equal(bpf_map_lookup_elem(writers, &index, &writer), 0);
-		writer.answers = writer.answers >> 32 << 32 | conn->rep;
-		assert_int_equal(bpf_map_update_elem(writers, &index, &writer, BPF_ANY), 0);
-	}
-	close(writers);
-}
-
 /* The connection, which nothing is on its way of, after `by` more commands and answers. */
 static void age(const struct world *w, __u32 commands, __u32 by)
 {
@@ -75,7 +60,6 @@ static void age(const struct world *w, __u32 commands, __u32 by)
 	conn.cmd += by;
 	conn.rep += by;
 	assert_int_equal(bpf_map_update_elem(conns, &fd, &conn, BPF_EXIST), 0);
-	writer_age(w, &conn);
 	close(fd);
 	close(conns);
 }
@@ -132,9 +116,33 @@ static void a_write_of_half_of_the_ordinals_ago_is_over(void **state)
 	tcp_close(&t);
 }
 
+/* The bug: the same where it has only read since: its answers were told on, until its write was to come again. */
+static void a_write_of_who_only_reads_since_is_over(void **state)
+{
+	struct world *w = *state;
+	__u32 commands = STEPS;
+	struct tcp t;
+
+	open_with(w, &t, commands);
+	tcp_set(&t, "early", "value", 5);
+	commands++;
+	for (int i = 0; i < QUARTERS; i++) {
+		age(w, commands, QUARTER - 2 * STEPS);
+		for (__u32 step = 0; step < 2 * STEPS; step++)
+			tcp_ask(&t, "version\r\n", &w->text);
+		commands += QUARTER;
+		if (i == 2)
+			world_warm(w, &w->udp, "early");
+	}
+	tcp_set(&t, "other", "value", 5);
+	world_warm(w, &w->udp, "other");
+	tcp_close(&t);
+}
+
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(answers_behind_half_of_the_ordinals_are_counted),
 	WORLD_TEST(a_write_of_half_of_the_ordinals_ago_is_over),
+	WORLD_TEST(a_write_of_who_only_reads_since_is_over),
 };
 
 TEST_MAIN(tests, NULL, NULL)
