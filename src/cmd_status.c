@@ -181,6 +181,7 @@ static struct json_object *json_server(const struct bmc_server_status *v)
 	add_string(o, "user", bmc_format_user(v->uid, user, sizeof(user)));
 	add_number(o, "pid", (__u64)v->pid);
 	add_string(o, "process", v->process);
+	json_object_object_add(o, "process_unseen", json_object_new_boolean(v->unseen));
 	json_object_object_add(o, "udp", json_object_new_boolean(v->has_udp));
 	add_number(o, "udp_sockets_per_address", (__u64)v->udp_each);
 	for (int i = 0; i < v->n_addresses; i++)

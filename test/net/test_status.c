@@ -61,7 +61,7 @@ static void a_memcached_that_cannot_be_seen_is_not_gone(void **state)
 	char *argv[] = { "setpriv",  "--bounding-set=-sys_ptrace",
 			 BMC_BMCCTL, "status",
 			 "--name",   w->instance,
-			 NULL };
+			 NULL,	     NULL };
 
 	world_cache(w, "k", "value");
 	child_run(&w->server, argv, 20, &r);
@@ -69,6 +69,11 @@ static void a_memcached_that_cannot_be_seen_is_not_gone(void **state)
 	if (!strstr(r.out, "its process cannot be seen here") || strstr(r.out, "not running") ||
 	    strstr(r.out, "not cached") || !strstr(r.out, "  caching"))
 		fail_msg("status says:\n%s", r.out);
+	argv[6] = "--json";
+	child_run(&w->server, argv, 20, &r);
+	assert_non_null(strstr(r.out, "\"process_unseen\":true"));
+	assert_int_equal(bmcctl(&w->server, "status --name %s --json", w->instance), 0);
+	assert_non_null(strstr(bmcctl_result.out, "\"process_unseen\":false"));
 }
 
 #define CGROUP_SH "c=$(findmnt -nt cgroup2 -o TARGET | head -1)/bmc-test-%d; l=/tmp/bmc-cgroup-%d; "
