@@ -158,7 +158,8 @@ __noinline int bmc_reply_is_asked(struct xdp_md *ctx)
 	sk = size ? bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0) : NULL;
 	if (!sk)
 		return 0;
-	ours = !sk->dst_port && !sk->bound_dev_if && bmc_reply_is_users(sk);
+	ours = !sk->dst_port && !sk->bound_dev_if &&
+	       (bmc_reply_is_users(sk) || bmc_mutant(BMC_MUT_NO_OWNER_OF_ADDRESS));
 	bpf_sk_release(sk);
 	return ours;
 }
