@@ -105,14 +105,14 @@ static int compare_ticks(const void *a, const void *b)
 
 double bench_median_of_ticks(unsigned int *ns, int n)
 {
-	int first = n / 2, end = n / 2;
+	int half = n / 2, first = half, end = half;
 	double middle, below, above;
 
 	qsort(ns, (size_t)n, sizeof(*ns), compare_ticks);
-	middle = ns[n / 2];
-	while (first > 0 && ns[first - 1] == ns[n / 2])
+	middle = ns[half];
+	while (first > 0 && ns[first - 1] == ns[half])
 		first--;
-	while (end < n && ns[end] == ns[n / 2])
+	while (end < n && ns[end] == ns[half])
 		end++;
 	if (!first && end == n)
 		return middle;

@@ -115,20 +115,26 @@ _leaks_whose() { # LINE NAME RUNNING…
 }
 
 # NAME, which was process PID (empty: not known), has ended, the others run. leaks_left: a line "WHO: WHAT" for each thing
-# that is now known to be left, and stays; leaks_surely: WHAT, of those that have a test's mark or pid.
+# that is now known to be left, and stays; leaks_sure: those of them that have a test's mark or pid, leaks_surely: WHAT of
+# these; leaks_guess: the others, which may take the kernel, or a process of the test's, some time more.
 leaks_end() { # NAME PID RUNNING…
 	local line who sure strangers until=$((SECONDS + leaks_patience * $(leaks_slow)))
 	[ -z "$2" ] || leaks_pids[$2]=$1
 	set -- "$1" "${@:3}"
 	while :; do
-		leaks_left=() leaks_surely=()
+		leaks_left=() leaks_surely=() leaks_sure=() leaks_guess=()
 		_leaks_strangers && strangers=strangers || strangers=
 		while read -r line; do
 			[ -n "$line" ] && [ -z "${leaks_known[$line]:-}" ] || continue
 			_leaks_whose "$line" "$@" $strangers
 			[ -n "$who" ] || continue
 			leaks_left+=("$who: $line")
-			[ -z "$sure" ] || leaks_surely+=("$line")
+			if [ -n "$sure" ]; then
+				leaks_surely+=("$line")
+				leaks_sure+=("$who: $line")
+			else
+				leaks_guess+=("$who: $line")
+			fi
 		done < <(leaks_list $$)
 		[ ${#leaks_left[@]} -gt 0 ] || return 0
 		[ "$SECONDS" -lt "$until" ] || break

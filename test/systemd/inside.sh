@@ -48,8 +48,14 @@ is_served() { # INSTANCE
 	complain "not served:" "$(bmcctl status)"
 }
 
+# The journal may have it a moment later.
 status_says() { # UNIT REGEX
-	grep -q "$2" <<<"$(systemctl status "$1")" || complain "systemctl status $1 does not say '$2'"
+	local try
+	for ((try = 0; try < 20; try++)); do
+		! grep -q "$2" <<<"$(systemctl status "$1")" || return 0
+		sleep 0.1
+	done
+	complain "systemctl status $1 does not say '$2'"
 }
 
 nothing_runs() {
