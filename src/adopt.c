@@ -2,6 +2,7 @@
 #include "adopt.h"
 
 #include "collect.h"
+#include "cut.h"
 #include "hooks.h"
 #include "mark.h"
 #include "memcached.h"
@@ -168,6 +169,8 @@ static int drain_server(struct bmc_adopt *a, int server, struct process *p)
 	if (a->threads[server])
 		bmc_threads_open(p->pid, a->threads[server], &p->threads);
 	err = bmc_mark_drained(a, server, p->pid, &p->threads);
+	if (!err && bmc_cut_look(a, server))
+		err = -EBUSY;
 	return err == -EBUSY && a->force ? 0 : err;
 }
 

@@ -18,7 +18,9 @@
 
 struct talk {
 	struct event_base *base;
-	struct bmc_memcached *out;
+	const char *question;
+	bmc_line_fn take;
+	void *arg;
 	int result;
 };
 
@@ -33,16 +35,14 @@ static __u32 version_number(const char *text)
 	return BMC_VERSION_OF(major, minor, patch);
 }
 
-static void take_line(struct talk *talk, const char *line)
+static int take_line(const char *line, void *arg)
 {
-	struct bmc_memcached *m = talk->out;
+	struct bmc_memcached *m = arg;
 	char version[32];
 
 	if (sscanf(line, "VERSION %31s", version) == 1) {
 		m->version = version_number(version);
-		talk->result = 0;
-		event_base_loopbreak(talk->base);
-		return;
+		return 0;
 	}
 	if (sscanf(line, "STAT maxconns %llu", &m->maxconns) == 1 ||
 	    sscanf(line, "STAT curr_items %llu", &m->items) == 1 ||
@@ -52,7 +52,7 @@ static void take_line(struct talk *talk, const char *line)
 	    sscanf(line, "STAT udpport %llu", &m->udp_port) == 1 ||
 	    sscanf(line, "STAT hash_power_level %u", &m->hash_power) == 1 ||
 	    sscanf(line, "STAT lru_crawler_running %d", &m->crawler) == 1)
-		return;
+		return BMC_MORE_LINES;
 	if (sscanf(line, "STAT num_threads %u", &m->threads) == 1)
 		m->threads++;
 	if (!strcmp(line, "STAT ssl_enabled yes"))
@@ -62,23 +62,28 @@ static void take_line(struct talk *talk, const char *line)
 	if (!strcmp(line, "STAT binding_protocol ascii") ||
 	    (!strncmp(line, "STAT inter ", 11) && strstr(line, "proto[ascii]")))
 		m->text_only = 1;
-	if (!strncmp(line, "CLIENT_ERROR", 12) || !strncmp(line, "ERROR", 5)) {
-		talk->result = strcmp(line, "ERROR Too many open connections") ?
-				       -EACCES : /* authentication comes first */
-				       -EMFILE;
-		event_base_loopbreak(talk->base);
-	}
+	if (!strncmp(line, "CLIENT_ERROR", 12) || !strncmp(line, "ERROR", 5))
+		return strcmp(line, "ERROR Too many open connections") ?
+			       -EACCES : /* authentication comes first */
+			       -EMFILE;
+	return BMC_MORE_LINES;
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
 {
 	struct evbuffer *in = bufferevent_get_input(bev);
+	struct talk *talk = arg;
+	int more = BMC_MORE_LINES;
 	char *line;
 
-	while ((line = evbuffer_readln(in, NULL, EVBUFFER_EOL_CRLF))) {
-		take_line(arg, line);
+	while (more == BMC_MORE_LINES && (line = evbuffer_readln(in, NULL, EVBUFFER_EOL_CRLF))) {
+		more = talk->take(line, talk->arg);
 		free(line);
 	}
+	if (more == BMC_MORE_LINES)
+		return;
+	talk->result = more;
+	event_base_loopbreak(talk->base);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
@@ -119,12 +124,11 @@ static int make_address(const char *addr, __u16 port, struct sockaddr_storage *r
 static int converse(struct talk *talk, struct bufferevent *bev, struct sockaddr_storage *to,
 		    int len)
 {
-	static const char question[] = "stats\r\nstats settings\r\nversion\r\n";
 	struct timeval patience = { .tv_sec = PATIENCE_S };
 
 	bufferevent_setcb(bev, on_read, NULL, on_event, talk);
 	if (bufferevent_enable(bev, EV_READ | EV_WRITE) ||
-	    bufferevent_write(bev, question, sizeof(question) - 1) ||
+	    bufferevent_write(bev, talk->question, strlen(talk->question)) ||
 	    bufferevent_socket_connect(bev, (struct sockaddr *)to, len))
 		return -EIO;
 	event_base_loopexit(talk->base, &patience);
@@ -132,26 +136,37 @@ static int converse(struct talk *talk, struct bufferevent *bev, struct sockaddr_
 	return talk->result;
 }
 
-int bmc_memcached_ask(const char *addr, __u16 port, struct bmc_memcached *ret)
+static int talk_to(struct talk *talk, const char *addr, __u16 port)
 {
-	struct talk talk = { .out = ret, .result = -ETIMEDOUT };
 	struct sockaddr_storage to;
 	struct bufferevent *bev;
 	int err, len;
 
-	*ret = (struct bmc_memcached){ .uptime = -1, .oldest = -1, .crawler = -1 };
 	err = make_address(addr, port, &to, &len);
 	if (err)
 		return err;
-	talk.base = event_base_new();
-	if (!talk.base)
+	talk->base = event_base_new();
+	if (!talk->base)
 		return -ENOMEM;
-	bev = bufferevent_socket_new(talk.base, -1, BEV_OPT_CLOSE_ON_FREE);
-	err = bev ? converse(&talk, bev, &to, len) : -ENOMEM;
+	bev = bufferevent_socket_new(talk->base, -1, BEV_OPT_CLOSE_ON_FREE);
+	err = bev ? converse(talk, bev, &to, len) : -ENOMEM;
 	if (bev)
 		bufferevent_free(bev);
-	event_base_free(talk.base);
+	event_base_free(talk->base);
 	return err;
+}
+
+int bmc_memcached_ask(const char *addr, __u16 port, struct bmc_memcached *ret)
+{
+	struct talk talk = {
+		.question = "stats\r\nstats settings\r\nversion\r\n",
+		.take = take_line,
+		.arg = ret,
+		.result = -ETIMEDOUT,
+	};
+
+	*ret = (struct bmc_memcached){ .uptime = -1, .oldest = -1, .crawler = -1 };
+	return talk_to(&talk, addr, port);
 }
 
 static const char *address_of(const struct bmc_socket *listener)
@@ -164,6 +179,14 @@ static const char *address_of(const struct bmc_socket *listener)
 int bmc_memcached_ask_at(const struct bmc_socket *listener, struct bmc_memcached *ret)
 {
 	return bmc_memcached_ask(address_of(listener), listener->port, ret);
+}
+
+int bmc_memcached_talk_at(const struct bmc_socket *listener, const char *question, bmc_line_fn take,
+			  void *arg)
+{
+	struct talk talk = { .question = question, .take = take, .arg = arg, .result = -ETIMEDOUT };
+
+	return talk_to(&talk, address_of(listener), listener->port);
 }
 
 int bmc_memcached_address(const struct bmc_socket *listener, struct sockaddr_storage *ret,

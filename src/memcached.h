@@ -43,6 +43,14 @@ int bmc_memcached_ask(const char *addr, __u16 port, struct bmc_memcached *ret);
 struct bmc_socket;
 int bmc_memcached_ask_at(const struct bmc_socket *listener, struct bmc_memcached *ret);
 
+/* A line of an answer. BMC_MORE_LINES; 0 or -errno: that was the last one. */
+#define BMC_MORE_LINES 1
+typedef int (*bmc_line_fn)(const char *line, void *arg);
+
+/* Another question, to the same: `take` has each line of the answer, and what it says in the end is returned; errors as above. */
+int bmc_memcached_talk_at(const struct bmc_socket *listener, const char *question, bmc_line_fn take,
+			  void *arg);
+
 /* Where one of its listeners is to be reached. 0 or -EINVAL. */
 struct sockaddr_storage;
 int bmc_memcached_address(const struct bmc_socket *listener, struct sockaddr_storage *ret,

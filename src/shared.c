@@ -84,6 +84,25 @@ int bmc_shared_holds_add(struct bmc_server *server, __u16 life, int delta)
 	return 1;
 }
 
+/* As bmc_udp_out and bmc_udp_hold do it in the programs; of a life that ends just now nothing is held. */
+void bmc_shared_udp_for_good(struct bmc_server *server)
+{
+	__u16 life = bmc_shared_life(server);
+	int held = bmc_shared_holds_add(server, life, 1);
+	__u64 old = __atomic_load_n(&server->udp, __ATOMIC_SEQ_CST), next;
+
+	do {
+		next = old;
+		if ((__u16)(old >> BMC_UDP_LIFE_SHIFT) != life)
+			next = ((old >> BMC_UDP_GEN_SHIFT) + 1) << BMC_UDP_GEN_SHIFT |
+			       (__u64)life << BMC_UDP_LIFE_SHIFT;
+		next |= BMC_UDP_HELD | BMC_UDP_OUT_MAX;
+	} while (!__atomic_compare_exchange_n(&server->udp, &old, next, 0, __ATOMIC_SEQ_CST,
+					      __ATOMIC_SEQ_CST));
+	if (held && (__u16)(old >> BMC_UDP_LIFE_SHIFT) == life && (old & BMC_UDP_HELD))
+		bmc_shared_holds_add(server, life, -1);
+}
+
 /* *word = max(*word, time) */
 static void time_up(__u64 *word, __u64 time)
 {

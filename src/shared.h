@@ -30,6 +30,9 @@ __u16 bmc_shared_life(const struct bmc_server *server);
 /* holds += delta, only while the life is `life`. Whether it was done. */
 int bmc_shared_holds_add(struct bmc_server *server, __u16 life, int delta);
 
+/* UNKNOWN over UDP, of a command that is out for good: fills are held until this life is over. */
+void bmc_shared_udp_for_good(struct bmc_server *server);
+
 /* t_quiet = now, if that is later: no fill whose request is older. */
 void bmc_shared_quiet_now(struct bmc_server *server);
 
