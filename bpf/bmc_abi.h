@@ -215,62 +215,74 @@ struct bmc_config {
 /* ---- counters: one list for the programs, the printers and the manual ---- */
 #define BMC_STATS(X)                                                                               \
 	X(REQUESTS, "requests", "UDP datagrams to a served port")                                  \
-	X(GETS, "gets", "get requests understood")                                                 \
-	X(KEYS, "keys", "keys looked up: of each get up to the first that is missing")             \
+	X(GETS, "gets", "get requests that bmc understands")                                       \
+	X(KEYS, "keys", "keys looked up: of each get only up to its first missing key")            \
 	X(HITS, "hits", "get requests answered in the kernel")                                     \
 	X(HIT_KEYS, "hit_keys", "keys answered in the kernel")                                     \
 	X(HIT_BYTES, "hit_bytes", "bytes of reply text sent by the kernel")                        \
-	X(MISSES, "misses", "get requests of which a key was not there")                           \
-	X(MISS_EPOCH, "miss_epoch", "of these: for an item that was forgotten with all others")    \
-	X(MISS_EXPIRED, "miss_expired", "of these: for an item whose time is over")                \
-	X(MISS_ADDRESS, "miss_address", "of these: for an item of another address, VLAN or port")  \
-	X(MISS_BUSY, "miss_busy", "of these: while a fill was at work in the key's bucket")        \
-	X(PASS_FORM, "pass_form", "datagrams that are not one plain get: left to memcached")       \
-	X(PASS_CHECKSUM, "pass_checksum", "requests whose checksum is wrong: not answered")        \
-	X(PASS_LARGE, "pass_large", "gets whose reply would not fit one datagram or the packet")   \
-	X(PASS_RACE, "pass_race", "gets that lost a race with a fill, put back and passed")        \
-	X(PASS_BUSY, "pass_busy", "packets passed because the CPU's work area was in use")         \
-	X(PASS_OTHERS, "pass_others", "requests that another user's socket takes")                 \
-	X(FILLS, "fills", "items taken from memcached's replies")                                  \
-	X(EVICTIONS, "evictions", "valid items that made room for another one")                    \
-	X(REFUSED_FLIGHT, "refused_flight", "fills refused: a write in flight")                    \
+	X(MISSES, "misses", "get requests with a key that is not cached")                          \
+	X(MISS_EPOCH, "miss_epoch", "misses on an item that was discarded with all others")        \
+	X(MISS_EXPIRED, "miss_expired", "misses on an item whose time is over")                    \
+	X(MISS_ADDRESS, "miss_address",                                                            \
+	  "misses on an item cached for another address, VLAN or port")                            \
+	X(MISS_BUSY, "miss_busy", "misses while a fill was changing the key's bucket")             \
+	X(PASS_FORM, "pass_form",                                                                  \
+	  "datagrams that are not exactly one plain get, left to memcached")                       \
+	X(PASS_CHECKSUM, "pass_checksum", "requests with a wrong checksum, not answered by bmc")   \
+	X(PASS_LARGE, "pass_large",                                                                \
+	  "gets whose reply fits no single datagram, or not the packet's room")                    \
+	X(PASS_RACE, "pass_race", "gets that raced with a fill, restored and left to memcached")   \
+	X(PASS_BUSY, "pass_busy",                                                                  \
+	  "packets left to memcached because the CPU's work area was in use")                      \
+	X(PASS_OTHERS, "pass_others",                                                              \
+	  "requests that another user's socket may be meant to receive")                           \
+	X(FILLS, "fills", "items cached from memcached's replies")                                 \
+	X(EVICTIONS, "evictions", "valid items evicted to make room for another")                  \
+	X(REFUSED_FLIGHT, "refused_flight", "fills refused: a write is in flight")                 \
 	X(REFUSED_STAMP, "refused_stamp",                                                          \
-	  "fills refused: a write in the key's bucket may be later")                               \
-	X(REFUSED_HELD, "refused_held", "fills refused: the server's fills are held")              \
+	  "fills refused: the key's bucket may have been written since the request")               \
+	X(REFUSED_HELD, "refused_held", "fills refused: all fills of the server are on hold")      \
 	X(REFUSED_OFF, "refused_off", "fills refused: the server is switched off")                 \
-	X(REFUSED_FORM, "refused_form", "replies that are not one plain item")                     \
-	X(REFUSED_BUSY, "refused_busy", "fills refused: another fill has the place")               \
+	X(REFUSED_FORM, "refused_form", "replies not cached: they are not exactly one plain item") \
+	X(REFUSED_BUSY, "refused_busy",                                                            \
+	  "fills refused: another fill was changing the key's bucket")                             \
 	X(REFUSED_COLD, "refused_cold",                                                            \
-	  "fills refused: not asked for often enough to push out others")                          \
-	X(REFUSED_ADDRESS, "refused_address", "fills refused: their address is another user's")    \
-	X(REFUSED_PLACE, "refused_place", "fills refused: too large, or too many addresses")       \
+	  "fills refused: requested too rarely to evict other items")                              \
+	X(REFUSED_ADDRESS, "refused_address",                                                      \
+	  "fills refused: the address may belong to another user's socket")                        \
+	X(REFUSED_PLACE, "refused_place",                                                          \
+	  "fills refused: the item is too large, or has too many addresses")                       \
 	X(STAMPS, "stamps", "replies stamped with the time of their request")                      \
-	X(NO_STAMP, "no_stamp", "replies not stamped: no request is known that is young enough")   \
-	X(STAMP_MARKED, "stamp_marked", "replies not stamped: they have another packet mark")      \
+	X(NO_STAMP, "no_stamp", "replies not stamped: no request recent enough is known")          \
+	X(STAMP_MARKED, "stamp_marked",                                                            \
+	  "replies not stamped: they carry someone else's packet mark")                            \
 	X(STAMP_ELSEWHERE, "stamp_elsewhere",                                                      \
 	  "replies not stamped: they leave by an interface that is not attached")                  \
-	X(STAMP_NOTHING, "stamp_nothing", "replies not stamped: there is no item in them")         \
+	X(STAMP_NOTHING, "stamp_nothing", "replies not stamped: they carry no item")               \
 	X(STAMP_BYPASSED, "stamp_bypassed",                                                        \
-	  "replies not stamped: next to nothing is asked for again, one of eight fills")           \
-	X(WRITES, "writes", "writes of a key seen")                                                \
-	X(INVALIDATED, "invalidated", "items taken out by writes")                                 \
-	X(UNKNOWNS, "unknown_writes", "writes of unknown keys: everything forgotten")              \
-	X(OVERFLOWS, "overflow_holds", "writes that found no place in flight: fills held")         \
+	  "replies not stamped: few items are requested again (1 key of 8 still fills)")           \
+	X(WRITES, "writes", "writes whose key is known")                                           \
+	X(INVALIDATED, "invalidated", "items removed by writes")                                   \
+	X(UNKNOWNS, "unknown_writes", "writes whose keys are not known: all items are discarded")  \
+	X(OVERFLOWS, "overflow_holds",                                                             \
+	  "writes that found no place to be tracked: fills are on hold until they are answered")   \
 	X(COMMANDS, "commands", "commands seen on TCP connections")                                \
 	X(ANSWERS, "answers", "answers seen on TCP connections")                                   \
-	X(CONNECTIONS, "connections", "TCP connections born")                                      \
-	X(OLD, "old", "TCP connections older than start, taken up at their next command")          \
+	X(CONNECTIONS, "connections", "TCP connections opened")                                    \
+	X(OLD, "old", "TCP connections older than start, followed from their next command on")     \
 	X(LOST, "lost", "TCP connections that could not be followed")                              \
-	X(KEPT_AHEAD, "kept_ahead", "segments that came ahead of their turn, kept until it is")    \
-	X(DROP_AHEAD, "drop_ahead", "segments ahead of their turn dropped: no room to keep them")  \
-	X(DROP_FORGED, "drop_forged", "segments dropped because TCP would refuse them")            \
+	X(KEPT_AHEAD, "kept_ahead", "out-of-order segments, kept until their turn")                \
+	X(DROP_AHEAD, "drop_ahead",                                                                \
+	  "out-of-order segments dropped because there was no room to keep them")                  \
+	X(DROP_FORGED, "drop_forged", "segments dropped because TCP would reject them")            \
 	X(DROP_REDO, "drop_redo",                                                                  \
-	  "retransmissions dropped while their first copy is not accepted")                        \
-	X(DROP_BUSY, "drop_busy", "segments dropped because the connection was in use")            \
-	X(DROP_EARLY, "drop_early", "data dropped before the connection was known")                \
-	X(UDP_WRITES, "udp_writes", "datagrams that write or may write")                           \
-	X(UDP_ANSWERS, "udp_answers", "answers to commands over UDP that end their writes")        \
-	X(LEARNT, "learnt", "items whose times start --learn has from memcached")
+	  "retransmissions dropped because the first copy is not accepted yet")                    \
+	X(DROP_BUSY, "drop_busy", "segments dropped because the connection's state was in use")    \
+	X(DROP_EARLY, "drop_early",                                                                \
+	  "segments with data dropped because the connection was not known yet")                   \
+	X(UDP_WRITES, "udp_writes", "UDP datagrams that write, or may write")                      \
+	X(UDP_ANSWERS, "udp_answers", "answers over UDP that complete their command's write")      \
+	X(LEARNT, "learnt", "items whose expiry start --learn read from memcached")
 
 enum bmc_stat {
 #define BMC_STAT_ENUM(id, name, text) BMC_STAT_##id,

@@ -103,7 +103,7 @@ static void print_ratio(const struct bmc_totals *t)
 	double large = (double)t->count[BMC_STAT_PASS_LARGE],
 	       gets = (double)t->count[BMC_STAT_GETS];
 
-	printf("  caching; %.1f %% of understood gets answered in the kernel\n",
+	printf("  caching; %.1f %% of the gets that bmc understands were answered in the kernel\n",
 	       100 * bmc_stats_hit_ratio(t));
 	if (large > TOO_LARGE_SHARE * gets)
 		printf("             %.1f %% had an answer with no room in a packet of their "

@@ -72,7 +72,7 @@ void bmc_stats_print(FILE *out, const struct bmc_figures *f)
 	fprintf(out, "instance %s, up %s\n", f->instance,
 		bmc_format_uptime(f->uptime, buf, sizeof(buf)));
 	print_census(out, f);
-	fprintf(out, "hit ratio %.1f %% of understood gets\n",
+	fprintf(out, "hit ratio %.1f %% of the gets that bmc understands\n",
 		100 * bmc_stats_hit_ratio(&f->totals));
 	for (int i = 0; i < BMC_STAT_COUNT; i++) {
 		print_title(out, i);
