@@ -18,9 +18,9 @@ static const struct bmc_command commands[] = {
 	  "ipmMTcuCnalwsRfv", bmc_cmd_start, 1 },
 	{ "stats", "Show what an instance holds, and its counters.", "njP", bmc_cmd_stats, 0 },
 	{ "status",
-	  "Show instances: interfaces, memory, servers, connections, and why nothing is cached.",
+	  "Show interfaces, memory, servers, connections, and the reason if nothing is cached.",
 	  "nj", bmc_cmd_status, 0 },
-	{ "flush", "Forget every cached item at once.", "n", bmc_cmd_flush, 1 },
+	{ "flush", "Discard every cached item.", "n", bmc_cmd_flush, 1 },
 	{ "reset", "Close the connections that cannot be followed.", "n", bmc_cmd_reset, 1 },
 	{ "stop", "Remove what an instance attached, and nothing else.", "nv", bmc_cmd_stop, 1 },
 };
@@ -30,14 +30,8 @@ static void help(void)
 	printf("Usage: bmcctl COMMAND [OPTION]...\nAn in-kernel cache in front of memcached.\n\n");
 	for (size_t i = 0; i < BMC_ARRAY_SIZE(commands); i++)
 		printf("  %-8s %s\n", commands[i].name, commands[i].what);
-	printf("\n'bmcctl COMMAND --help' lists a command's options, 'bmcctl --version' the "
-	       "version.\n");
-}
-
-static int version(void)
-{
-	printf("bmcctl %s\n", BMC_VERSION);
-	return BMC_DONE_OK;
+	printf("\n'bmcctl COMMAND --help' lists a command's options, 'bmcctl --version' prints "
+	       "the version.\n");
 }
 
 static const struct bmc_command *find(const char *name)
@@ -47,6 +41,23 @@ static const struct bmc_command *find(const char *name)
 			return &commands[i];
 	}
 	return NULL;
+}
+
+/* `help COMMAND` is `COMMAND --help`. */
+static int help_of(const char *name)
+{
+	const struct bmc_command *command = find(name);
+
+	if (!command)
+		return bmc_usage("unknown command '%s'", name);
+	bmc_options_help(command);
+	return BMC_DONE_OK;
+}
+
+static int version(void)
+{
+	printf("bmcctl %s\n", BMC_VERSION);
+	return BMC_DONE_OK;
 }
 
 /* Maps, programs and their links are a file each: as many as may be. */
@@ -88,6 +99,8 @@ static int run(int argc, char *argv[], const struct bmc_command **ret_done)
 		return BMC_USAGE;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		if (argc > 2)
+			return help_of(argv[2]);
 		help();
 		return BMC_DONE_OK;
 	}

@@ -192,8 +192,14 @@ static void traffic_reason(struct bmc_status *s, int is_all_right)
 	else if (!looked)
 		say(s->why_not,
 		    "memcached's UDP replies do not leave by an interface of this instance");
+	else if (!count[BMC_STAT_STAMPS] && !count[BMC_STAT_STAMP_BYPASSED] &&
+		 count[BMC_STAT_STAMP_NOTHING])
+		say(s->why_not,
+		    "none of memcached's UDP replies has held an item that fits one datagram yet: "
+		    "does it have the keys that clients ask for?");
 	else if (!count[BMC_STAT_FILLS])
-		say(s->why_not, "no reply was one plain item yet ('bmcctl stats' says why)");
+		say(s->why_not,
+		    "none of memcached's replies could be cached yet ('bmcctl stats' counts why)");
 }
 
 /* Of all together: if every interface has one, or every server, the first one's. */

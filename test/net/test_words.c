@@ -21,6 +21,20 @@ static void a_wrong_option_hints_at_its_command(void **state)
 	assert_says(said.err, "Try 'bmcctl --help'.");
 }
 
+/* `help start` had no options of `start`. */
+static void help_of_a_command_has_its_options(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w, "bmcctl help start"), 0);
+	assert_says(said.out, "Usage: bmcctl start ");
+	assert_says(said.out, "--iface NAME");
+	assert_int_equal(sh(w, "bmcctl --help stats"), 0);
+	assert_says(said.out, "--prometheus");
+	assert_int_equal(sh(w, "bmcctl help bogus"), 2);
+	assert_says(said.err, "unknown command 'bogus'");
+}
+
 /* Its notes came before all results where both go to one place, as in the journal. */
 static void notes_come_in_their_turn(void **state)
 {
@@ -205,6 +219,30 @@ static void answers_without_room_are_told(void **state)
 	assert_says_before(said.out, "caching; ", "% had an answer with no room in a packet");
 }
 
+/* It said only that no reply was one plain item, to who asked for keys that are not there. */
+static void keys_that_are_not_there_are_told(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w, "bmcctl " START, w->instance), 0);
+	world_open_clients(w);
+	world_get(w, &w->udp, "nothing");
+	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
+	assert_says(said.out, "nothing is cached: none of memcached's UDP replies has held an "
+			      "item that fits one datagram yet: does it have the keys");
+}
+
+/* A counter's HELP said "of these", which Prometheus shows by itself. */
+static void the_help_of_a_metric_stands_alone(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w, "bmcctl " START, w->instance), 0);
+	assert_int_equal(sh(w, "bmcctl stats --name %s --prometheus", w->instance), 0);
+	assert_says(said.out, "# HELP bmc_miss_expired_total misses ");
+	assert_says_not(said.out, "of these");
+}
+
 /* It was attached to in silence, and `status` said only that there are no requests. */
 static void an_interface_that_is_down_is_told(void **state)
 {
@@ -269,6 +307,7 @@ static void the_manual_has_all_keys_of_the_json(void **state)
 
 static const struct CMUnitTest tests[] = {
 	WITHOUT_BMC(a_wrong_option_hints_at_its_command),
+	WITHOUT_BMC(help_of_a_command_has_its_options),
 	WITHOUT_BMC(notes_come_in_their_turn),
 	WITHOUT_BMC(how_a_veth_gets_native_mode_is_told),
 	WITHOUT_BMC(who_asks_for_skb_mode_is_not_told_why),
@@ -282,6 +321,8 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(what_to_stop_has_the_name_of_the_instance),
 	WITHOUT_BMC(status_has_the_max_age),
 	WITHOUT_BMC(answers_without_room_are_told),
+	WITHOUT_BMC(keys_that_are_not_there_are_told),
+	WITHOUT_BMC(the_help_of_a_metric_stands_alone),
 	WITHOUT_BMC(an_interface_that_is_down_is_told),
 	WITHOUT_BMC(the_manual_has_all_keys_of_the_json),
 };
