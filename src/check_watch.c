@@ -61,10 +61,9 @@ static int check_sockets(const struct bmc_look *look)
 static int fail_unseen(const struct bmc_socket *s, __u16 port)
 {
 	return bmc_fail(
-		"nobody who can be seen has the %s socket of port %u at %s: run bmcctl where "
-		"memcached's process can be seen (the same PID namespace, with "
-		"CAP_SYS_PTRACE), and memcached without MPTCP and SMC, whose sockets cannot "
-		"be watched",
+		"no process that is visible here has the %s socket of port %u at %s: run bmcctl "
+		"where memcached's process is visible (in its PID namespace, with CAP_SYS_PTRACE), "
+		"and memcached without MPTCP and SMC, whose sockets cannot be watched",
 		s->tcp ? "TCP" : "UDP", port, s->addr);
 }
 

@@ -98,7 +98,7 @@ static void note_iface(const struct bmc_iface *iface, int not_native, enum bmc_m
 	char doubt[BMC_IFACE_DOUBT];
 
 	if (bmc_iface_is_down(iface->ifindex))
-		bmc_note("%s is down: nothing comes by it until 'ip link set dev %s up'",
+		bmc_note("%s is down: nothing arrives by it until 'ip link set dev %s up'",
 			 iface->name, iface->name);
 	if (veth && iface->mode == BMC_MODE_NATIVE)
 		bmc_note("%s is %s: answers reach its peer only if that has an XDP program "
@@ -150,13 +150,14 @@ static void print_started(const struct bmc_plan *plan, const struct bmc_report *
 	print_workers(plan);
 	note_ifaces(plan, report, wanted);
 	if (report->untagged && if_indextoname(report->untagged, vlan))
-		bmc_note("items served over %s are not cached: the device below it takes the VLAN "
-			 "tags off before XDP "
-			 "sees them; 'ethtool -K DEVICE rxvlan off' and a new start change that",
+		bmc_note("items served over %s are not cached: the device below it strips the VLAN "
+			 "tags before XDP sees them; run 'ethtool -K DEVICE rxvlan off', then stop "
+			 "and start bmc",
 			 vlan);
 	if (plan->force)
-		bmc_note("UNSAFE, because of --force: what cannot be watched is not, and items may "
-			 "be served that memcached no longer has");
+		bmc_note(
+			"UNSAFE, because of --force: start does not insist that all of memcached's "
+			"traffic is watched, and items may be served that memcached no longer has");
 	print_connections(plan, &report->adopted);
 	print_learnt(plan, &report->learning);
 	for (__u32 i = 0; i < plan->config.n_ports; i++) {

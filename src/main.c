@@ -130,7 +130,8 @@ static int untold(int code, const struct bmc_command *done, int err)
 {
 	if (!done || !done->acts || code)
 		return bmc_fail("cannot write the result: %s", strerror(err));
-	bmc_note("cannot write what was done (%s), but '%s' was: 'bmcctl status' shows what runs",
+	bmc_note("the output cannot be written (%s), but '%s' was carried out: 'bmcctl status' "
+		 "shows what is running",
 		 strerror(err), done->name);
 	return code;
 }

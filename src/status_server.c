@@ -18,11 +18,11 @@ static const char *why_of(const struct bmc_connection *c)
 	case BMC_KEEPS_HELD:
 		return "a command that may change any key is not answered yet";
 	case BMC_KEEPS_UNCONFIRMED:
-		return "a flush_all noreply (or a write without a place) was never answered: its "
-		       "next answered command ends that";
+		return "a flush_all noreply (or a write without a place) was never answered: the "
+		       "next command of this connection that is answered ends the hold";
 	case BMC_KEEPS_SILENT:
-		return "silent commands (noreply, quiet) were never answered: their keys wait for "
-		       "its next answered command";
+		return "silent commands (noreply, quiet) were never answered: their keys are not "
+		       "cached until a later command of this connection is answered";
 	case BMC_KEEPS_NOTHING:
 		break;
 	}

@@ -30,10 +30,9 @@ static int off_reason(const struct bmc_server_status *v, char *why)
 	if (v->off & (BMC_OFF_UNSEEN | BMC_OFF_BUSY))
 		return say(why, "a connection could not be followed: stop and start");
 	if (v->off & BMC_OFF_PORTS)
-		return say(why,
-			   "its process has, or had, a socket at another port too, or UDP here "
-			   "without TCP: what comes by another port is not seen; give it one "
-			   "port, stop and start");
+		return say(why, "its process has, or had, a socket at another port too, or UDP "
+				"here without TCP: what arrives at another port is not seen; give "
+				"it one port, then stop and start bmc");
 	if (v->off & BMC_OFF_MOVED)
 		return say(
 			why,
@@ -47,7 +46,7 @@ static int off_reason(const struct bmc_server_status *v, char *why)
 		return say(why, "it came after start, and what it is could not be told: stop and "
 				"start");
 	if (v->off & BMC_OFF_STARTING)
-		return say(why, "start did not get through with it");
+		return say(why, "start did not finish with it");
 	return 0;
 }
 
@@ -77,8 +76,8 @@ static int socket_reason(const struct bmc_status *s, const struct bmc_server_sta
 		return 1;
 	if (v->other_pid)
 		return say(why,
-			   "a second process (%s, pid %d) has sockets of the port, so that nobody "
-			   "knows who is asked: give it one of its own",
+			   "a second process (%s, pid %d) has sockets of the port, so that it is "
+			   "unknown which of them a request reaches: give it a port of its own",
 			   v->other_process, v->other_pid);
 	if (v->off & BMC_OFF_SHARED)
 		return say(why, "it came while another process had sockets of the port: stop and "
