@@ -178,7 +178,8 @@ static void traffic_reason(struct bmc_status *s, int is_all_right)
 		       count[BMC_STAT_STAMP_BYPASSED];
 
 	if (!count[BMC_STAT_REQUESTS])
-		say(s->why_not, "no UDP request has come in by an interface of this instance yet");
+		say(s->why_not, "no UDP request has come in by an interface of this instance yet "
+				"(requests of this machine to itself come in by lo)");
 	else if (!is_all_right)
 		return; /* what is wrong is told where it is */
 	else if (!looked && count[BMC_STAT_STAMP_MARKED])

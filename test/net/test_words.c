@@ -172,6 +172,7 @@ static void that_no_request_has_come_is_told_beside_what_is_wrong(void **state)
 	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
 	assert_says(said.out, "not cached: no memcached listens there");
 	assert_says(said.out, "nothing is cached: no UDP request has come in");
+	assert_says(said.out, "(requests of this machine to itself come in by lo)");
 	assert_says_not(said.out, "caching;");
 }
 
