@@ -21,8 +21,8 @@ static const char *why_of(const struct bmc_connection *c)
 		return "a flush_all noreply (or a write without a place) was never answered: the "
 		       "next command of this connection that is answered ends the hold";
 	case BMC_KEEPS_SILENT:
-		return "silent commands (noreply, quiet) were never answered: their keys are not "
-		       "cached until a later command of this connection is answered";
+		return "silent commands (noreply, quiet) were never answered: their keys stay out "
+		       "of the cache until a later command of this connection is answered";
 	case BMC_KEEPS_NOTHING:
 		break;
 	}
