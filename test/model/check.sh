@@ -15,11 +15,11 @@ run() { # want(ok|fail) model name -DX=Y...
 # 900 s of its own: who runs beside others may have to wait for the CPU.
 run_one() { # result want(ok|fail) model name -DX=Y...
 	local result=$1 want=$2 model=$3 name=$4 d=$1.d a got states O=-O2; shift 4; mkdir -p "$d"
-	[ "$mode" = full ] || O=-O1                # so small that compiling takes as long as the run
-	[ "$want" = fail ] && O=-O0                # found soon
+	[ "$mode" = full ] || O=-Og                # so small that compiling takes as long as the run
+	[ "$want" = fail ] && O=-O0                # found soon: with SEARCH=-DREVERSE what is not, the last process first
 	for a in "$@"; do a=${a#-D}; case $a in *=*) echo "#define ${a%%=*} ${a#*=}";; *) echo "#define $a 1";; esac; done >"$d/m.pml"
 	cat "$here/$model" >>"$d/m.pml"
-	(cd "$d" && spin -a m.pml >spin.out 2>&1 && gcc $O -w -DSAFETY -DCOLLAPSE -DVECTORSZ=2048 -DMEMLIM=6000 -o pan pan.c && ulimit -t 900 && ./pan -m1000000 >out 2>&1)
+	(cd "$d" && spin -a m.pml >spin.out 2>&1 && gcc $O ${SEARCH:-} -w -DSAFETY -DCOLLAPSE -DVECTORSZ=2048 -DMEMLIM=6000 -o pan pan.c && ulimit -t 900 && ./pan -m1000000 >out 2>&1)
 	states=$(awk '/states, stored/{print $1}' "$d/out" 2>/dev/null)
 	if grep -qE 'max search depth too small|out of memory|memory limit' "$d/out" 2>/dev/null; then got=incomplete
 	elif grep -q 'errors: 0' "$d/out" 2>/dev/null; then got=ok
@@ -193,11 +193,11 @@ no_life NOTE_KEEPS -DK0=4          # what may be carried out leaves no bound
 no_life OPEN_ANY -DK0=4 -DK1=4      # nothing is noted of an item of which nothing is known, whatever the time
 no_life NO_LIFE_EPOCH -DK1=8       # a life outlives its epoch
 no_life ANY_TIME -DN0=2            # a write teaches nothing if the connection's last one taught, whatever it did
-no_life LOOK_EARLY -DN0=2          # no barrier between the placing of a write and the look whether it is noted
+SEARCH=-DREVERSE no_life LOOK_EARLY -DN0=2          # no barrier between the placing of a write and the look whether it is noted
 no_life NO_SAME                    # the fate that was looked at is another write's
 no_life LEARN_ANYWAY -DLEARN -DN1=0      # the dump goes before what is known
 no_life LEARN_MAKES_ROOM -DLEARN -DEVICT=1 -DN1=0
-no_life LEARN_ANY_EPOCH -DLEARN -DK1=8   # learn begins in a later epoch
+SEARCH=-DREVERSE no_life LEARN_ANY_EPOCH -DLEARN -DK1=8   # learn begins in a later epoch
 no_life LEARN_HELD -DLEARN -DOLDLOST -DN0=0
 if full; then
 	life three-writes -DN0=2 -DEVICT=1
