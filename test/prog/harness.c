@@ -19,6 +19,7 @@
 #define VERDICT_TC_UNSPEC 0xffffffffU
 
 uint64_t harness_mutants;
+int harness_whole;
 
 int harness_configure(struct bmc_bpf *skel, uint64_t max_age_ns, uint32_t test, uint32_t n_buckets)
 {
@@ -68,7 +69,7 @@ static int open_with(struct harness *h, uint64_t max_age_ns, uint32_t test, uint
 	if (!skel)
 		return -errno;
 	err = harness_configure(skel, max_age_ns, test, n_buckets);
-	if (n_buckets != HARNESS_BUCKETS)
+	if (!harness_whole)
 		leave_out_the_watch(skel);
 	if (!err)
 		err = bmc_bpf__load(skel);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* The programs of bmc under BPF_PROG_RUN: loaded as `start` loads them, attached nowhere. */
+/* bmc_xdp and bmc_tc_egress under BPF_PROG_RUN: loaded as `start` loads them, attached nowhere. */
 #ifndef BMC_TEST_HARNESS_H
 #define BMC_TEST_HARNESS_H
 
@@ -45,13 +45,16 @@ struct run {
 /* enum bmc_mutant, a bit each, for what is opened from now on; 0 unless a test says so. */
 extern uint64_t harness_mutants;
 
+/* 1: all programs are loaded from now on, and not only these two. */
+extern int harness_whole;
+
 /* What `start` sets between open and load. 0 or -errno. */
 int harness_configure(struct bmc_bpf *skel, uint64_t max_age_ns, uint32_t test, uint32_t n_buckets);
 
 /* Two servers (PKT_PORT, HARNESS_OTHER_PORT), each with one socket. 0 or -errno. */
 int harness_open(struct harness *h, uint64_t max_age_ns, uint32_t test);
 
-/* The same with so few buckets that keys meet; of the programs only those that answer and fill. `test`: besides STAMP. */
+/* The same with so few buckets that keys meet. `test`: besides STAMP. */
 int harness_open_buckets(struct harness *h, uint32_t n_buckets, uint32_t test);
 void harness_close(struct harness *h);
 
