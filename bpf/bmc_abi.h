@@ -79,7 +79,8 @@ struct bmc_server {
 	__u64 others_wire; /* [word] of `others`, those that are not bound to a loopback address: hits look up who is asked */
 	/* seldom written */
 	__u64 udp_flush; /* [word] only grows, in a life; seconds: the longest delay of a flush_all over UDP */
-	__u64 pad0[4];
+	__u64 missed; /* [word] datagrams that a socket without a mark had while the server was STARTING: not read */
+	__u64 pad0[3];
 	/* read by fills, written by holds */
 	__u64 word; /* [word] see above */
 	__u64 t_quiet; /* [word] only grows; no fill whose request is older */

@@ -306,12 +306,14 @@ static __always_inline void bmc_other_unasked(struct __sk_buff *skb, struct bpf_
 
 /*
  * The server of a datagram's socket that has no mark. A socket takes datagrams as soon as it has its port, and post_bind
- * comes behind that. -1: of none, or `start` sees to what came before.
+ * comes behind that. -1: of none, or `start` sees to it: it knows which ones came before it marked the sockets that were
+ * there, and of later ones by their number (`missed`).
  */
 __noinline int bmc_bound_soon(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
 	struct bmc_mark *mark;
+	struct bmc_server *s;
 	int server;
 
 	if (!sk)
@@ -329,7 +331,11 @@ __noinline int bmc_bound_soon(struct __sk_buff *skb)
 			bmc_other_unasked(skb, sk, (__u32)server);
 		return -1;
 	}
-	return BMC_READ_ONCE(bmc_server_get((__u32)server)->off) & BMC_OFF_STARTING ? -1 : server;
+	s = bmc_server_get((__u32)server);
+	if (!(BMC_READ_ONCE(s->off) & BMC_OFF_STARTING))
+		return server;
+	bmc_ordered(__sync_fetch_and_add(&s->missed, 1));
+	return -1;
 }
 
 /* A packet leaves from one of our ports, of a socket without a mark that is ready. */

@@ -3,6 +3,7 @@
 
 #include "collect.h"
 #include "cut.h"
+#include "fault.h"
 #include "hooks.h"
 #include "mark.h"
 #include "memcached.h"
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #define TRIES 200 /* of 10 ms */
+#define RESTARTS 3 /* of a memcached, while we start */
 
 static void pause_10ms(void)
 {
@@ -40,6 +42,7 @@ int bmc_adopt_is_gone(int err)
 struct process {
 	pid_t pid; /* 0: none */
 	struct bmc_threads threads;
+	__u64 missed; /* datagrams that were not read, of which it is known that they are carried out */
 };
 
 static int is_servers(const struct bmc_adopt *a, const struct bmc_socket *s, int server)
@@ -156,7 +159,12 @@ static int mark_servers(struct bmc_adopt *a, struct process *p)
 		if (!err)
 			err = bmc_mark_all(a, i, p[i].pid);
 	}
-	return err ? err : bmc_hooks_wait();
+	if (!err)
+		err = bmc_hooks_wait();
+	for (int i = 0; i < n; i++)
+		p[i].missed = bmc_shared_missed(&a->shared->server[i]);
+	bmc_fault_point("sockets marked");
+	return err;
 }
 
 static int drain_server(struct bmc_adopt *a, int server, struct process *p)
@@ -212,19 +220,50 @@ static void count_lost(struct bmc_adopt *a, struct bmc_olds *olds)
 }
 
 /* Fills may begin: of requests from now on. */
-static void open_server(struct bmc_adopt *a, int server)
+static int open_server(struct bmc_adopt *a, int server)
 {
 	struct bmc_server *words = &a->shared->server[server];
 
 	bmc_pending_look(ntohs(a->config->port[server]), a->config->uid[server], words);
 	bmc_shared_quiet_now(words);
 	bmc_shared_off_clear(words, BMC_OFF_STARTING);
+	return bmc_hooks_wait(); /* what came before that is counted now */
+}
+
+/* What a memcached got that came while we start, before its sockets were marked, must be carried out first. */
+static int drain_late_one(struct bmc_adopt *a, int server, struct process *p)
+{
+	int err;
+
+	bmc_threads_close(&p->threads);
+	err = find_process(a, server, &p->pid);
+	if (!err)
+		err = bmc_hooks_wait();
+	p->missed = bmc_shared_missed(&a->shared->server[server]);
+	return err ? err : drain_server(a, server, p);
+}
+
+static int open_when_read(struct bmc_adopt *a, int server, struct process *p)
+{
+	struct bmc_server *words = &a->shared->server[server];
+	int err = 0;
+
+	for (int i = 0; !err && i < RESTARTS; i++) {
+		if (p->missed != bmc_shared_missed(words))
+			err = drain_late_one(a, server, p);
+		if (!err)
+			err = open_server(a, server);
+		if (err || p->missed == bmc_shared_missed(words))
+			return err;
+		bmc_shared_off(words, BMC_OFF_STARTING);
+	}
+	return err ? err : -EBUSY;
 }
 
 int bmc_adopt_run(struct bmc_adopt *a)
 {
 	struct bmc_olds olds = { 0 };
-	struct bmc_threads threads[BMC_PORTS_MAX] = { 0 };
+	struct bmc_threads threads[BMC_PORTS_MAX];
 	struct process p[BMC_PORTS_MAX] = { 0 };
 	int n = (int)a->config->n_ports, err;
 
@@ -236,7 +275,7 @@ int bmc_adopt_run(struct bmc_adopt *a)
 		err = p[i].pid ? bmc_collect_run(a, i, p[i].pid) : 0;
 	for (int i = 0; !err && i < n; i++)
 		err = drain_server(a, i, &p[i]);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < BMC_PORTS_MAX; i++)
 		threads[i] = p[i].threads;
 	a->old = (int)olds.n;
 	if (!err)
@@ -244,9 +283,9 @@ int bmc_adopt_run(struct bmc_adopt *a)
 	if (!err)
 		count_lost(a, &olds);
 	for (int i = 0; !err && i < n; i++)
-		open_server(a, i);
+		err = open_when_read(a, i, &p[i]);
 	for (int i = 0; i < n; i++)
-		bmc_threads_close(&threads[i]);
+		bmc_threads_close(&p[i].threads);
 	bmc_old_close(&olds);
 	a->olds = NULL;
 	return err;

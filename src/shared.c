@@ -143,6 +143,11 @@ void bmc_shared_others_add(struct bmc_server *server, int is_loopback, int delta
 		__atomic_fetch_add(&server->others_wire, (__u64)(__s64)delta, __ATOMIC_SEQ_CST);
 }
 
+__u64 bmc_shared_missed(const struct bmc_server *server)
+{
+	return __atomic_load_n(&server->missed, __ATOMIC_SEQ_CST);
+}
+
 void bmc_shared_epoch_up(struct bmc_server *server)
 {
 	__atomic_fetch_add(&server->epoch, 1, __ATOMIC_SEQ_CST);

@@ -110,6 +110,60 @@ static int can(const struct ns *ns, const char *command)
 #define NO_ROOM                                                                                    \
 	"600" /* bytes of options that a socket may have: more than a mark, less than a conn */
 
+/* A connection whose state finds no memory. 0; -1: that cannot be had here. */
+static int open_without_memory(struct world *w, struct tcp *t)
+{
+	if (!can(&w->server, "sysctl -qw net.core.optmem_max=" NO_ROOM))
+		return -1; /* not a namespace's own before Linux 6.8 */
+	tcp_open(t, &w->client, WORLD_IP4, WORLD_PORT);
+	child_sh(&w->server, "sysctl -qw net.core.optmem_max=131072");
+	return 0;
+}
+
+/* It has its hold from its birth: `start` gives it no second state, with which that hold would never end. */
+static void one_without_memory_while_start_is_at_work_is_lost(void **state)
+{
+	struct world *w = *state;
+	struct tcp t;
+	pid_t start;
+	int failed;
+
+	start = bmcctl_paused(&w->server, "sockets marked",
+			      "start --name %s --iface " WORLD_IF
+			      " --memory 16M --mode native --max-age 60s",
+			      w->instance);
+	failed = open_without_memory(w, &t);
+	assert_int_equal(bmcctl_go_on(start), 0);
+	if (failed)
+		skip();
+	world_open_clients(w);
+	tcp_set(&t, "k", "value", 5);
+	for (int i = 0; i < 5; i++)
+		assert_false(world_get(w, &w->udp, "k"));
+	status_says(w, "no memory for its state");
+	tcp_close(&t);
+	world_warm(w, &w->udp, "k");
+	status_says_not(w, "not cached");
+}
+
+/* `reset` closes it, whose hold is over then. */
+static void one_without_memory_is_reset(void **state)
+{
+	struct world *w = *state;
+	struct tcp t;
+
+	world_cache(w, "k", "value");
+	if (open_without_memory(w, &t))
+		skip();
+	for (int i = 0; i < 5; i++)
+		assert_false(world_get(w, &w->udp, "k"));
+	assert_int_equal(bmcctl(&w->server, "reset --name %s", w->instance), 0);
+	assert_non_null(strstr(bmcctl_result.out, "(no memory for its state)"));
+	world_warm(w, &w->udp, "k");
+	tcp_close(&t);
+	world_expect(w, &w->udp, "k", "value");
+}
+
 /* A connection whose state there was no memory for kept the cache off for ever; it is lost, until it closes. */
 static void a_connection_without_memory_is_lost(void **state)
 {
@@ -117,10 +171,8 @@ static void a_connection_without_memory_is_lost(void **state)
 	struct tcp t;
 
 	world_cache(w, "k", "value");
-	if (!can(&w->server, "sysctl -qw net.core.optmem_max=" NO_ROOM))
-		skip(); /* not a namespace's own before Linux 6.8 */
-	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
-	child_sh(&w->server, "sysctl -qw net.core.optmem_max=131072");
+	if (open_without_memory(w, &t))
+		skip();
 	assert_int_equal(world_stat(w, "lost"), 1);
 	tcp_set(&t, "k", "new", 3);
 	world_expect(w, &w->udp, "k", "new");
@@ -343,6 +395,8 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(a_flush_all_without_an_answer_is_named),
 	WORLD_TEST(silent_writes_without_an_answer_are_named),
 	WORLD_TEST(a_connection_without_memory_is_lost),
+	STATUS_TEST(one_without_memory_while_start_is_at_work_is_lost),
+	WORLD_TEST(one_without_memory_is_reset),
 	STATUS_TEST(reasons_stand_at_their_port),
 	WORLD_TEST(a_memcached_that_cannot_be_seen_is_not_gone),
 	WORLD_TEST(replies_that_nobody_sees_are_told),
