@@ -14,21 +14,48 @@
 
 #define LOOKS 10
 #define PAUSE_NS 10000000
-#define SOCKETS_MAX 64 /* a number of memcached's each; what is more is taken for one that waits */
+#define NUMBER_MAX (1 << 24)
 
-/* Its UDP sockets that wait, by its own numbers of them. */
-struct waiting {
-	int fd[SOCKETS_MAX];
-	int n;
-	int udp; /* the number that the last line said is one; -1 */
-	int full;
+struct look {
+	struct bmc_cut *cut;
+	int udp; /* what is asked for */
+	int is_udp; /* the socket that the last line is about */
 };
 
-/* `stats conns`: "STAT 11:addr udp:0.0.0.0:11211", "STAT 11:state conn_nread", "STAT 11:..." */
+int bmc_cut_has(const struct bmc_cut *cut, int fd)
+{
+	return fd >= 0 && (size_t)fd < cut->room && cut->is[fd];
+}
+
+void bmc_cut_free(struct bmc_cut *cut)
+{
+	free(cut->is);
+	*cut = (struct bmc_cut){ 0 };
+}
+
+static int add(struct bmc_cut *cut, int fd)
+{
+	if (fd < 0 || fd > NUMBER_MAX)
+		return -EPROTO;
+	if ((size_t)fd >= cut->room) {
+		size_t room = 2 * (size_t)fd + 64;
+		__u8 *grown = realloc(cut->is, room);
+
+		if (!grown)
+			return -ENOMEM;
+		memset(grown + cut->room, 0, room - cut->room);
+		cut->is = grown;
+		cut->room = room;
+	}
+	cut->is[fd] = 1;
+	return BMC_MORE_LINES;
+}
+
+/* "STAT 11:addr udp:0.0.0.0:11211", and behind it "STAT 11:state conn_nread"; others between. */
 static int take(const char *line, void *arg)
 {
-	struct waiting *w = arg;
 	char what[16], value[16];
+	struct look *l = arg;
 	int fd;
 
 	if (!strcmp(line, "END"))
@@ -38,71 +65,66 @@ static int take(const char *line, void *arg)
 	if (sscanf(line, "STAT %d:%15[a-z_A-Z] %15s", &fd, what, value) != 3)
 		return BMC_MORE_LINES;
 	if (!strcmp(what, "addr"))
-		w->udp = strncmp(value, "udp", 3) ? -1 : fd;
-	if (fd != w->udp || strcmp(what, "state") != 0 || strcmp(value, "conn_nread") != 0)
+		l->is_udp = !strncmp(value, "udp", 3);
+	if (strcmp(what, "state") != 0 || l->is_udp != l->udp)
 		return BMC_MORE_LINES;
-	if (w->n < SOCKETS_MAX)
-		w->fd[w->n++] = fd;
-	else
-		w->full = 1;
+	/* what is swallowed of a datagram is no item's */
+	if (l->udp ? !strcmp(value, "conn_nread") :
+		     strcmp(value, "conn_read") != 0 && strcmp(value, "conn_waiting") != 0)
+		return add(l->cut, fd);
 	return BMC_MORE_LINES;
 }
 
-static int has(const struct waiting *w, int fd)
+static int ask(const struct bmc_adopt *a, int server, int udp, struct bmc_cut *ret)
 {
-	for (int i = 0; i < w->n; i++) {
-		if (w->fd[i] == fd)
-			return 1;
-	}
-	return w->full;
-}
+	struct look l = { .cut = ret, .udp = udp };
+	struct bmc_socket_list sockets;
+	struct bmc_listening there;
+	int err;
 
-/* One that did not wait once has what it had from before behind it: what comes later is seen. How many are left, or -errno. */
-static int look(const struct bmc_socket *listener, struct waiting *w)
-{
-	struct waiting now = { .udp = -1 };
-	int err, n = 0;
-
-	err = bmc_memcached_talk_at(listener, "stats conns\r\n", take, &now);
+	*ret = (struct bmc_cut){ 0 };
+	err = bmc_sockets_of_port(ntohs(a->config->port[server]), &sockets);
 	if (err)
 		return err;
-	for (int i = 0; i < w->n; i++) {
-		if (has(&now, w->fd[i]))
-			w->fd[n++] = w->fd[i];
-	}
-	w->n = n;
-	w->full &= now.full;
-	return n + w->full;
+	bmc_listening_look(&sockets, a->config->uid[server], &there);
+	if (there.listener)
+		err = bmc_memcached_talk_at(there.listener, "stats conns\r\n", take, &l);
+	free(sockets.list);
+	return err;
 }
 
-static int look_at(const struct bmc_socket *listener)
+int bmc_cut_connections(const struct bmc_adopt *a, int server, struct bmc_cut *ret)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	struct waiting w = { .udp = -1 };
-	int left = bmc_memcached_talk_at(listener, "stats conns\r\n", take, &w);
+	return ask(a, server, 0, ret);
+}
 
-	if (!left)
-		left = w.n + w.full;
-	for (int i = 1; left > 0 && i < LOOKS; i++) {
-		nanosleep(&pause, NULL);
-		left = look(listener, &w);
+/* Those of `cut` stay that are in `now` too. How many. */
+static int keep_common(struct bmc_cut *cut, const struct bmc_cut *now)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < cut->room; i++) {
+		cut->is[i] &= (__u8)bmc_cut_has(now, (int)i);
+		n += cut->is[i];
 	}
-	return left;
+	return n;
 }
 
 int bmc_cut_look(struct bmc_adopt *a, int server)
 {
-	struct bmc_socket_list sockets;
-	struct bmc_listening l;
-	int left = bmc_sockets_of_port(ntohs(a->config->port[server]), &sockets);
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	struct bmc_cut cut, now;
+	int err = ask(a, server, 1, &cut), left = err ? 0 : keep_common(&cut, &cut);
 
+	/* one that did not wait once has what it had from before behind it: what comes later is seen */
+	for (int i = 1; !err && left && i < LOOKS; i++) {
+		nanosleep(&pause, NULL);
+		err = ask(a, server, 1, &now);
+		left = err ? 0 : keep_common(&cut, &now);
+		bmc_cut_free(&now);
+	}
+	bmc_cut_free(&cut);
 	if (left)
-		return left;
-	bmc_listening_look(&sockets, a->config->uid[server], &l);
-	if (l.listener && l.udp)
-		left = look_at(l.listener);
-	free(sockets.list);
-	if (left > 0)
 		bmc_shared_udp_for_good(&a->shared->server[server]);
-	return left < 0 ? left : 0;
+	return err;
 }

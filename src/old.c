@@ -171,6 +171,11 @@ int bmc_old_look_again(struct bmc_old_one *one)
 	return change(one, BMC_OLD_CANDIDATE, BMC_OLD_QUIET);
 }
 
+void bmc_old_distrust(const struct bmc_old_one *one)
+{
+	__atomic_store_n(&one->place->received, ~0ULL, __ATOMIC_SEQ_CST);
+}
+
 int bmc_old_still_quiet(const struct bmc_old_one *one)
 {
 	struct queues q;

@@ -49,6 +49,9 @@ int bmc_old_look_first(struct bmc_old_one *one);
 /* T2: as T1, no data since, its counts unchanged: quiet. Whether it is. */
 int bmc_old_look_again(struct bmc_old_one *one);
 
+/* A quiet one that is not: it is lost with its first data, unless it is taken up already. */
+void bmc_old_distrust(const struct bmc_old_one *one);
+
 /* Whether a quiet one has the counts of then; or it is taken up, or closed. */
 int bmc_old_still_quiet(const struct bmc_old_one *one);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 #include "quiet.h"
 
+#include "cut.h"
 #include "hooks.h"
 #include "util.h"
 
@@ -85,6 +86,30 @@ static void look_at_single_ones(struct search *s)
 }
 
 /*
+ * One that is quiet in the middle of a block, or whose command waits for something else than its client: its next bytes are
+ * none of a command, whatever they look like, or not the only one. (If memcached does not tell, they are judged by that.)
+ */
+static void distrust_cut_ones(const struct search *s, int server)
+{
+	struct bmc_cut cut;
+	int n = 0;
+
+	for (size_t i = 0; i < s->olds->n; i++)
+		n += s->olds->list[i].server == server;
+	if (!n)
+		return;
+	if (!bmc_cut_connections(s->a, server, &cut)) {
+		for (size_t i = 0; i < s->olds->n; i++) {
+			const struct bmc_old_one *one = &s->olds->list[i];
+
+			if (one->server == server && bmc_cut_has(&cut, one->owner.fd))
+				bmc_old_distrust(one);
+		}
+	}
+	bmc_cut_free(&cut);
+}
+
+/*
  * A segment may have met the hook before a candidate was looked at, and TCP after: now it has met both, and its bytes
  * are counted. What was not quiet after all, or never became so, is lost.
  */
@@ -115,6 +140,8 @@ int bmc_quiet_run(struct bmc_adopt *a, struct bmc_olds *olds, struct bmc_threads
 		look_at_all(&s);
 	if (!a->strict)
 		look_at_single_ones(&s);
+	for (int i = 0; i < BMC_PORTS_MAX && !a->strict; i++)
+		distrust_cut_ones(&s, i);
 	err = lose_others(&s);
 	free(s.looked_at);
 	return err;

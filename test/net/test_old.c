@@ -145,6 +145,27 @@ static void one_in_the_middle_of_a_block_is_lost(void **state)
 	world_warm(w, &w->udp, "k");
 }
 
+/* The bug: the rest of such a block was taken for what it looks like. */
+static void the_rest_of_a_block_may_look_like_a_command(void **state)
+{
+	struct world *w = *state;
+
+	tcp_open(&old[0], &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_set(&old[0], "k", "before", 6);
+	tcp_send(&old[0], "set k 0 0 22\r\n", 14);
+	tcp_wait_sent(&old[0]);
+	test_sleep(0.1);
+	world_start_bmc(w, "--max-age 60s");
+	said("1 followed");
+	world_open_clients(w);
+	world_warm(w, &w->udp, "k");
+	tcp_expect(&old[0], "set j 0 0 5\r\nafter\r\nxx\r\n", "STORED");
+	world_expect_truth(w, &w->tcp, &w->udp, "k", "the rest of a block");
+	assert_int_equal(world_stat(w, "lost"), 1);
+	close_old(1);
+	world_warm(w, &w->udp, "k");
+}
+
 /* Its answers are not read: commands may wait inside memcached. */
 static void one_that_does_not_read_is_lost_and_named(void **state)
 {
@@ -326,6 +347,7 @@ static const struct CMUnitTest tests[] = {
 	EMPTY_TEST(five_thousand_idle_ones_wake_and_empty_nothing),
 	OLD_TEST(one_in_the_middle_of_a_line_is_lost),
 	OLD_TEST(one_in_the_middle_of_a_block_is_lost),
+	OLD_TEST(the_rest_of_a_block_may_look_like_a_command),
 	OLD_TEST(one_that_does_not_read_is_lost_and_named),
 	OLD_TEST(busy_ones_are_followed_or_named),
 	EMPTY_TEST(a_write_inside_memcached_is_waited_for),
