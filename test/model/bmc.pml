@@ -32,6 +32,8 @@
  * ORDERS      that are easy to get wrong, each with the -D that shows why:
  *             the conn's writer is a word too: none, a writer, closed; CLOSE exchanges it, a take after it gives the index back (TAKE_AFTER_CLOSE: index lost for ever);
  *             a take sets answers = {gen, conn's rep} before any flight (TAKE_KEEPS_REP), CLOSE does gen++ before the index is back (PUSH_FIRST);
+ *             with -DCROWD a write that has no place, and whose connection is in the crowd before (CROWD_LATE) and until its answer (CROWD_KEEPS_ORD) or its close, has
+ *             the place that it shares with UDP; the crowd's gen ends with its last one, of its own life (CROWD_ANY_LIFE), in one exchange;
  *             with -DANEW a writer may go back before any write, if all before it were answered (ANEW_ANY: though they were not);
  *             {life, sockets, count} is one word; MARK's exchange gives the mark its life and a conn has its mark's; every release of a marked socket does t_quiet=now,
  *             epoch++, then the exchange, which at 0 sockets is {life+1, 0, 0} (SOCKETS_APART, LIFE_AT_BORN); FILL reads the life after flight[] (LIFE_EARLY);
@@ -94,10 +96,23 @@
 #ifndef KU               /* kinds of them, a sum: 1 write, 2 silent write (not counted in out), 4 unknown write */
 #define KU 1
 #endif
-#if NU > 0
-#define NP (NF+1)        /* places: the last one is for UDP */
+#if NU > 0 || defined(CROWD)
+#define NP (NF+1)        /* places: the last one is for UDP, and for the crowd */
 #else
 #define NP NF
+#endif
+#ifdef CROWD
+#define NB (NW+2)        /* owners of places: writers, UDP, the crowd */
+#define PLACE short
+#else
+#define NB (NW+1)
+#define PLACE byte
+#endif
+#define CW (NW+1)
+#if NF > 0
+#define NFIN NF
+#else
+#define NFIN 1
 #endif
 #define NCMD(c) ((c) == 0 -> N0 : ((c) == 1 -> N1 : N2))
 #define KIND(c,k) ((((c) == 0 -> K0 : ((c) == 1 -> K1 : K2)) & (k)) != 0)
@@ -137,21 +152,22 @@ byte T[NT], stamps;                       /* stamps: now */
 
 /* ---- the bucket ---- */
 bit lk;                                   /* its lock, which FILLs take, and a write that found no place */
-byte flight[NP];                          /* 0 free, else {writer, gen, ord, life}; writer NW is that of UDP */
+PLACE flight[NP];                         /* 0 free, else {writer, gen, ord, life}; writer NW is that of UDP, CW the crowd */
 #define NEVER 7
 #ifndef NG
 #define NG 3                              /* gens a writer may have (checked) */
 #endif
-#define FLIGHT(w,g,o,l) (1 + (w) + (NW+1)*((g) + NG*((o) + 8*(l))))
-#define FW(p) (((p)-1) % (NW+1))
-#define FG(p) ((((p)-1) / (NW+1)) % NG)
-#define FO(p) ((((p)-1) / ((NW+1)*NG)) % 8)
-#define FL(p) (((p)-1) / ((NW+1)*NG*8))
+#define FLIGHT(w,g,o,l) (1 + (w) + NB*((g) + NG*((o) + 8*(l))))
+#define FW(p) (((p)-1) % NB)
+#define FG(p) ((((p)-1) / NB) % NG)
+#define FO(p) ((((p)-1) / (NB*NG)) % 8)
+#define FL(p) (((p)-1) / (NB*NG*8))
 bit valid[NK], ecur[NK], efresh[NK];      /* an entry a key: valid; its epoch is the server's; (ghost) its value is memcached's */
 /* ---- the server ---- */
 byte count, life, sockets = 2;            /* {life, sockets, count}: one word */
 /* ---- writers ---- */
-byte gen[NW+1], rep[NW];                  /* answers = {gen, rep} */
+byte gen[NB], rep[NW];                    /* answers = {gen, rep} */
+byte many, mlate;                         /* the crowd's: {gen, life, how many connections are in it} in one word; mlate: its life */
 byte uout, ulife; bit uheld;              /* the UDP writer's: {gen, life, held, out} in one word */
 byte unlife; bit uclosed, sock_u;         /* (ghost) the new UDP socket's life; it is bound; the old one is closed */
 byte wfree = (1 << NW) - 1;               /* the stack of free indices, as a set */
@@ -162,6 +178,7 @@ byte cw[NC] = NONE, cg[NC], ci[NC];       /* writer: an index, NONE or WCLOSED; 
 byte cmd[NC], crep[NC], doubt[NC];        /* cmd, rep, doubt */
 byte wrote[NC];                           /* ord of its last write */
 byte hold[NC];                            /* hold: FREE, held{ord} or HCLOSED */
+byte hkind[NC];                           /* of the same word: held is 1 the server, 2 the crowd */
 #define FREE 0
 #define HELD(o) (1+(o))
 #define HCLOSED 9
@@ -252,20 +269,38 @@ inline quiet(c, t) {
 #endif
 	skip
 }
+/* who is in the crowd leaves it; with the last one its gen ends, in the same exchange */
+inline leave(c) {
+#ifdef CROWD
+	if :: cwon -> atomic { cwon = 0;
+		if
+#ifdef CROWD_ANY_LIFE
+		:: many > 0 -> many--; if :: many == 0 -> gen[CW]++; SANE(gen[CW] < NG); R(26) :: else fi
+#else
+		:: mlate == ci[c] -> SANE(many > 0); many--; if :: many == 0 -> gen[CW]++; SANE(gen[CW] < NG); R(26) :: else fi
+#endif
+		:: else
+		fi } :: else fi
+#else
+	skip
+#endif
+}
 /* UNHOLD, if `cond` */
 inline unhold(c, t, cond) {
-	atomic { if :: IS_HELD(hold[c]) && (cond) -> hold[c] = FREE; T[t] = stamps; won = 1 :: else -> won = 0 fi };
-	if :: COARSE won -> quiet(c, t); R(1); won = 0 } :: else fi
+	atomic { if :: IS_HELD(hold[c]) && (cond) -> hold[c] = FREE; won = hkind[c] & 1; cwon = hkind[c] / 2; hkind[c] = 0; if :: won -> T[t] = stamps :: else fi :: else -> won = 0 fi };
+	if :: COARSE won -> quiet(c, t); R(1); won = 0 } :: else fi;
+	leave(c)
 }
 inline hold_on(c, o) { COARSE             /* HOLD(o) */
 	d_step { if :: MINE(c) -> count++ :: else fi };
 	d_step {
 		if
-		:: hold[c] == FREE -> hold[c] = HELD(o); won = 0
+		:: hold[c] == FREE -> hold[c] = HELD(o); hkind[c] = 1; won = 0
 		:: IS_HELD(hold[c]) -> R(2);
 #ifndef HOLD_AGAIN_COUNTS
-			won = 1;
+			won = hkind[c] & 1;
 #endif
+			hkind[c] = hkind[c] | 1;
 #ifndef HOLD_KEEPS_ORD
 			if :: hold[c] < HELD(o) -> hold[c] = HELD(o) :: else fi;
 #endif
@@ -278,6 +313,52 @@ inline hold_on(c, o) { COARSE             /* HOLD(o) */
 	if :: won -> count_down(c); won = 0 :: else fi
 } }
 
+#ifdef CROWD
+/* the connection is in the crowd until the answer o: cwon, and g is the crowd's gen, which cannot end before. Not if it is closed: nothing of it is carried out */
+inline join(c, o) {
+	atomic {
+		if
+		:: IS_HELD(hold[c]) && (hkind[c] & 2) -> cwon = 1; g = gen[CW]; R(27);
+#ifndef CROWD_KEEPS_ORD
+			if :: hold[c] < HELD(o) -> hold[c] = HELD(o) :: else fi;
+#endif
+			skip
+		:: else -> cwon = 0
+		fi };
+	if
+	:: cwon
+	:: else ->
+		d_step {                      /* the first of a life begins a gen; of an older life there is none */
+			if
+			:: mlate == ci[c] -> many++; won = 1
+			:: mlate < ci[c] -> gen[CW]++; SANE(gen[CW] < NG); mlate = ci[c]; many = 1; won = 1; R(28)
+			:: else -> won = 0
+			fi;
+			g = gen[CW] };
+		if :: won -> won = 0;
+			d_step {
+				if
+				:: hold[c] == HCLOSED -> cwon = 1
+				:: hold[c] == FREE -> hold[c] = HELD(o); hkind[c] = 2
+				:: IS_HELD(hold[c]) -> hkind[c] = hkind[c] | 2; if :: hold[c] < HELD(o) -> hold[c] = HELD(o) :: else fi
+				fi };
+			if :: cwon -> leave(c) :: else -> cwon = 1 fi
+		:: else fi
+	fi;
+#ifdef CROWD_GEN_LATE
+	g = gen[CW];
+#endif
+	skip
+}
+/* its place: UDP's. Whether it has it: cwon */
+inline place_crowd(c) {
+	d_step {
+		if
+		:: flight[NF] == 0 || FINISHED(flight[NF],life) || FW(flight[NF]) == CW -> flight[NF] = FLIGHT(CW,g,0,ci[c]); R(29)
+		:: else -> cwon = 0; R(30)
+		fi }
+}
+#endif
 /* a write long behind the one that took the writer: if all before it were answered, the writer goes back, and it takes one anew */
 #ifdef ANEW_ANY
 #define ALL_ANSWERED(c) true
@@ -359,6 +440,19 @@ inline write_seen(c) {
 		fi
 	};
 #ifndef NO_OVERFLOW_HOLD
+#ifdef CROWD
+	/* no place: that of the crowd */
+	if :: j == NF ->
+#ifdef CROWD_LATE                         /* in the crowd when its flight is placed */
+		g = gen[CW]; cwon = 1; place_crowd(c);
+		join(c, o);
+#else
+		join(c, o);
+		if :: cwon -> place_crowd(c) :: else fi;
+#endif
+		if :: cwon -> j = NF + 1; cwon = 0 :: else fi; g = 0
+	:: else fi;
+#endif
 	/* no place: HOLD first; the entry goes under the lock, as a FILL looks at holds and publishes in one section */
 	if :: j == NF -> j = 0;
 #ifdef HOLD_AFTER
@@ -402,7 +496,7 @@ inline give(c, x) { d_step { if :: !closed[c] && cs[c] == srv && !dead && acc[c]
 #define OLD(c) (NC == 1 || c == 0)        /* -DGONE: a single connection is either memcached's; of several the first is the old one's */
 #define NEW(c) (NC == 1 || c != 0)
 proctype ingress(byte c) {
-	byte i, o, t, j, q, k, w, fin[NF]; bit won;
+	byte i, o, t, j, q, k, w, g; PLACE fin[NFIN]; bit won, cwon;
 	atomic {                              /* BORN: life from the mark */
 #ifdef GONE
 		if
@@ -467,7 +561,7 @@ proctype ingress(byte c) {
 }
 
 proctype memc(byte c) {
-	byte m, q, w; bit won;
+	byte m, q, w; bit won, cwon;
 	do
 	:: atomic { nempty(tcp[c]) && cs[c] == srv && !dead -> tcp[c]?m;             /* carry out one command; its answer waits in `out` */
 		d_step {
@@ -495,14 +589,18 @@ proctype memc(byte c) {
 #endif
 			w = 0
 		:: else -> w = 0 fi }
-		atomic { won = IS_HELD(hold[c]);
+		atomic { won = IS_HELD(hold[c]) && (hkind[c] & 1); cwon = IS_HELD(hold[c]) && (hkind[c] & 2); hkind[c] = 0;
+#ifdef CROWD_STAYS
+			cwon = 0;
+#endif
 #ifdef HOLD_NOT_CLOSED
 			hold[c] = FREE;
 #else
 			hold[c] = HCLOSED;
 #endif
 			if :: won -> T[T_CL(c)] = stamps :: else fi };
-		if :: won -> quiet(c, T_CL(c)); won = 0; R(7) :: else fi
+		if :: won -> quiet(c, T_CL(c)); won = 0; R(7) :: else fi;
+		leave(c)
 	od
 }
 
@@ -521,7 +619,7 @@ inline store_t_rep(c) {
 	:: else fi
 }
 proctype egress(byte c) {                 /* under the socket's lock: one answer after the other */
-	byte m, q, w; bit won, cnt;
+	byte m, q, w; bit won, cwon, cnt;
 	do
 	:: COARSE atomic { out[c]?m -> T[T_EG(c)] = stamps;
 		cnt = !lost[c];
@@ -603,7 +701,7 @@ inline shown() {
 #define LIFE_SEEN life
 #endif
 proctype get(byte r) {
-	byte q, i, fin[NP], z, f, lf; bit sg, cl[NP], ok, rn;
+	byte q, i, z, f, lf; PLACE fin[NP]; bit sg, cl[NP], ok, rn;
 again:
 	COARSE
 	atomic {
@@ -823,6 +921,9 @@ inline udp_out() { d_step {               /* out++, which gives the gen; the fir
 inline udp_place(o) {
 	d_step {
 		if
+#ifdef CROWD                              /* the crowd has the place: HOLD */
+		:: flight[NF] != 0 && FW(flight[NF]) == CW && !FINISHED(flight[NF],life) -> won = 1; R(31)
+#endif
 #ifndef UDP_NEVER_LEAVES
 		:: flight[NF] != 0 && FO(flight[NF]) == FOREVER && FL(flight[NF]) == l -> R(18)
 #endif
@@ -831,12 +932,19 @@ inline udp_place(o) {
 #endif
 		:: else -> flight[NF] = FLIGHT(NW, g, o, l)
 		fi };
+#ifdef CROWD
+	if :: won -> udp_held(); atomic { lk == 0 -> valid[0] = 0 } :: else -> valid[0] = 0 fi
+#else
 	valid[0] = 0
+#endif
 }
-inline udp_hold() {
+inline udp_held() {
 	d_step { if :: l == life -> count++ :: else fi };
 	d_step { if :: ulife == l && !uheld -> uheld = 1; won = 0 :: else -> won = 1 fi };
-	if :: won -> d_step { if :: l == life -> SANE(count > 0); count-- :: else fi; won = 0 } :: else fi;
+	if :: won -> d_step { if :: l == life -> SANE(count > 0); count-- :: else fi; won = 0 } :: else fi
+}
+inline udp_hold() {
+	udp_held();
 	d_step { epoch_up() }
 }
 inline udp_answered() {                   /* out--; at 0 gen++ and the hold is late, in the same exchange */
@@ -945,6 +1053,9 @@ proctype leak() {
 	assert(wfree == (1 << NW) - 1);
 #endif
 	assert(count == 0);
+#ifdef CROWD
+	assert(many == 0 || mlate != life);
+#endif
 	do :: q < NP -> assert(flight[q] == 0 || FINISHED(flight[q],life)); q++ :: else -> break od; R(16);
 end: do :: x = 1 - x od
 }

@@ -43,6 +43,7 @@ recycle="-DNW=1 -DK0=17 -DK1=17 -DCLOSEM=1 -DNGET=1" fine="-DFINE -DK0=17 -DK1=1
 gone="-DGONE -DNC=1 -DNGET=1 -DK0=17" gone2="-DGONE -DNGET=1" udp="-DNC=1 -DNU=2 -DNGET=1" udp_gone="-DGONE -DNC=1 -DN0=0 -DNU=2 -DNGET=1 -DNG=5" hit="-DHIT -DFINE -DNC=1 -DNGET=1 -DK0=17" ways="-DHIT -DFINE -DNC=1 -DN0=0"
 leak="-DLEAK -DFINE -DNGET=1 -DNW=1 -DK0=17 -DK1=17 -DCLOSEM=3" leak_gone="-DLEAK -DGONE -DNGET=1 -DK0=17"
 anew="-DANEW -DN0=2 -DK0=3 -DNGET=1 -DNG=4"
+crowd="-DCROWD -DNGET=1 -DK0=3" crowd_gone="-DCROWD -DGONE -DNGET=1 -DNF=0" crowd_leak="-DCROWD -DLEAK -DFINE -DNGET=1 -DNF=0 -DNG=4"
 answered="-DLEAK -DANSWERED -DFINE -DNGET=1 -DK0=9 -DK1=9"
 
 run fail original.pml original
@@ -60,9 +61,19 @@ ok leak $leak
 ok leak-gone $leak_gone
 ok answered $answered -DN0=2
 ok anew $anew -DFINE -DNC=1
+ok crowd $crowd -DN0=2
+ok crowd-unknown $crowd -DK0=17 -DK1=17 -DNF=0 -DNG=4
+ok crowd-leak $crowd_leak -DCLOSEM=3 -DK0=17 -DK1=1
 if full; then
 	ok fine-recycle $fine_recycle
 	ok anew-2 $anew -DK1=1
+	ok crowd-fine $crowd -DFINE
+	ok crowd-three $crowd -DNC=3 -DNG=4
+	ok crowd-close $crowd -DNF=0 -DN0=2 -DCLOSEM=3 -DNG=4
+	ok crowd-udp $crowd -DNU=1 -DUDP=2 -DNG=4
+	ok crowd-gone $crowd_gone -DNG=4
+	ok crowd-gone-leak -DLEAK $crowd_gone -DK0=17 -DNG=5
+	ok crowd-leak-2 $crowd_leak -DN0=2 -DK0=51 -DCLOSEM=3 -DNG=5
 	ok anew-recycle $anew -DNW=1 -DK1=1 -DCLOSEM=1 -DNG=5
 	ok leak-2 $leak -DN0=2 -DK0=51 -DK1=81
 	ok leak-2-writers -DLEAK -DFINE -DNGET=1 -DK0=51 -DK1=81 -DCLOSEM=3
@@ -139,6 +150,11 @@ no HOLD_NOT_UNDONE $leak           # HOLD of a closed conn keeps its count
 no TAKE_AFTER_CLOSE $leak          # a writer taken after CLOSE is not given back
 no WROTE_LATE $answered            # the last write's ord is noted when memcached may have it: its answer may not be
 no ANEW_ANY $anew -DNC=1           # a writer goes back though not all of its writes were answered
+no CROWD_LATE $crowd -DFINE -DNF=0    # in the crowd when its flight is placed
+no CROWD_KEEPS_ORD $crowd -DNF=0 -DN0=2 -DNG=4    # it is in the crowd already: until the earlier answer
+no CROWD_STAYS $crowd_leak -DCLOSEM=3 -DK0=17 -DK1=1    # CLOSE does not leave the crowd
+no CROWD_GEN_LATE $crowd_leak -DCLOSEM=3 -DK0=17 -DK1=1    # its gen is looked up when it may be over
+no CROWD_ANY_LIFE $crowd_gone -DNG=4    # who is of an older life leaves this life's crowd
 no NO_LIFE_IN_FLIGHT $leak_gone    # a never-accepted child's write stays in flight for ever
 no SOCKETS_APART -DLIFE_AT_BORN -DNOT_FOUND_OK $gone    # COHERENCE.md's SERVER GONE: sockets-- is a step of its own; a conn's life is the server's
 no LIFE_EARLY $gone                # FILL reads the server's life before flight[]
