@@ -230,8 +230,7 @@ struct bmc_config {
 	X(PASS_FORM, "pass_form",                                                                  \
 	  "datagrams that are not exactly one plain get, left to memcached")                       \
 	X(PASS_CHECKSUM, "pass_checksum", "requests with a wrong checksum, not answered by bmc")   \
-	X(PASS_LARGE, "pass_large",                                                                \
-	  "gets whose reply fits no single datagram, or not the packet's room")                    \
+	X(PASS_LARGE, "pass_large", "gets whose reply does not fit one datagram or the packet")    \
 	X(PASS_RACE, "pass_race", "gets that raced with a fill, restored and left to memcached")   \
 	X(PASS_BUSY, "pass_busy",                                                                  \
 	  "packets left to memcached because the CPU's work area was in use")                      \
@@ -241,7 +240,7 @@ struct bmc_config {
 	X(EVICTIONS, "evictions", "valid items evicted to make room for another")                  \
 	X(REFUSED_FLIGHT, "refused_flight", "fills refused: a write is in flight")                 \
 	X(REFUSED_STAMP, "refused_stamp",                                                          \
-	  "fills refused: the key's bucket may have been written since the request")               \
+	  "fills refused: there may have been a write since the request")                          \
 	X(REFUSED_HELD, "refused_held", "fills refused: all fills of the server are on hold")      \
 	X(REFUSED_OFF, "refused_off", "fills refused: the server is switched off")                 \
 	X(REFUSED_FORM, "refused_form", "replies not cached: they are not exactly one plain item") \
@@ -258,29 +257,26 @@ struct bmc_config {
 	X(STAMP_MARKED, "stamp_marked",                                                            \
 	  "replies not stamped: they carry someone else's packet mark")                            \
 	X(STAMP_ELSEWHERE, "stamp_elsewhere",                                                      \
-	  "replies not stamped: they leave by an interface that is not attached")                  \
+	  "replies not stamped: they leave by an unattached interface")                            \
 	X(STAMP_NOTHING, "stamp_nothing", "replies not stamped: they carry no item")               \
 	X(STAMP_BYPASSED, "stamp_bypassed",                                                        \
-	  "replies not stamped: few items are requested again (1 key of 8 still fills)")           \
+	  "replies not stamped: hardly any hits, only 1 key of 8 fills")                           \
 	X(WRITES, "writes", "writes whose key is known")                                           \
 	X(INVALIDATED, "invalidated", "items removed by writes")                                   \
 	X(UNKNOWNS, "unknown_writes", "writes whose keys are not known: all items are discarded")  \
 	X(OVERFLOWS, "overflow_holds",                                                             \
-	  "writes that found no place to be tracked: fills are on hold until they are answered")   \
+	  "writes with no place to track them: fills held until answered")                         \
 	X(COMMANDS, "commands", "commands seen on TCP connections")                                \
 	X(ANSWERS, "answers", "answers seen on TCP connections")                                   \
 	X(CONNECTIONS, "connections", "TCP connections opened")                                    \
-	X(OLD, "old", "TCP connections older than start, followed from their next command on")     \
+	X(OLD, "old", "TCP connections older than start that are followed by now")                 \
 	X(LOST, "lost", "TCP connections that could not be followed")                              \
 	X(KEPT_AHEAD, "kept_ahead", "out-of-order segments, kept until their turn")                \
-	X(DROP_AHEAD, "drop_ahead",                                                                \
-	  "out-of-order segments dropped because there was no room to keep them")                  \
-	X(DROP_FORGED, "drop_forged", "segments dropped because TCP would reject them")            \
-	X(DROP_REDO, "drop_redo",                                                                  \
-	  "retransmissions dropped because the first copy is not accepted yet")                    \
-	X(DROP_BUSY, "drop_busy", "segments dropped because the connection's state was in use")    \
-	X(DROP_EARLY, "drop_early",                                                                \
-	  "segments with data dropped because the connection was not known yet")                   \
+	X(DROP_AHEAD, "drop_ahead", "out-of-order segments dropped for lack of room")              \
+	X(DROP_FORGED, "drop_forged", "segments dropped: TCP would reject them")                   \
+	X(DROP_REDO, "drop_redo", "retransmissions dropped: the first copy is not accepted yet")   \
+	X(DROP_BUSY, "drop_busy", "segments dropped: the connection's state was in use")           \
+	X(DROP_EARLY, "drop_early", "data segments dropped: the connection was not known yet")     \
 	X(UDP_WRITES, "udp_writes", "UDP datagrams that write, or may write")                      \
 	X(UDP_ANSWERS, "udp_answers", "answers over UDP that complete their command's write")      \
 	X(LEARNT, "learnt", "items whose expiry start --learn read from memcached")
