@@ -49,6 +49,8 @@ __noinline int bmc_batch_write(struct bmc_work *w, struct bmc_conn *conn, __u32 
 	w->n_invalidated += seen & BMC_SEEN_ITEM;
 	if (seen & BMC_SEEN_HELD)
 		bmc_stats_count(BMC_STAT_OVERFLOWS);
+	if (seen & BMC_SEEN_CROWDED)
+		bmc_stats_count(BMC_STAT_CROWDED);
 	return 0;
 }
 

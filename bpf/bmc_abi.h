@@ -17,7 +17,7 @@
 #endif
 
 /* Raised whenever the layout of a pinned map changes; `stop` works across versions, nothing else does. */
-#define BMC_ABI_VERSION 10
+#define BMC_ABI_VERSION 12
 
 /* ---- limits ---- */
 #define BMC_PORTS_MAX 8
@@ -72,22 +72,27 @@ enum bmc_off {
 };
 #define BMC_OFF_KIND (BMC_OFF_PROXY | BMC_OFF_TEXT_ONLY | BMC_OFF_UNTOLD)
 
+/* Those that share a generation; indices into bmc_server.gen. */
+#define BMC_GEN_UDP 0U /* commands over UDP */
+#define BMC_GEN_CROWD 1U /* connections with silent writes that found no place of their own */
+#define BMC_GENS 2
+
 struct bmc_server {
 	/* read by every hit */
 	__u64 epoch; /* [word] entries of another epoch are void */
 	__u64 off; /* [word] enum bmc_off; set first, then epoch++ */
 	__u64 others_wire; /* [word] of `others`, those that are not bound to a loopback address: hits look up who is asked */
 	/* seldom written */
+	__u64 strangers; /* [word] sockets at its port of other processes of its user; SHARED while there are any */
 	__u64 udp_flush; /* [word] only grows, in a life; seconds: the longest delay of a flush_all over UDP */
 	__u64 missed; /* [word] datagrams that a socket without a mark had while the server was STARTING: not read */
-	__u64 pad0[3];
+	__u64 pad0[2];
 	/* read by fills, written by holds */
 	__u64 word; /* [word] see above */
 	__u64 t_quiet; /* [word] only grows; no fill whose request is older */
 	__u64 no_fill_until; /* [word] only grows; BMC_FLUSH_AHEAD */
-	__u64 udp; /* [word] the UDP writer; see below */
+	__u64 gen[BMC_GENS]; /* [word] those that write without a place of their own; see below */
 	__u64 owner; /* [word] life in the high 32 bits, in the low 32 the process (tgid) of its sockets; 0: not known */
-	__u64 strangers; /* [word] sockets at its port of other processes of its user; SHARED while there are any */
 	__u64 unread; /* [word] connections of this life of which not all was read: they may have sent flush_all with a delay */
 	__u64 others; /* [word] UDP sockets of other users at its port: fills look up whose the address is */
 };
@@ -95,14 +100,13 @@ struct bmc_server {
 #define BMC_FLUSH_AHEAD 1ULL /* of no_fill_until: no reply to a request of later was seen */
 
 /*
- * bmc_server.udp: gen in the high 32 bits, life in the next 16, whether its hold is taken, then the commands that are
- * out: sent over UDP and not answered. At BMC_UDP_OUT_MAX they are not counted any more: some are out for good, as long
- * as this memcached lives.
+ * bmc_server.gen: gen in the high 32 bits, life in the next 16, whether its hold is taken (UDP only), then those that are
+ * out. At BMC_GEN_OUT_MAX they are not counted any more: some are out for good, as long as this memcached lives.
  */
-#define BMC_UDP_GEN_SHIFT 32
-#define BMC_UDP_LIFE_SHIFT 16
-#define BMC_UDP_HELD 0x8000ULL
-#define BMC_UDP_OUT_MAX 0x7fffULL
+#define BMC_GEN_SHIFT 32
+#define BMC_GEN_LIFE_SHIFT 16
+#define BMC_GEN_HELD 0x8000ULL
+#define BMC_GEN_OUT_MAX 0x7fffULL
 
 /* A local address that items were filled from; in a VLAN, hashed: vlan.bpf.h. Written once, before any entry names it. */
 struct bmc_where {
@@ -266,6 +270,7 @@ struct bmc_config {
 	X(UNKNOWNS, "unknown_writes", "writes whose keys are not known: all items are discarded")  \
 	X(OVERFLOWS, "overflow_holds",                                                             \
 	  "writes with no place to track them: fills held until answered")                         \
+	X(CROWDED, "crowded", "the same, silent: fills of their bucket held until answered")       \
 	X(COMMANDS, "commands", "commands seen on TCP connections")                                \
 	X(ANSWERS, "answers", "answers seen on TCP connections")                                   \
 	X(CONNECTIONS, "connections", "TCP connections opened")                                    \

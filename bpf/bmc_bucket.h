@@ -25,7 +25,8 @@
 #define BMC_SLACK 128
 #define BMC_PAST 4 /* periods of which it is known whether an entry was hit */
 #define BMC_GHOSTS 16 /* keys that are not here, but were asked for */
-#define BMC_FLIGHTS 4 /* writes in flight that a bucket knows; the last one for UDP writes */
+#define BMC_FLIGHTS                                                                                \
+	4 /* writes in flight that a bucket knows; the last one for those that share a generation */
 #define BMC_TEXT_KEY 6 /* where the key is in a text: behind "VALUE " */
 
 /* A write in flight: two words, `what` changed as flight.bpf.h has it. */
@@ -35,9 +36,11 @@ struct bmc_flight {
 };
 #define BMC_FLIGHT_ORD 1ULL /* states; 0: free */
 #define BMC_FLIGHT_NEVER 2ULL /* until the server is gone */
-#define BMC_FLIGHT_GEN 3ULL /* until the UDP writer's generation ends */
+#define BMC_FLIGHT_GEN 3ULL /* until its generation ends */
 #define BMC_FLIGHT_TAKEN (4ULL << 56) /* `what`: of a place that somebody is writing to */
-#define BMC_WRITER_UDP 0xffffffffU
+/* `writer` of those that share a generation: the complement of its BMC_GEN_* */
+#define BMC_WRITER_UDP (~BMC_GEN_UDP)
+#define BMC_WRITER_CROWD (~BMC_GEN_CROWD)
 
 #define BMC_TAG_WORDS (BMC_GROUP_SLOTS / 4)
 

@@ -42,11 +42,15 @@ enum bmc_lost {
 /* bmc_conn.writer [word]: NONE, CLOSED, or gen in the high 32 bits and index + 2 in the low 32. */
 #define BMC_WRITER_NONE 0ULL
 #define BMC_WRITER_CLOSED 1ULL
-/* bmc_conn.hold [word]: FREE, CLOSED, NEVER (held, never over), or BMC_HOLD_ORD | ord. */
+/*
+ * bmc_conn.hold [word]: FREE, CLOSED, or held: ORD and an ordinal, or NEVER (never over), is counted in the server's holds;
+ * CROWD, alone or beside one of them, in its crowd. The ordinal is for both.
+ */
 #define BMC_HOLD_FREE 0ULL
 #define BMC_HOLD_CLOSED 1ULL
-#define BMC_HOLD_NEVER 2ULL
 #define BMC_HOLD_ORD (1ULL << 32)
+#define BMC_HOLD_CROWD (1ULL << 33)
+#define BMC_HOLD_NEVER (1ULL << 34)
 
 #define BMC_KEPT 8 /* ranges of sequence numbers a connection can keep */
 

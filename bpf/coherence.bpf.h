@@ -6,64 +6,7 @@
 #ifndef BMC_COHERENCE_BPF_H
 #define BMC_COHERENCE_BPF_H
 
-#include "flight.bpf.h"
-
-/* ---- holds of a connection ---- */
-
-/* HOLD(ord): `want` is BMC_HOLD_ORD | ord or BMC_HOLD_NEVER. */
-__noinline int bmc_hold(struct bmc_conn *conn, __u64 want)
-{
-	__u64 old;
-
-	if (!conn)
-		return 0;
-	bmc_holds_add(conn->server, conn->life, 1);
-	old = BMC_READ_ONCE(conn->hold);
-	if (old == BMC_HOLD_FREE &&
-	    (want & BMC_HOLD_ORD)) /* at ingress: what was to come is told by a hold that is over */
-		BMC_WRITE_ONCE(conn->flush, 0);
-	for (__u32 i = 0; i < BMC_TRIES; i++) {
-		__u64 next = want, seen;
-
-		if (old == BMC_HOLD_CLOSED || old == BMC_HOLD_NEVER)
-			next = old;
-		else if (old != BMC_HOLD_FREE && want != BMC_HOLD_NEVER &&
-			 (__s32)((__u32)want - (__u32)old) < 0)
-			next = old;
-		seen = __sync_val_compare_and_swap(&conn->hold, old, next);
-		if (seen == old) {
-			if (old != BMC_HOLD_FREE)
-				bmc_holds_add(conn->server, conn->life, -1);
-			return 0;
-		}
-		/* not `seen`: what Linux 7.3 knows of it keeps each round apart from the one before */
-		old = BMC_READ_ONCE(conn->hold);
-	}
-	bmc_server_off(bmc_server_get(conn->server), BMC_OFF_BUSY);
-	return 0;
-}
-
-/* UNHOLD, if the hold's ordinal is at most rep. */
-static __always_inline void bmc_unhold(struct bmc_conn *conn, __u32 rep)
-{
-	__u64 old = BMC_READ_ONCE(conn->hold);
-
-	for (__u32 i = 0; i < BMC_TRIES; i++) {
-		__u64 seen, flush;
-
-		if (!(old & BMC_HOLD_ORD) || (__s32)(rep - (__u32)old) < 0)
-			return;
-		flush = BMC_READ_ONCE(conn->flush); /* before the next hold begins */
-		seen = __sync_val_compare_and_swap(&conn->hold, old, BMC_HOLD_FREE);
-		if (seen == old) {
-			bmc_flush_from_now(conn->server, flush);
-			bmc_quiet(conn->server, conn->life);
-			return;
-		}
-		old = seen;
-	}
-	/* still held: fills wait for a later answer */
-}
+#include "hold.bpf.h"
 
 /* UNKNOWN(ord): a write of keys that are not known. */
 __noinline int bmc_unknown(struct bmc_conn *conn, __u64 want)
@@ -169,9 +112,9 @@ static __always_inline struct bmc_writer *bmc_writer_get(__u64 word)
 }
 
 /* ---- writes ---- */
-#define BMC_PLACE_TRIES 4
 #define BMC_SEEN_ITEM 1 /* an item was taken out */
 #define BMC_SEEN_HELD 2 /* no place was left: fills are held */
+#define BMC_SEEN_CROWDED 4 /* no place was left: the crowd's has it */
 
 /*
  * The entries of a key go: behind its flight, or else under the bucket's lock, since there a fill looks at holds and
@@ -220,15 +163,34 @@ __noinline int bmc_write_crowded(__u64 hash, __u64 who, __u64 what)
 	return 0;
 }
 
-/* No place, or no writer is left: HOLD(ord), then the entries go. Returns BMC_SEEN_*. */
-__noinline int bmc_write_held(struct bmc_conn *conn, __u64 hash, __u32 ord)
+/* CROWD: a silent write, the last command so far, has the crowd's flight. Whether it is placed. */
+static __always_inline int bmc_write_joins(struct bmc_conn *conn, __u64 hash, __u32 ord)
+{
+	__u64 word;
+
+	if ((__s32)(ord - conn->cmd) <= 0)
+		return 0;
+	word = bmc_crowd_join(conn, ord);
+	return word &&
+	       bmc_flight_shared(hash, word >> BMC_GEN_SHIFT << 32 | BMC_WRITER_CROWD,
+				 bmc_flight_what(BMC_FLIGHT_GEN, conn->server, conn->life, 0));
+}
+
+/*
+ * No place, or no writer is left. A write that waits for an answer to come later joins the crowd: who knows how long that
+ * takes, and its bucket alone is kept from fills. Else HOLD(ord). Then the entries go. Returns BMC_SEEN_*.
+ */
+__noinline int bmc_write_without(struct bmc_conn *conn, __u64 hash, __u32 ord)
 {
 	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
 
 	if (!conn || !b)
 		return BMC_SEEN_HELD;
-	if (!bmc_mutant(BMC_MUT_NO_OVERFLOW_HOLD))
-		bmc_hold(conn, BMC_HOLD_ORD | ord);
+	if (bmc_mutant(BMC_MUT_NO_OVERFLOW_HOLD))
+		return BMC_SEEN_HELD | (bmc_bucket_forget(b, hash) ? BMC_SEEN_ITEM : 0);
+	if (bmc_write_joins(conn, hash, ord))
+		return BMC_SEEN_CROWDED | (bmc_cache_forget(b, hash) ? BMC_SEEN_ITEM : 0);
+	bmc_hold(conn, BMC_HOLD_ORD | ord);
 	return BMC_SEEN_HELD | (bmc_bucket_forget(b, hash) ? BMC_SEEN_ITEM : 0);
 }
 
@@ -249,14 +211,14 @@ static __always_inline int bmc_write_seen(struct bmc_conn *conn, __u64 hash, __u
 		word = bmc_writer_of(conn);
 	BMC_WRITE_ONCE(conn->wrote, ord);
 	if (word == BMC_WRITER_NONE)
-		return bmc_write_held(conn, hash, ord);
+		return bmc_write_without(conn, hash, ord);
 	if (word != BMC_WRITER_CLOSED && !bmc_mutant(BMC_MUT_NO_FLIGHT)) {
 		mine.who =
 			word - 2; /* the index is in the low half: no borrow for a writer's word */
 		mine.what = bmc_flight_what(BMC_FLIGHT_ORD, conn->server, conn->life, ord);
 		if (bmc_flight_place(b, &mine) <= 0 &&
 		    !bmc_write_crowded(hash, mine.who, mine.what))
-			return bmc_write_held(conn, hash, ord);
+			return bmc_write_without(conn, hash, ord);
 	}
 	return bmc_cache_forget(b, hash) ? BMC_SEEN_ITEM : 0;
 }
@@ -293,7 +255,6 @@ static __always_inline void bmc_conn_closed(struct bmc_conn *conn)
 {
 	__u64 word = __sync_lock_test_and_set(&conn->writer, BMC_WRITER_CLOSED);
 	struct bmc_writer *writer = bmc_writer_get(word);
-	__u64 hold;
 
 	if (writer) {
 		__u32 index = (__u32)word - 2;
@@ -302,13 +263,7 @@ static __always_inline void bmc_conn_closed(struct bmc_conn *conn)
 			bmc_ordered(__sync_fetch_and_add(&writer->answers, 1ULL << 32));
 		bpf_map_push_elem(&bmc_free_writers, &index, BPF_ANY);
 	}
-	hold = __sync_lock_test_and_set(&conn->hold, BMC_HOLD_CLOSED);
-	if (hold == BMC_HOLD_NEVER) /* LOST, which may not have got so far */
-		bmc_server_unread(conn->server);
-	if (hold == BMC_HOLD_FREE || hold == BMC_HOLD_CLOSED)
-		return;
-	bmc_flush_from_now(conn->server, BMC_READ_ONCE(conn->flush));
-	bmc_quiet(conn->server, conn->life);
+	bmc_hold_closed(conn);
 }
 
 #endif

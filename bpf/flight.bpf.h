@@ -9,9 +9,12 @@
 #define BMC_FLIGHT_BPF_H
 
 #include "cache.bpf.h"
-#include "server.bpf.h"
+#include "generation.bpf.h"
 
-#define BMC_FLIGHT_UDP (BMC_FLIGHTS - 1) /* connections leave it to UDP writers */
+/* connections leave it to those that share a generation */
+#define BMC_FLIGHT_SHARED (BMC_FLIGHTS - 1)
+
+#define BMC_PLACE_TRIES 4
 
 /* finished: */
 #define BMC_IN_FLIGHT 0ULL
@@ -34,12 +37,13 @@ __noinline __u64 bmc_flight_look(__u64 who, __u64 what)
 	if (bmc_word_life(BMC_READ_ONCE(s->word)) != (__u16)(what >> 32) &&
 	    !bmc_mutant(BMC_MUT_NO_LIFE_IN_FLIGHT))
 		return BMC_OVER;
-	if (index == BMC_WRITER_UDP) {
+	if (index >= BMC_WRITER_CROWD) {
 		if (what >> 56 == BMC_FLIGHT_NEVER)
 			return BMC_IN_FLIGHT;
 		bmc_rmb();
-		return BMC_READ_ONCE(s->udp) >> BMC_UDP_GEN_SHIFT == who >> 32 ? BMC_IN_FLIGHT :
-										 BMC_OVER;
+		return bmc_gen_of(BMC_READ_ONCE(*bmc_gen_word(s, ~index))) == who >> 32 ?
+			       BMC_IN_FLIGHT :
+			       BMC_OVER;
 	}
 	writer = bpf_map_lookup_elem(&bmc_writers, &index);
 	if (!writer)
@@ -99,7 +103,7 @@ static __always_inline int bmc_flight_place(struct bmc_bucket *b, const struct b
 	struct bmc_flight *f;
 
 #pragma unroll
-	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
+	for (__u32 i = 0; i < BMC_FLIGHT_SHARED; i++) {
 		__u64 what = BMC_READ_ONCE(b->flight[i].what);
 
 		if (!what && !own)
@@ -123,7 +127,7 @@ static __always_inline int bmc_flight_replace(struct bmc_bucket *b, const struct
 {
 	int placed = -1;
 
-	for (__u32 i = 0; i < BMC_FLIGHT_UDP; i++) {
+	for (__u32 i = 0; i < BMC_FLIGHT_SHARED; i++) {
 		struct bmc_flight *f = bmc_flight_at(b, i);
 		__u64 what = BMC_READ_ONCE(f->what), who = BMC_READ_ONCE(f->who);
 
@@ -137,6 +141,62 @@ static __always_inline int bmc_flight_replace(struct bmc_bucket *b, const struct
 			break;
 		}
 	}
+	return placed;
+}
+
+/* Whether a flight is of the same server's and generation's kind as `mine`. */
+static __always_inline int bmc_flight_is_like(__u64 who, __u64 what, const struct bmc_flight *mine)
+{
+	return what && what != BMC_FLIGHT_TAKEN && (__u32)who == (__u32)mine->who &&
+	       (__u16)(what >> 32) == (__u16)(mine->what >> 32) &&
+	       (__u8)(what >> 48) == (__u8)(mine->what >> 48);
+}
+
+/*
+ * Puts the flight {who, what}, of one that shares a generation, at the place that this has (the same flight, or one that is
+ * never over, stays there), else at a free one or one that is over, the last one first: it is no connection's. `waits`:
+ * nor is there another one for it while that is taken. Whether it is placed.
+ */
+__noinline int bmc_flight_share(__u64 hash, __u64 who, __u64 what, int waits)
+{
+	struct bmc_bucket *b = bmc_bucket_get(bmc_bucket_of(hash));
+	struct bmc_flight mine = { .who = who, .what = what }, found = {};
+	__u32 at = BMC_FLIGHTS;
+
+	if (!b)
+		return 0;
+	for (__u32 i = 0; i < BMC_FLIGHTS; i++) {
+		const struct bmc_flight *f = bmc_flight_at(b, i);
+		__u64 that = BMC_READ_ONCE(f->what), other = BMC_READ_ONCE(f->who);
+
+		if (waits && i == BMC_FLIGHT_SHARED && that == BMC_FLIGHT_TAKEN)
+			return 0;
+		if (bmc_flight_is_like(other, that, &mine)) {
+			if (that >> 56 == BMC_FLIGHT_NEVER || (that == what && other == who)) {
+				bmc_rmb();
+				return 1;
+			}
+		} else if (bmc_flight_is_like(found.who, found.what, &mine) ||
+			   (that && bmc_flight_look(other, that) == BMC_IN_FLIGHT)) {
+			continue;
+		}
+		at = i;
+		found.who = other;
+		found.what = that;
+	}
+	if (at == BMC_FLIGHTS || !bmc_flight_take(bmc_flight_at(b, at), found.who, found.what))
+		return 0;
+	bmc_flight_give(bmc_flight_at(b, at), &mine);
+	return 1;
+}
+
+/* The same; while others are at the place, tries again. */
+static __always_inline int bmc_flight_shared(__u64 hash, __u64 who, __u64 what)
+{
+	int placed = 0;
+
+	for (__u32 i = 0; i < BMC_PLACE_TRIES && !placed; i++)
+		placed = bmc_flight_share(hash, who, what, i + 1 < BMC_PLACE_TRIES);
 	return placed;
 }
 

@@ -46,11 +46,11 @@ static __always_inline int bmc_udp_may_be_item(struct __sk_buff *skb, __u32 l4)
 static __always_inline void bmc_udp_answer_out(struct __sk_buff *skb, const struct bmc_mark *mark)
 {
 	struct bmc_udp_ask ask = { .server = mark->server };
-	__u64 word = BMC_READ_ONCE(bmc_server_get(mark->server)->udp);
+	__u64 word = BMC_READ_ONCE(bmc_server_get(mark->server)->gen[BMC_GEN_UDP]);
 	struct bmc_udp_asked *asked;
 	__u32 gen, left;
 
-	if (!(word & BMC_UDP_OUT_MAX) || bmc_udp_life(word) != mark->life)
+	if (!(word & BMC_GEN_OUT_MAX) || bmc_gen_life(word) != mark->life)
 		return;
 	if (bmc_udp_answer_read(skb, &ask))
 		return;

@@ -55,7 +55,7 @@ __noinline int bmc_udp_expiry(struct bmc_work *w)
 /* The key of w->req is written; the flight's state is BMC_FLIGHT_GEN if the command is out. */
 static __always_inline void bmc_udp_key(struct bmc_work *w, __u64 state)
 {
-	__u64 who = w->udp >> BMC_UDP_GEN_SHIFT << 32 | BMC_WRITER_UDP;
+	__u64 who = w->udp >> BMC_GEN_SHIFT << 32 | BMC_WRITER_UDP;
 	__u64 what = bmc_flight_what(state, w->server, w->life, 0);
 	int seen = bmc_udp_write_seen(w->req.key.hash, who, what);
 
@@ -248,7 +248,7 @@ __noinline int bmc_udp_remember(struct __sk_buff *skb, struct bmc_work *w, struc
 	ask.server = w->server;
 	ask.port = head.udp.source;
 	ask.id = head.frame.id;
-	now.gen = bmc_udp_gen(w->udp);
+	now.gen = bmc_gen_of(w->udp);
 	now.left = w->n_out;
 	old = bpf_map_lookup_elem(&bmc_udp_asked, &ask);
 	if (!old || old->gen != now.gen)

@@ -20,7 +20,7 @@ static void print_udp(const struct bmc_server_status *v)
 {
 	if (!v->udp_out || v->udp_held)
 		return;
-	if (v->udp_out == BMC_UDP_OUT_MAX)
+	if (v->udp_out == BMC_GEN_OUT_MAX)
 		puts("             over UDP: some commands are never answered, nothing held; keys "
 		     "written over UDP are left to memcached until it restarts");
 	else

@@ -89,17 +89,17 @@ void bmc_shared_udp_for_good(struct bmc_server *server)
 {
 	__u16 life = bmc_shared_life(server);
 	int held = bmc_shared_holds_add(server, life, 1);
-	__u64 old = __atomic_load_n(&server->udp, __ATOMIC_SEQ_CST), next;
+	__u64 old = __atomic_load_n(&server->gen[BMC_GEN_UDP], __ATOMIC_SEQ_CST), next;
 
 	do {
 		next = old;
-		if ((__u16)(old >> BMC_UDP_LIFE_SHIFT) != life)
-			next = ((old >> BMC_UDP_GEN_SHIFT) + 1) << BMC_UDP_GEN_SHIFT |
-			       (__u64)life << BMC_UDP_LIFE_SHIFT;
-		next |= BMC_UDP_HELD | BMC_UDP_OUT_MAX;
-	} while (!__atomic_compare_exchange_n(&server->udp, &old, next, 0, __ATOMIC_SEQ_CST,
-					      __ATOMIC_SEQ_CST));
-	if (held && (__u16)(old >> BMC_UDP_LIFE_SHIFT) == life && (old & BMC_UDP_HELD))
+		if ((__u16)(old >> BMC_GEN_LIFE_SHIFT) != life)
+			next = ((old >> BMC_GEN_SHIFT) + 1) << BMC_GEN_SHIFT |
+			       (__u64)life << BMC_GEN_LIFE_SHIFT;
+		next |= BMC_GEN_HELD | BMC_GEN_OUT_MAX;
+	} while (!__atomic_compare_exchange_n(&server->gen[BMC_GEN_UDP], &old, next, 0,
+					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	if (held && (__u16)(old >> BMC_GEN_LIFE_SHIFT) == life && (old & BMC_GEN_HELD))
 		bmc_shared_holds_add(server, life, -1);
 }
 

@@ -44,7 +44,7 @@ struct bmc_server_status {
 	__u32 life;
 	__u64 off; /* enum bmc_off */
 	int udp_held; /* an unknown write over UDP */
-	int udp_out; /* commands over UDP that are not answered; BMC_UDP_OUT_MAX: and never will be */
+	int udp_out; /* commands over UDP that are not answered; BMC_GEN_OUT_MAX: and never will be */
 	int unread; /* of closed or lost connections not all was read */
 	__u64 no_fill_for; /* seconds until a flush_all with a delay has happened */
 	char why_not

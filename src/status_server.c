@@ -105,7 +105,7 @@ static void read_addresses(const struct bmc_server_sockets *sockets, struct bmc_
 static void read_words(const struct bmc_server *words, struct bmc_server_status *v)
 {
 	__u64 word = __atomic_load_n(&words->word, __ATOMIC_SEQ_CST);
-	__u64 udp = __atomic_load_n(&words->udp, __ATOMIC_SEQ_CST);
+	__u64 udp = __atomic_load_n(&words->gen[BMC_GEN_UDP], __ATOMIC_SEQ_CST);
 	__u64 until, now = bmc_clock_ns(CLOCK_MONOTONIC);
 
 	v->sockets = word >> BMC_WORD_SOCKETS_SHIFT & 0xffff;
@@ -115,9 +115,9 @@ static void read_words(const struct bmc_server *words, struct bmc_server_status 
 	v->unread = !!__atomic_load_n(&words->unread, __ATOMIC_SEQ_CST);
 	until = __atomic_load_n(&words->no_fill_until, __ATOMIC_SEQ_CST);
 	v->no_fill_for = until > now ? (until - now) / 1000000000ULL + 1 : 0;
-	if ((udp >> BMC_UDP_LIFE_SHIFT & 0xffff) == v->life) {
-		v->udp_held = !!(udp & BMC_UDP_HELD);
-		v->udp_out = (int)(udp & BMC_UDP_OUT_MAX);
+	if ((udp >> BMC_GEN_LIFE_SHIFT & 0xffff) == v->life) {
+		v->udp_held = !!(udp & BMC_GEN_HELD);
+		v->udp_out = (int)(udp & BMC_GEN_OUT_MAX);
 	}
 }
 

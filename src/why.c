@@ -113,7 +113,7 @@ static int hold_reason(const struct bmc_status *s, const struct bmc_server_statu
 			   "%s closed, as 'bmcctl reset%s' does",
 			   v->lost, v->lost == 1 ? "" : "s", first->why, first->peer,
 			   v->lost == 1 ? "it is" : "they are", s->option);
-	if (v->udp_held && v->udp_out == BMC_UDP_OUT_MAX)
+	if (v->udp_held && v->udp_out == BMC_GEN_OUT_MAX)
 		return say(why, "a command over UDP wrote keys that are not known: fills are held "
 				"until memcached restarts");
 	if (v->udp_held)

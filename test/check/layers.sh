@@ -12,8 +12,8 @@ layer_of() { # FILE
 	cursor.h) echo 1 ;; # bytes
 	mc_*.h | pkt.bpf.h | segment.bpf.h | glued.bpf.h | cmdline.bpf.h) echo 2 ;; # protocols
 	config.bpf.h | maps.bpf.h | stats.bpf.h | work.bpf.h | vlan.bpf.h | rx.bpf.h | tx.bpf.h) echo 3 ;; # state that has no rules
-	cache.bpf.h | admit.bpf.h | bypass.bpf.h | home.bpf.h | room.bpf.h | server.bpf.h) echo 4 ;; # the bucket layout; the server's words
-	flight.bpf.h | coherence.bpf.h | place.bpf.h | ahead.bpf.h | batch.bpf.h | commands.bpf.h | early.bpf.h | expiry.bpf.h | learn.bpf.h | lives.bpf.h | busy.bpf.h | old.bpf.h | order.bpf.h | owner.bpf.h | requests.bpf.h | answers.bpf.h | answers_straight.bpf.h | straight.bpf.h | stream.bpf.h | window.bpf.h | plain.bpf.h | plain_grow.bpf.h | plain_key.bpf.h | plain_text.bpf.h | reply.bpf.h | fill.bpf.h | fill_form.bpf.h | stamp.bpf.h | udp_answers.bpf.h | udp_watch.bpf.h | udp_writer.bpf.h) echo 5 ;;
+	cache.bpf.h | admit.bpf.h | bypass.bpf.h | home.bpf.h | room.bpf.h | server.bpf.h | generation.bpf.h) echo 4 ;; # the bucket layout; the server's words
+	flight.bpf.h | hold.bpf.h | coherence.bpf.h | place.bpf.h | ahead.bpf.h | batch.bpf.h | commands.bpf.h | early.bpf.h | expiry.bpf.h | learn.bpf.h | lives.bpf.h | busy.bpf.h | old.bpf.h | order.bpf.h | owner.bpf.h | requests.bpf.h | answers.bpf.h | answers_straight.bpf.h | straight.bpf.h | stream.bpf.h | window.bpf.h | plain.bpf.h | plain_grow.bpf.h | plain_key.bpf.h | plain_text.bpf.h | reply.bpf.h | fill.bpf.h | fill_form.bpf.h | stamp.bpf.h | udp_answers.bpf.h | udp_watch.bpf.h | udp_writer.bpf.h) echo 5 ;;
 	bmc.bpf.c) echo 6 ;; # hooks
 	*) return 1 ;;
 	esac
@@ -25,7 +25,7 @@ may_include_beside() { # FILE INCLUDED
 	bmc_abi.h:compat.bpf.h | bmc_bucket.h:bmc_abi.h | bmc_conn.h:bmc_abi.h | bmc_stamp.h:bmc_abi.h) ;; # __u32 and friends
 	mc_*.h:mc_*.h) ;; # requests, then answers, over one set of tokens
 	work.bpf.h:stats.bpf.h | vlan.bpf.h:work.bpf.h | rx.bpf.h:work.bpf.h | tx.bpf.h:rx.bpf.h | segment.bpf.h:pkt.bpf.h) ;;
-	home.bpf.h:server.bpf.h) ;;
+	home.bpf.h:server.bpf.h | generation.bpf.h:server.bpf.h) ;;
 	admit.bpf.h:cache.bpf.h | room.bpf.h:admit.bpf.h) ;; # the bucket layout, for readers and for fills
 	maps.bpf.h:config.bpf.h | stats.bpf.h:maps.bpf.h) ;;
 	answers.bpf.h:answers_straight.bpf.h | answers_straight.bpf.h:coherence.bpf.h | stream.bpf.h:requests.bpf.h) ;; # each hook's path ends in the rules
@@ -34,7 +34,7 @@ may_include_beside() { # FILE INCLUDED
 	ahead.bpf.h:coherence.bpf.h | ahead.bpf.h:place.bpf.h | requests.bpf.h:ahead.bpf.h) ;;
 	window.bpf.h:early.bpf.h | window.bpf.h:place.bpf.h | straight.bpf.h:window.bpf.h | straight.bpf.h:commands.bpf.h | requests.bpf.h:straight.bpf.h) ;;
 	early.bpf.h:coherence.bpf.h | commands.bpf.h:early.bpf.h) ;;
-	coherence.bpf.h:flight.bpf.h) ;;
+	coherence.bpf.h:hold.bpf.h | hold.bpf.h:flight.bpf.h) ;;
 	lives.bpf.h:coherence.bpf.h | expiry.bpf.h:lives.bpf.h | commands.bpf.h:expiry.bpf.h | batch.bpf.h:expiry.bpf.h | commands.bpf.h:batch.bpf.h | fill.bpf.h:expiry.bpf.h | fill.bpf.h:fill_form.bpf.h | fill.bpf.h:stamp.bpf.h | udp_watch.bpf.h:expiry.bpf.h | learn.bpf.h:expiry.bpf.h) ;;
 	plain.bpf.h:coherence.bpf.h | plain.bpf.h:plain_*.bpf.h | reply.bpf.h:coherence.bpf.h | udp_writer.bpf.h:coherence.bpf.h | udp_watch.bpf.h:udp_writer.bpf.h | udp_watch.bpf.h:requests.bpf.h | udp_answers.bpf.h:udp_watch.bpf.h) ;;
 	*) return 1 ;;

@@ -447,8 +447,11 @@ inline write_seen(c) {
 		g = gen[CW]; cwon = 1; place_crowd(c);
 		join(c, o);
 #else
-		join(c, o);
-		if :: cwon -> place_crowd(c) :: else fi;
+		if                                /* (the code: silent ones) */
+		:: join(c, o);
+			if :: cwon -> place_crowd(c) :: else fi
+		:: true
+		fi;
 #endif
 		if :: cwon -> j = NF + 1; cwon = 0 :: else fi; g = 0
 	:: else fi;

@@ -271,17 +271,22 @@ static void fill_while_the_writer_gets(void **state)
 #define LARGE (900 * 1024)
 #define UNREAD_GETS 20
 
-static void stuck_open(struct world *w, struct tcp *t, const char *command)
+static void stuck_send(struct tcp *t, const char *command)
 {
 	struct text all = {};
 
-	tcp_open(t, &w->client, WORLD_IP4, WORLD_PORT);
 	for (int i = 0; i < UNREAD_GETS; i++)
 		text_add(&all, "get large\r\n");
 	text_add(&all, "%s", command);
 	tcp_send(t, all.data, all.len);
 	tcp_wait_sent(t);
 	text_free(&all);
+}
+
+static void stuck_open(struct world *w, struct tcp *t, const char *command)
+{
+	tcp_open(t, &w->client, WORLD_IP4, WORLD_PORT);
+	stuck_send(t, command);
 }
 
 /* Reads: then it is carried out. */
@@ -350,6 +355,32 @@ static void writer_without_a_place(void **state)
 	world_warm(w, &w->udp, "k");
 }
 
+/* Who is in the crowd (test_crowd.c) writes again: the answer to what came in between is not the later write's. */
+static void who_is_in_the_crowd_writes_again(void **state)
+{
+	struct world *w = *state;
+	struct tcp places[3], t;
+
+	for (int i = 0; i < 3; i++) {
+		tcp_open(&places[i], &w->client, WORLD_IP4, WORLD_PORT);
+		tcp_send(&places[i], "set k 0 0 4 noreply\r\nold!\r\n", 27);
+		tcp_wait_sent(&places[i]);
+	}
+	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_send(&t, "set k 0 0 4 noreply\r\nmine\r\n", 27);
+	world_await(w, &w->tcp, "k", "mine");
+	assert_int_equal(world_stat(w, "crowded"), 1);
+	stuck_send(&t, "set k 0 0 4 noreply\r\nlast\r\n");
+	for (int i = 0; i < 3; i++)
+		tcp_expect(&places[i], "mn\r\n", "MN");
+	assert_never_filled(w, "mine");
+	stuck_release(&t);
+	world_expect(w, &w->udp, "k", "last");
+	world_warm(w, &w->udp, "k");
+	for (int i = 0; i < 3; i++)
+		tcp_close(&places[i]);
+}
+
 /* Their client is gone; memcached finds out when it wants to write, and the set is never carried out. */
 static void client_that_does_not_read_and_goes(void **state)
 {
@@ -379,6 +410,7 @@ static const struct CMUnitTest tests[] = {
 	FLIGHT_SLOW(fill_while_the_writer_gets),
 	FLIGHT_STUCK(flush_all_of_a_client_that_does_not_read),
 	FLIGHT_STUCK(writer_without_a_place),
+	FLIGHT_STUCK(who_is_in_the_crowd_writes_again),
 	FLIGHT_STUCK(client_that_does_not_read_and_goes),
 };
 

@@ -62,12 +62,12 @@ static __u64 bmc_udp_out(__u32 server, __u32 life, int ends)
 {
 	out.ends += ends;
 	out.for_good |= !ends;
-	return 1ULL << BMC_UDP_GEN_SHIFT;
+	return 1ULL << BMC_GEN_SHIFT;
 }
 
-static __u32 bmc_udp_gen(__u64 word)
+static __u32 bmc_gen_of(__u64 word)
 {
-	return (__u32)(word >> BMC_UDP_GEN_SHIFT);
+	return (__u32)(word >> BMC_GEN_SHIFT);
 }
 
 static void bmc_udp_hold(__u32 server, __u32 life)

@@ -89,7 +89,7 @@ static struct {
 	__u32 version[BMC_PORTS_MAX];
 } bmc_config;
 
-enum { BMC_SEEN_ITEM = 1, BMC_SEEN_HELD = 2 };
+enum { BMC_SEEN_ITEM = 1, BMC_SEEN_HELD = 2, BMC_SEEN_CROWDED = 4 };
 
 static inline int bmc_len_within(__u64 *len, __u64 max)
 {
