@@ -270,7 +270,7 @@ struct bmc_config {
 	X(UNKNOWNS, "unknown_writes", "writes whose keys are not known: all items are discarded")  \
 	X(OVERFLOWS, "overflow_holds",                                                             \
 	  "writes with no place to track them: fills held until answered")                         \
-	X(CROWDED, "crowded", "the same, silent: fills of their bucket held until answered")       \
+	X(CROWDED, "crowded", "silent writes with no place: only fills of their bucket held")      \
 	X(COMMANDS, "commands", "commands seen on TCP connections")                                \
 	X(ANSWERS, "answers", "answers seen on TCP connections")                                   \
 	X(CONNECTIONS, "connections", "TCP connections opened")                                    \
