@@ -85,7 +85,7 @@ struct bmc_server {
 	/* seldom written */
 	__u64 strangers; /* [word] sockets at its port of other processes of its user; SHARED while there are any */
 	__u64 udp_flush; /* [word] only grows, in a life; seconds: the longest delay of a flush_all over UDP */
-	__u64 missed; /* [word] datagrams that a socket without a mark had while the server was STARTING: not read */
+	__u64 missed; /* [word] datagrams that a socket without a mark had: not read, while BMC_MISSED_COUNTS */
 	__u64 pad0[2];
 	/* read by fills, written by holds */
 	__u64 word; /* [word] see above */
@@ -97,6 +97,7 @@ struct bmc_server {
 	__u64 others; /* [word] UDP sockets of other users at its port: fills look up whose the address is */
 };
 #define BMC_OWNER_LIFE_SHIFT 32
+#define BMC_MISSED_COUNTS (1ULL << 63) /* `start` sees to such datagrams; else they are read */
 #define BMC_FLUSH_AHEAD 1ULL /* of no_fill_until: no reply to a request of later was seen */
 
 /*

@@ -332,7 +332,7 @@ __noinline int bmc_bound_soon(struct __sk_buff *skb)
 		return -1;
 	}
 	s = bmc_server_get((__u32)server);
-	if (!(BMC_READ_ONCE(s->off) & BMC_OFF_STARTING))
+	if (!(BMC_READ_ONCE(s->missed) & BMC_MISSED_COUNTS))
 		return server;
 	bmc_ordered(__sync_fetch_and_add(&s->missed, 1));
 	return -1;

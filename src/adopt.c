@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #define TRIES 200 /* of 10 ms */
-#define RESTARTS 3 /* of a memcached, while we start */
 
 static void pause_10ms(void)
 {
@@ -220,44 +219,28 @@ static void count_lost(struct bmc_adopt *a, struct bmc_olds *olds)
 }
 
 /* Fills may begin: of requests from now on. */
-static int open_server(struct bmc_adopt *a, int server)
+static void open_server(struct bmc_adopt *a, int server)
 {
 	struct bmc_server *words = &a->shared->server[server];
 
 	bmc_pending_look(ntohs(a->config->port[server]), a->config->uid[server], words);
 	bmc_shared_quiet_now(words);
 	bmc_shared_off_clear(words, BMC_OFF_STARTING);
-	return bmc_hooks_wait(); /* what came before that is counted now */
 }
 
 /* What a memcached got that came while we start, before its sockets were marked, must be carried out first. */
 static int drain_late_one(struct bmc_adopt *a, int server, struct process *p)
 {
+	struct bmc_server *words = &a->shared->server[server];
 	int err;
 
+	bmc_shared_missed_end(words);
+	err = bmc_hooks_wait(); /* all that are not read are counted, and in their sockets */
+	if (err || p->missed == bmc_shared_missed(words))
+		return err;
 	bmc_threads_close(&p->threads);
 	err = find_process(a, server, &p->pid);
-	if (!err)
-		err = bmc_hooks_wait();
-	p->missed = bmc_shared_missed(&a->shared->server[server]);
 	return err ? err : drain_server(a, server, p);
-}
-
-static int open_when_read(struct bmc_adopt *a, int server, struct process *p)
-{
-	struct bmc_server *words = &a->shared->server[server];
-	int err = 0;
-
-	for (int i = 0; !err && i < RESTARTS; i++) {
-		if (p->missed != bmc_shared_missed(words))
-			err = drain_late_one(a, server, p);
-		if (!err)
-			err = open_server(a, server);
-		if (err || p->missed == bmc_shared_missed(words))
-			return err;
-		bmc_shared_off(words, BMC_OFF_STARTING);
-	}
-	return err ? err : -EBUSY;
 }
 
 int bmc_adopt_run(struct bmc_adopt *a)
@@ -283,7 +266,9 @@ int bmc_adopt_run(struct bmc_adopt *a)
 	if (!err)
 		count_lost(a, &olds);
 	for (int i = 0; !err && i < n; i++)
-		err = open_when_read(a, i, &p[i]);
+		err = drain_late_one(a, i, &p[i]);
+	for (int i = 0; !err && i < n; i++)
+		open_server(a, i);
 	for (int i = 0; i < n; i++)
 		bmc_threads_close(&p[i].threads);
 	bmc_old_close(&olds);

@@ -145,7 +145,12 @@ void bmc_shared_others_add(struct bmc_server *server, int is_loopback, int delta
 
 __u64 bmc_shared_missed(const struct bmc_server *server)
 {
-	return __atomic_load_n(&server->missed, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&server->missed, __ATOMIC_SEQ_CST) & ~BMC_MISSED_COUNTS;
+}
+
+void bmc_shared_missed_end(struct bmc_server *server)
+{
+	__atomic_fetch_and(&server->missed, ~BMC_MISSED_COUNTS, __ATOMIC_SEQ_CST);
 }
 
 void bmc_shared_epoch_up(struct bmc_server *server)

@@ -46,8 +46,9 @@ void bmc_shared_unread_clear(struct bmc_server *server, __u64 seen);
 /* UDP sockets of other users at its port: one more (1) or one less (-1). */
 void bmc_shared_others_add(struct bmc_server *server, int is_loopback, int delta);
 
-/* How many datagrams nobody has read that sockets without marks had, so far. */
+/* How many datagrams nobody has read that sockets without marks had, so far; from now on they are read. */
 __u64 bmc_shared_missed(const struct bmc_server *server);
+void bmc_shared_missed_end(struct bmc_server *server);
 
 /* Forgets everything that was filled. */
 void bmc_shared_epoch_up(struct bmc_server *server);

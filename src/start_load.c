@@ -75,6 +75,7 @@ static int configure(struct bmc_start *s)
 	for (int i = 0; i < BMC_PORTS_MAX; i++) {
 		shared->server[i].epoch = BMC_EPOCH_FIRST;
 		shared->server[i].off = BMC_OFF_STARTING;
+		shared->server[i].missed = BMC_MISSED_COUNTS;
 	}
 	memcpy((void *)&s->skel->rodata->bmc_config, config, sizeof(*config));
 	return 0;
