@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define READS_MAX 10 /* while others come and go */
+
 int bmc_cmd_check_rights(void)
 {
 	static const struct {
@@ -91,6 +93,28 @@ int bmc_cmd_fail_not_there(const char *name)
 			name);
 }
 
+int bmc_cmd_read(const char *name, int (*read)(const char *name, void *ret), void *ret)
+{
+	int err, was_locked, quiet = 0;
+
+	for (int tries = 0; tries < READS_MAX; tries++) {
+		was_locked = bmc_pins_locked();
+		err = read(name, ret);
+		if (!err || err == -EPROTO || !bmc_pins_exist(name))
+			return err;
+		if (bmc_pins_locked())
+			return -EBUSY;
+		if (!was_locked && quiet++)
+			return err;
+	}
+	return -EBUSY;
+}
+
+static int read_instance(const char *name, void *ret)
+{
+	return bmc_pins_instance(name, ret);
+}
+
 int bmc_cmd_open(const char *name, struct bmc_instance *ret)
 {
 	int err;
@@ -99,14 +123,12 @@ int bmc_cmd_open(const char *name, struct bmc_instance *ret)
 		return bmc_fail("%s", bmc_pins_unusable());
 	if (!bmc_pins_exist(name))
 		return bmc_cmd_fail_not_there(name);
-	err = bmc_pins_instance(name, ret);
-	if (err && !bmc_pins_locked()) /* who was at work has ended in between: again */
-		err = bmc_pins_instance(name, ret);
+	err = bmc_cmd_read(name, read_instance, ret);
 	if (err && !bmc_pins_exist(name))
 		return bmc_cmd_fail_not_there(name);
 	if (err == -EPROTO)
 		return bmc_fail(BMC_PINS_OTHER_VERSION, name, name);
-	if (err && bmc_pins_locked())
+	if (err == -EBUSY)
 		return bmc_fail(BMC_PINS_LOCKED, name);
 	if (err)
 		return bmc_fail(

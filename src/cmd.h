@@ -29,6 +29,12 @@ void bmc_cmd_others(struct bmc_others *ret);
 /* There is no instance of this name; which there are. Returns the exit code. */
 int bmc_cmd_fail_not_there(const char *name);
 
+/*
+ * Reads of an instance what `read` reads. An error is the instance's own only if nobody was at work when the reading began nor
+ * when it ended, twice: -EBUSY is another bmcctl that is at work. 0 or -errno.
+ */
+int bmc_cmd_read(const char *name, int (*read)(const char *name, void *ret), void *ret);
+
 /* Opens the notes of the named instance. 0, or the exit code with everything said. */
 struct bmc_instance;
 int bmc_cmd_open(const char *name, struct bmc_instance *ret);

@@ -237,14 +237,17 @@ struct show {
 	int code;
 };
 
+static int read_status(const char *name, void *ret)
+{
+	return bmc_status_read(name, ret);
+}
+
 static int show_one(const char *name, void *arg)
 {
 	static struct bmc_status status;
 	struct show *show = arg;
-	int err = bmc_status_read(name, &status);
+	int err = bmc_cmd_read(name, read_status, &status);
 
-	if (err && !bmc_pins_locked()) /* who was at work has ended in between: again */
-		err = bmc_status_read(name, &status);
 	if (err && !bmc_pins_exist(name))
 		return 0; /* another bmcctl has just stopped it */
 	show->n++;
@@ -252,7 +255,7 @@ static int show_one(const char *name, void *arg)
 		show->code = bmc_fail(BMC_PINS_OTHER_VERSION, name, name);
 		return 0;
 	}
-	if (err && bmc_pins_locked()) {
+	if (err == -EBUSY) {
 		show->code = bmc_fail(BMC_PINS_LOCKED, name);
 		return 0;
 	}
