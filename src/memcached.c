@@ -15,12 +15,14 @@
 #include <sys/socket.h>
 
 #define PATIENCE_S 1
+#define PATIENCE_LONG_S 10 /* with an answer that has lines for each of its connections */
 
 struct talk {
 	struct event_base *base;
 	const char *question;
 	bmc_line_fn take;
 	void *arg;
+	int patience; /* seconds */
 	int result;
 };
 
@@ -124,7 +126,7 @@ static int make_address(const char *addr, __u16 port, struct sockaddr_storage *r
 static int converse(struct talk *talk, struct bufferevent *bev, struct sockaddr_storage *to,
 		    int len)
 {
-	struct timeval patience = { .tv_sec = PATIENCE_S };
+	struct timeval patience = { .tv_sec = talk->patience };
 
 	bufferevent_setcb(bev, on_read, NULL, on_event, talk);
 	if (bufferevent_enable(bev, EV_READ | EV_WRITE) ||
@@ -162,6 +164,7 @@ int bmc_memcached_ask(const char *addr, __u16 port, struct bmc_memcached *ret)
 		.question = "stats\r\nstats settings\r\nversion\r\n",
 		.take = take_line,
 		.arg = ret,
+		.patience = PATIENCE_S,
 		.result = -ETIMEDOUT,
 	};
 
@@ -184,7 +187,13 @@ int bmc_memcached_ask_at(const struct bmc_socket *listener, struct bmc_memcached
 int bmc_memcached_talk_at(const struct bmc_socket *listener, const char *question, bmc_line_fn take,
 			  void *arg)
 {
-	struct talk talk = { .question = question, .take = take, .arg = arg, .result = -ETIMEDOUT };
+	struct talk talk = {
+		.question = question,
+		.take = take,
+		.arg = arg,
+		.patience = PATIENCE_LONG_S,
+		.result = -ETIMEDOUT,
+	};
 
 	return talk_to(&talk, address_of(listener), listener->port);
 }

@@ -47,7 +47,7 @@ int bmc_memcached_ask_at(const struct bmc_socket *listener, struct bmc_memcached
 #define BMC_MORE_LINES 1
 typedef int (*bmc_line_fn)(const char *line, void *arg);
 
-/* Another question, to the same: `take` has each line of the answer, and what it says in the end is returned; errors as above. */
+/* Another question, to the same: `take` has each line of the answer, and what it says in the end is returned; errors as above, but after ten seconds. */
 int bmc_memcached_talk_at(const struct bmc_socket *listener, const char *question, bmc_line_fn take,
 			  void *arg);
 
