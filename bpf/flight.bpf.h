@@ -153,9 +153,10 @@ static __always_inline int bmc_flight_is_like(__u64 who, __u64 what, const struc
 }
 
 /*
- * Puts the flight {who, what}, of one that shares a generation, at the place that this has (the same flight, or one that is
- * never over, stays there), else at a free one or one that is over, the last one first: it is no connection's. `waits`:
- * nor is there another one for it while that is taken. Whether it is placed.
+ * Puts the flight {who, what}, of one that shares a generation, at the place that this has, else at a free one or one that
+ * is over, the last one first: it is no connection's. A like flight that is in flight, or never over, stays: it is of the
+ * same generation, or of a later one, and {who, what} is over, as its connection was closed meanwhile. `waits`: nor is
+ * there another one for it while that is taken. Whether it is placed.
  */
 __noinline int bmc_flight_share(__u64 hash, __u64 who, __u64 what, int waits)
 {
@@ -172,7 +173,8 @@ __noinline int bmc_flight_share(__u64 hash, __u64 who, __u64 what, int waits)
 		if (waits && i == BMC_FLIGHT_SHARED && that == BMC_FLIGHT_TAKEN)
 			return 0;
 		if (bmc_flight_is_like(other, that, &mine)) {
-			if (that >> 56 == BMC_FLIGHT_NEVER || (that == what && other == who)) {
+			if (that >> 56 == BMC_FLIGHT_NEVER ||
+			    (that == what && bmc_flight_look(other, that) == BMC_IN_FLIGHT)) {
 				bmc_rmb();
 				return 1;
 			}

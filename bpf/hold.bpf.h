@@ -33,7 +33,7 @@ __noinline int bmc_hold(struct bmc_conn *conn, __u64 want)
 		return 0;
 	bmc_holds_add(conn->server, conn->life, 1);
 	old = BMC_READ_ONCE(conn->hold);
-	if (!(old & BMC_HOLD_ALL) &&
+	if (!(old & BMC_HOLD_ALL) && old != BMC_HOLD_CLOSED && /* which may not have told it yet */
 	    (want & BMC_HOLD_ORD)) /* at ingress: what was to come is told by a hold that is over */
 		BMC_WRITE_ONCE(conn->flush, 0);
 	for (__u32 i = 0; i < BMC_TRIES; i++) {

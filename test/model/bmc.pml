@@ -33,7 +33,7 @@
  *             the conn's writer is a word too: none, a writer, closed; CLOSE exchanges it, a take after it gives the index back (TAKE_AFTER_CLOSE: index lost for ever);
  *             a take sets answers = {gen, conn's rep} before any flight (TAKE_KEEPS_REP), CLOSE does gen++ before the index is back (PUSH_FIRST);
  *             with -DCROWD a write that has no place, and whose connection is in the crowd before (CROWD_LATE) and until its answer (CROWD_KEEPS_ORD) or its close, has
- *             the place that it shares with UDP; the crowd's gen ends with its last one, of its own life (CROWD_ANY_LIFE), in one exchange;
+ *             the place that it shares with UDP; who was closed in between takes it from no later gen (CROWD_REPLACES); the crowd's gen ends with its last one, of its own life (CROWD_ANY_LIFE), in one exchange;
  *             with -DANEW a writer may go back before any write, if all before it were answered (ANEW_ANY: though they were not);
  *             {life, sockets, count} is one word; MARK's exchange gives the mark its life and a conn has its mark's; every release of a marked socket does t_quiet=now,
  *             epoch++, then the exchange, which at 0 sockets is {life+1, 0, 0} (SOCKETS_APART, LIFE_AT_BORN); FILL reads the life after flight[] (LIFE_EARLY);
@@ -354,7 +354,12 @@ inline join(c, o) {
 inline place_crowd(c) {
 	d_step {
 		if
-		:: flight[NF] == 0 || FINISHED(flight[NF],life) || FW(flight[NF]) == CW -> flight[NF] = FLIGHT(CW,g,0,ci[c]); R(29)
+		:: flight[NF] == 0 || FINISHED(flight[NF],life) -> flight[NF] = FLIGHT(CW,g,0,ci[c]); R(29)
+#ifdef CROWD_REPLACES
+		:: FW(flight[NF]) == CW && !FINISHED(flight[NF],life) -> flight[NF] = FLIGHT(CW,g,0,ci[c])
+#else                                     /* of this gen; of another: then this one is over, as the connection was closed meanwhile */
+		:: FW(flight[NF]) == CW && !FINISHED(flight[NF],life) && FL(flight[NF]) == ci[c] -> R(32)
+#endif
 		:: else -> cwon = 0; R(30)
 		fi }
 }

@@ -43,7 +43,7 @@ recycle="-DNW=1 -DK0=17 -DK1=17 -DCLOSEM=1 -DNGET=1" fine="-DFINE -DK0=17 -DK1=1
 gone="-DGONE -DNC=1 -DNGET=1 -DK0=17" gone2="-DGONE -DNGET=1" udp="-DNC=1 -DNU=2 -DNGET=1" udp_gone="-DGONE -DNC=1 -DN0=0 -DNU=2 -DNGET=1 -DNG=5" hit="-DHIT -DFINE -DNC=1 -DNGET=1 -DK0=17" ways="-DHIT -DFINE -DNC=1 -DN0=0"
 leak="-DLEAK -DFINE -DNGET=1 -DNW=1 -DK0=17 -DK1=17 -DCLOSEM=3" leak_gone="-DLEAK -DGONE -DNGET=1 -DK0=17"
 anew="-DANEW -DN0=2 -DK0=3 -DNGET=1 -DNG=4"
-crowd="-DCROWD -DNGET=1 -DK0=3" crowd_gone="-DCROWD -DGONE -DNGET=1 -DNF=0" crowd_leak="-DCROWD -DLEAK -DFINE -DNGET=1 -DNF=0 -DNG=4"
+crowd="-DCROWD -DNGET=1 -DK0=3" crowd_close="-DCROWD -DFINE -DNGET=1 -DNF=0 -DNG=4 -DCLOSEM=1 -DK0=2" crowd_gone="-DCROWD -DGONE -DNGET=1 -DNF=0" crowd_leak="-DCROWD -DLEAK -DFINE -DNGET=1 -DNF=0 -DNG=4"
 answered="-DLEAK -DANSWERED -DFINE -DNGET=1 -DK0=9 -DK1=9"
 
 run fail original.pml original
@@ -70,6 +70,7 @@ if full; then
 	ok crowd-fine $crowd -DFINE
 	ok crowd-three $crowd -DNC=3 -DNG=4
 	ok crowd-close $crowd -DNF=0 -DN0=2 -DCLOSEM=3 -DNG=4
+	ok crowd-close-fine $crowd_close
 	ok crowd-udp $crowd -DNU=1 -DUDP=2 -DNG=4
 	ok crowd-gone $crowd_gone -DNG=4
 	ok crowd-gone-leak -DLEAK $crowd_gone -DK0=17 -DNG=5
@@ -152,6 +153,7 @@ no WROTE_LATE $answered            # the last write's ord is noted when memcache
 no ANEW_ANY $anew -DNC=1           # a writer goes back though not all of its writes were answered
 no CROWD_LATE $crowd -DFINE -DNF=0    # in the crowd when its flight is placed
 no CROWD_KEEPS_ORD $crowd -DNF=0 -DN0=2 -DNG=4    # it is in the crowd already: until the earlier answer
+no CROWD_REPLACES $crowd_close    # closed since it joined, its flight takes the place of a later gen's
 no CROWD_STAYS $crowd_leak -DCLOSEM=3 -DK0=17 -DK1=1    # CLOSE does not leave the crowd
 no CROWD_GEN_LATE $crowd_leak -DCLOSEM=3 -DK0=17 -DK1=1    # its gen is looked up when it may be over
 no CROWD_ANY_LIFE $crowd_gone -DNG=4    # who is of an older life leaves this life's crowd
