@@ -27,7 +27,8 @@ tables)
 	run prog_get "$build/test/prog/prog_xdp_get"
 	;;
 stress)
-	export BMC_STRESS_SECONDS=10
+	# so much work, however much of the CPUs there is for it
+	export BMC_STRESS_OPERATIONS=50000 BMC_STRESS_SECONDS=240
 	BMC_TEST_FILTER=text run stress "$build/test/stress/stress_load"
 	;;
 devices)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 # cmake -DBUILD=… -DOUT=… -P: one line for each test that ctest knows in BUILD, words with tabs between them:
-# NAME alone|beside SECONDS FOLDER COMMAND…
+# NAME alone|timed|beside SECONDS FOLDER COMMAND…
 # run.sh runs these itself: two ctests at once would write the same files in Testing/Temporary.
 set(default_seconds 300)
 execute_process(COMMAND ${CMAKE_CTEST_COMMAND} --test-dir ${BUILD} --show-only=json-v1
@@ -30,8 +30,8 @@ foreach(i RANGE ${last})
         string(REGEX REPLACE "\\..*" "" seconds ${value})
       elseif(property STREQUAL WORKING_DIRECTORY)
         set(folder ${value})
-      elseif(property STREQUAL RUN_SERIAL)
-        set(place alone)
+      elseif(property STREQUAL LABELS)
+        string(JSON place GET "${value}" 0)
       elseif(property STREQUAL ENVIRONMENT)
         string(APPEND words "\tenv")
         string(JSON n LENGTH "${value}")
@@ -40,10 +40,13 @@ foreach(i RANGE ${last})
           string(JSON word GET "${value}" ${k})
           string(APPEND words "\t${word}")
         endforeach()
-      elseif(NOT property STREQUAL LABELS)
+      elseif(NOT property STREQUAL RUN_SERIAL)
         message(FATAL_ERROR "${name}: run.sh does not know what ${property} is")
       endif()
     endforeach()
+  endif()
+  if(NOT place MATCHES "^(alone|timed|beside)$")
+    message(FATAL_ERROR "${name}: run.sh knows no place '${place}'")
   endif()
   string(JSON n LENGTH "${test}" command)
   math(EXPR n "${n} - 1")

@@ -117,6 +117,19 @@ run_test() { # NAME SECONDS COMMAND…
 	end_test
 }
 
+# As run_test, beside others: not waited for, but for one of them where so many run.
+run_beside() { # AT-ONCE NAME SECONDS COMMAND…
+	is_wanted "$2" || return 0
+	[ ${#running[@]} -lt "$1" ] || end_test
+	start_test "${@:2}"
+}
+
+end_tests() {
+	while [ ${#running[@]} -gt 0 ]; do
+		end_test
+	done
+}
+
 # Those of $logs/ctests (see ctests.cmake).
 run_ctests() { # AT-ONCE PLACE
 	local name place seconds command slow
@@ -128,9 +141,7 @@ run_ctests() { # AT-ONCE PLACE
 		is_cmocka[$name]=yes
 		start_test "$name" $((seconds * slow)) env -C "${command[@]}"
 	done 3<"$logs/ctests"
-	while [ ${#running[@]} -gt 0 ]; do
-		end_test
-	done
+	end_tests
 }
 
 # An error of the runner's own ends a command of the script that it is in, and the next one goes on: were all of them run?

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
  * Many writers and readers of few keys on the real path, with faults: what each saw of a key must be linearizable, and
- * bmc must have answered its share. BMC_TEST_LONG=1: ten million operations in all. BMC_STRESS_SECONDS: of each.
+ * bmc must have answered its share. BMC_TEST_LONG=1: ten million operations in all. BMC_STRESS_SECONDS: of each;
+ * BMC_STRESS_OPERATIONS: of each, if they are done sooner.
  */
 #include <stdio.h>
 #include <string.h>
@@ -184,15 +185,16 @@ static unsigned long total; /* operations of all scenarios */
 static void stress(void **state)
 {
 	const struct scenario *s = *state;
-	const char *given = getenv("BMC_STRESS_SECONDS");
+	const char *given = getenv("BMC_STRESS_SECONDS"), *most = getenv("BMC_STRESS_OPERATIONS");
 	int is_long = getenv("BMC_TEST_LONG") != NULL;
 	double seconds = given ? strtod(given, NULL) : is_long ? LONG_SECONDS : SHORT_SECONDS;
+	unsigned long ops = most ? strtoul(most, NULL, 10) : is_long ? LONG_OPS : 0;
 	/* emulated, a fill takes as long as many writes */
 	int hits = getenv("BMC_TEST_SLOW") ? s->hits / SLOW_SHARE : s->hits;
 	struct result r;
 
 	for (int i = 0; i < SHARE_ATTEMPTS; i++) {
-		run_scenario(state, s, seconds, is_long ? LONG_OPS : 0, &r);
+		run_scenario(state, s, seconds, ops, &r);
 		run_print(s, &r);
 		total += r.sums.ops;
 		if (r.sums.violations || r.differs || r.sums.wrong)
