@@ -138,6 +138,20 @@ expect "what was not run" '^FAIL  all_run +0 passed, 2 failed'
 expect "what was not run" '  \| did not run: self_never'
 expect_no_more "what was not run" 1
 
+# So many beside each other, and no more.
+for n in 1 2 3; do
+	run_beside 2 self_beside_$n 20 bash -c "echo + >>$logs/beside; sleep 0.5; echo - >>$logs/beside" >>"$logs/told"
+done
+end_tests >>"$logs/told"
+for n in 1 2 3; do
+	expect "three, two at a time" "^ok    self_beside_$n "
+done
+expect_no_more "three, two at a time" 0
+[ "$(awk '/[+]/ { if (++n > most) most = n } /-/ { n-- } END { print most, n }' "$logs/beside")" = "2 0" ] || {
+	echo "not two of three at a time: $(tr '\n' ' ' <"$logs/beside")"
+	wrong=1
+}
+
 start_test self_awaited 20 true
 wait "$started"
 end_test >>"$logs/told"
