@@ -361,10 +361,15 @@ static void who_is_in_the_crowd_writes_again(void **state)
 	struct world *w = *state;
 	struct tcp places[3], t;
 
+	/* each is carried out before the next one is sent: a worker may be late */
 	for (int i = 0; i < 3; i++) {
+		char line[32], value[8];
+
+		snprintf(value, sizeof(value), "old%d", i);
+		snprintf(line, sizeof(line), "set k 0 0 4 noreply\r\n%s\r\n", value);
 		tcp_open(&places[i], &w->client, WORLD_IP4, WORLD_PORT);
-		tcp_send(&places[i], "set k 0 0 4 noreply\r\nold!\r\n", 27);
-		tcp_wait_sent(&places[i]);
+		tcp_send(&places[i], line, strlen(line));
+		world_await(w, &w->tcp, "k", value);
 	}
 	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
 	tcp_send(&t, "set k 0 0 4 noreply\r\nmine\r\n", 27);
