@@ -144,8 +144,8 @@ static void judge(const struct maps *maps, const struct bmc_conn *conn, struct b
 								      BMC_KEEPS_HELD;
 	else if (conn->early)
 		ret->keeps = BMC_KEEPS_HELD;
-	else if (is_after(conn->doubt, conn->cmd) || is_after(conn->doubt_meta, conn->cmd) ||
-		 is_after(conn->doubt_store, conn->cmd))
+	else if (is_after(conn->wrote, conn->cmd) || is_after(conn->doubt, conn->cmd) ||
+		 is_after(conn->doubt_meta, conn->cmd) || is_after(conn->doubt_store, conn->cmd))
 		ret->keeps = BMC_KEEPS_SILENT;
 }
 

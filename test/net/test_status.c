@@ -53,6 +53,24 @@ static void silent_writes_without_an_answer_are_named(void **state)
 	world_warm(w, &w->udp, "silent");
 }
 
+/* The bug: those of the binary protocol were not named. */
+static void quiet_binary_writes_without_an_answer_are_named(void **state)
+{
+	static const char setq[] = "\x80\x11\0\6\x08\0\0\0\0\0\0\x0f\0\0\0\0\0\0\0\0\0\0\0\0"
+				   "\0\0\0\0\0\0\0\0silentx";
+	struct world *w = *state;
+	struct tcp t;
+
+	tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
+	tcp_send(&t, setq, sizeof(setq) - 1);
+	world_await(w, &w->tcp, "silent", "x");
+	status_says(w, "not confirmed 10.77.0.2:");
+	status_says_not(w, "not cached");
+	tcp_close(&t);
+	world_warm(w, &w->udp, "silent");
+	status_says_not(w, "not confirmed");
+}
+
 /* It used to be told that no memcached listens. */
 static void a_memcached_that_cannot_be_seen_is_not_gone(void **state)
 {
@@ -394,6 +412,7 @@ static void misses_tell_why(void **state)
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(a_flush_all_without_an_answer_is_named),
 	WORLD_TEST(silent_writes_without_an_answer_are_named),
+	WORLD_TEST(quiet_binary_writes_without_an_answer_are_named),
 	WORLD_TEST(a_connection_without_memory_is_lost),
 	STATUS_TEST(one_without_memory_while_start_is_at_work_is_lost),
 	WORLD_TEST(one_without_memory_is_reset),
