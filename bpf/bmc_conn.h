@@ -44,13 +44,15 @@ enum bmc_lost {
 #define BMC_WRITER_CLOSED 1ULL
 /*
  * bmc_conn.hold [word]: FREE, CLOSED, or held: ORD and an ordinal, or NEVER (never over), is counted in the server's holds;
- * CROWD, alone or beside one of them, in its crowd. The ordinal is for both.
+ * CROWD and an ordinal, alone or beside one of them, in its crowd. Of both, the ordinal is the later one, and ORD's comes
+ * so many before it as the bits from BMC_HOLD_BEFORE_SHIFT on say.
  */
 #define BMC_HOLD_FREE 0ULL
 #define BMC_HOLD_CLOSED 1ULL
 #define BMC_HOLD_ORD (1ULL << 32)
 #define BMC_HOLD_CROWD (1ULL << 33)
 #define BMC_HOLD_NEVER (1ULL << 34)
+#define BMC_HOLD_BEFORE_SHIFT 35
 
 #define BMC_KEPT 8 /* ranges of sequence numbers a connection can keep */
 

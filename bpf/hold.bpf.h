@@ -10,18 +10,37 @@
 
 #define BMC_HOLD_ALL (BMC_HOLD_ORD | BMC_HOLD_NEVER) /* counted in the server's holds */
 
-/* The word of a connection that is held for `want` as well: until the later of both. */
-static __always_inline __u64 bmc_hold_with(__u64 old, __u64 want)
+/* The ordinal of ORD. */
+static __always_inline __u32 bmc_hold_ord(__u64 hold)
 {
-	__u64 kinds = (old | want) & (BMC_HOLD_ORD | BMC_HOLD_CROWD);
+	return (__u32)hold - (__u32)(hold >> BMC_HOLD_BEFORE_SHIFT);
+}
+
+static __always_inline __u32 bmc_ord_later(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) < 0 ? b : a;
+}
+
+/* The word of a connection that is held for `want` as well: of either kind until the later of both. */
+__noinline __u64 bmc_hold_with(__u64 old, __u64 want)
+{
+	__u64 kinds = (old | want) & (BMC_HOLD_ORD | BMC_HOLD_CROWD), before;
+	__u32 last, ord;
 
 	if (old == BMC_HOLD_CLOSED)
 		return old;
 	if ((old | want) & BMC_HOLD_NEVER)
 		return BMC_HOLD_NEVER | (kinds & BMC_HOLD_CROWD);
-	if (old == BMC_HOLD_FREE || (__s32)((__u32)want - (__u32)old) > 0)
-		return kinds | (__u32)want;
-	return kinds | (__u32)old;
+	last = old == BMC_HOLD_FREE ? (__u32)want : bmc_ord_later((__u32)old, (__u32)want);
+	if (!(kinds & BMC_HOLD_ORD))
+		return kinds | last;
+	ord = !(want & BMC_HOLD_ORD) ? bmc_hold_ord(old) :
+	      !(old & BMC_HOLD_ORD)  ? (__u32)want :
+				       bmc_ord_later(bmc_hold_ord(old), (__u32)want);
+	before = last - ord;
+	if (before >> (64 - BMC_HOLD_BEFORE_SHIFT))
+		before = 0; /* too many: it is over later */
+	return kinds | last | before << BMC_HOLD_BEFORE_SHIFT;
 }
 
 /* HOLD(ord): `want` is BMC_HOLD_ORD | ord or BMC_HOLD_NEVER. */
@@ -107,26 +126,51 @@ static __always_inline void bmc_hold_over(struct bmc_conn *conn, __u64 hold, __u
 		bmc_crowd_leave(conn);
 }
 
-/* UNHOLD, if the hold's ordinal is at most rep. */
-static __always_inline void bmc_unhold(struct bmc_conn *conn, __u32 rep)
+/* What is over of a hold once `rep` answers were seen: kinds. */
+__noinline __u64 bmc_hold_ended(__u64 hold, __u32 rep)
 {
-	__u64 old = BMC_READ_ONCE(conn->hold);
+	__u64 ended = 0;
 
+	if (hold & BMC_HOLD_NEVER)
+		return 0;
+	if (hold & BMC_HOLD_ORD && (__s32)(rep - bmc_hold_ord(hold)) >= 0)
+		ended |= BMC_HOLD_ORD;
+	if (hold & BMC_HOLD_CROWD && (__s32)(rep - (__u32)hold) >= 0)
+		ended |= BMC_HOLD_CROWD;
+	return ended;
+}
+
+/* UNHOLD, of a connection that is held. */
+__noinline int bmc_unhold_held(struct bmc_conn *conn, __u32 rep)
+{
+	__u64 old;
+
+	if (!conn)
+		return 0;
+	old = BMC_READ_ONCE(conn->hold);
 	for (__u32 i = 0; i < BMC_TRIES; i++) {
-		__u64 seen, flush;
+		__u64 flush, ended = bmc_hold_ended(old, rep), next = BMC_HOLD_FREE;
 
-		if (!(old & (BMC_HOLD_ORD | BMC_HOLD_CROWD)) || (old & BMC_HOLD_NEVER) ||
-		    (__s32)(rep - (__u32)old) < 0)
-			return;
+		if (!ended)
+			return 0;
+		if ((old & ~ended) & BMC_HOLD_CROWD)
+			next = BMC_HOLD_CROWD | (__u32)old;
 		flush = BMC_READ_ONCE(conn->flush); /* before the next hold begins */
-		seen = __sync_val_compare_and_swap(&conn->hold, old, BMC_HOLD_FREE);
-		if (seen == old) {
-			bmc_hold_over(conn, old, flush);
-			return;
+		if (__sync_val_compare_and_swap(&conn->hold, old, next) == old) {
+			bmc_hold_over(conn, ended, flush);
+			return 0;
 		}
-		old = seen;
+		old = BMC_READ_ONCE(conn->hold);
 	}
 	/* still held: fills wait for a later answer */
+	return 0;
+}
+
+/* UNHOLD, of what has an ordinal that is at most rep. */
+static __always_inline void bmc_unhold(struct bmc_conn *conn, __u32 rep)
+{
+	if (BMC_READ_ONCE(conn->hold) != BMC_HOLD_FREE)
+		bmc_unhold_held(conn, rep);
 }
 
 /* CLOSE, of the hold. */

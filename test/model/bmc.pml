@@ -178,7 +178,7 @@ byte cw[NC] = NONE, cg[NC], ci[NC];       /* writer: an index, NONE or WCLOSED; 
 byte cmd[NC], crep[NC], doubt[NC];        /* cmd, rep, doubt */
 byte wrote[NC];                           /* ord of its last write */
 byte hold[NC];                            /* hold: FREE, held{ord} or HCLOSED */
-byte hkind[NC];                           /* of the same word: held is 1 the server, 2 the crowd */
+byte in_crowd[NC];                        /* of the same word: 0, or in the crowd until HELD(ord) */
 #define FREE 0
 #define HELD(o) (1+(o))
 #define HCLOSED 9
@@ -287,7 +287,8 @@ inline leave(c) {
 }
 /* UNHOLD, if `cond` */
 inline unhold(c, t, cond) {
-	atomic { if :: IS_HELD(hold[c]) && (cond) -> hold[c] = FREE; won = hkind[c] & 1; cwon = hkind[c] / 2; hkind[c] = 0; if :: won -> T[t] = stamps :: else fi :: else -> won = 0 fi };
+	atomic { if :: IS_HELD(hold[c]) && (cond) -> hold[c] = FREE; T[t] = stamps; won = 1 :: else -> won = 0 fi;
+		if :: in_crowd[c] != 0 && in_crowd[c] <= HELD(crep[c]) -> in_crowd[c] = 0; cwon = 1 :: else fi };
 	if :: COARSE won -> quiet(c, t); R(1); won = 0 } :: else fi;
 	leave(c)
 }
@@ -295,12 +296,11 @@ inline hold_on(c, o) { COARSE             /* HOLD(o) */
 	d_step { if :: MINE(c) -> count++ :: else fi };
 	d_step {
 		if
-		:: hold[c] == FREE -> hold[c] = HELD(o); hkind[c] = 1; won = 0
+		:: hold[c] == FREE -> hold[c] = HELD(o); won = 0
 		:: IS_HELD(hold[c]) -> R(2);
 #ifndef HOLD_AGAIN_COUNTS
-			won = hkind[c] & 1;
+			won = 1;
 #endif
-			hkind[c] = hkind[c] | 1;
 #ifndef HOLD_KEEPS_ORD
 			if :: hold[c] < HELD(o) -> hold[c] = HELD(o) :: else fi;
 #endif
@@ -318,9 +318,9 @@ inline hold_on(c, o) { COARSE             /* HOLD(o) */
 inline join(c, o) {
 	atomic {
 		if
-		:: IS_HELD(hold[c]) && (hkind[c] & 2) -> cwon = 1; g = gen[CW]; R(27);
+		:: in_crowd[c] != 0 -> cwon = 1; g = gen[CW]; R(27);
 #ifndef CROWD_KEEPS_ORD
-			if :: hold[c] < HELD(o) -> hold[c] = HELD(o) :: else fi;
+			in_crowd[c] = HELD(o);
 #endif
 			skip
 		:: else -> cwon = 0
@@ -339,8 +339,7 @@ inline join(c, o) {
 			d_step {
 				if
 				:: hold[c] == HCLOSED -> cwon = 1
-				:: hold[c] == FREE -> hold[c] = HELD(o); hkind[c] = 2
-				:: IS_HELD(hold[c]) -> hkind[c] = hkind[c] | 2; if :: hold[c] < HELD(o) -> hold[c] = HELD(o) :: else fi
+				:: else -> in_crowd[c] = HELD(o)
 				fi };
 			if :: cwon -> leave(c) :: else -> cwon = 1 fi
 		:: else fi
@@ -597,7 +596,7 @@ proctype memc(byte c) {
 #endif
 			w = 0
 		:: else -> w = 0 fi }
-		atomic { won = IS_HELD(hold[c]) && (hkind[c] & 1); cwon = IS_HELD(hold[c]) && (hkind[c] & 2); hkind[c] = 0;
+		atomic { won = IS_HELD(hold[c]); cwon = in_crowd[c] != 0; in_crowd[c] = 0;
 #ifdef CROWD_STAYS
 			cwon = 0;
 #endif

@@ -92,17 +92,64 @@ static void hold_behind_the_close_keeps_the_flush(void **state)
 	assert_int_equal(server.word & BMC_WORD_HOLDS_MASK, 0);
 }
 
-/* In the crowd and with a hold of all fills: both are over with the later answer. */
+static __u32 holds(void)
+{
+	return (__u32)(server.word & BMC_WORD_HOLDS_MASK);
+}
+
+/* In the crowd, then with a hold of all fills: both are over with the later answer. */
 static void crowd_and_hold(void **state)
 {
 	(void)state;
 	assert_true(place(bmc_crowd_join(&conns[0], 1)));
 	bmc_hold(&conns[0], BMC_HOLD_ORD | 2);
 	bmc_unhold(&conns[0], 1);
-	assert_int_equal(server.word & BMC_WORD_HOLDS_MASK, 1);
+	assert_int_equal(holds(), 1);
 	assert_true(in_flight());
 	bmc_unhold(&conns[0], 2);
-	assert_int_equal(server.word & BMC_WORD_HOLDS_MASK, 0);
+	assert_int_equal(holds(), 0);
+	assert_false(in_flight());
+}
+
+/* The bug: a silent write made all fills wait for its answer, which may never come, when its connection held them. */
+static void hold_is_over_before_the_crowd(void **state)
+{
+	const __u32 last = 3; /* ordinals wrap */
+
+	(void)state;
+	conns[0].flush = 60;
+	bmc_hold(&conns[0], BMC_HOLD_ORD | 0xfffffffeU);
+	assert_true(place(bmc_crowd_join(&conns[0], 1)));
+	conns[0].flush = 60;
+	bmc_hold(&conns[0], BMC_HOLD_ORD | 0xffffffffU);
+	assert_true(place(bmc_crowd_join(&conns[0], last)));
+	bmc_unhold(&conns[0], 0xfffffffeU);
+	assert_int_equal(holds(), 1);
+	bmc_unhold(&conns[0], 0xffffffffU);
+	assert_int_equal(holds(), 0);
+	assert_int_equal(flushed, 60);
+	bmc_unhold(&conns[0], 2);
+	assert_true(in_flight());
+	bmc_hold(&conns[0], BMC_HOLD_ORD | 4);
+	bmc_unhold(&conns[0], last);
+	assert_int_equal(holds(), 1);
+	bmc_hold_closed(&conns[0]);
+	assert_int_equal(holds(), 0);
+	assert_false(in_flight());
+	bmc_unhold(&conns[0], 5);
+	assert_int_equal(conns[0].hold, BMC_HOLD_CLOSED);
+}
+
+/* Ordinals that are too far from each other for the word: then all fills wait for the later one. */
+static void hold_long_before_the_crowd(void **state)
+{
+	(void)state;
+	bmc_hold(&conns[0], BMC_HOLD_ORD | 1);
+	assert_true(place(bmc_crowd_join(&conns[0], 1U << 30)));
+	bmc_unhold(&conns[0], 1);
+	assert_int_equal(holds(), 1);
+	bmc_unhold(&conns[0], 1U << 30);
+	assert_int_equal(holds(), 0);
 	assert_false(in_flight());
 }
 
@@ -112,6 +159,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(flight_of_a_crowd_that_is_over, fresh),
 	cmocka_unit_test_setup(hold_behind_the_close_keeps_the_flush, fresh),
 	cmocka_unit_test_setup(crowd_and_hold, fresh),
+	cmocka_unit_test_setup(hold_is_over_before_the_crowd, fresh),
+	cmocka_unit_test_setup(hold_long_before_the_crowd, fresh),
 };
 
 int main(void)
