@@ -42,7 +42,7 @@ static const struct scenario scenarios[] = {
 	{ WITHOUT(NO_RECOMPARE), KEYS(1, CMD_SET), .test = BMC_TEST_SLOW_FILL, .writers = 3,
 	  .pause_us = 1000, .burst = 1 },
 	{ WITHOUT(NO_LOOK_AGAIN), KEYS(1, CMD_SET), .test = BMC_TEST_SLOW_PUBLISH, .writers = 3,
-	  .pause_us = 100, .burst = 1 },
+	  .pause_us = 400, .burst = 1 },
 	{ WITHOUT(NO_HIT_EPOCH), KEYS(4, CMD_SET | CMD_FLUSH), .writers = 2 },
 	{ WITHOUT(NO_STREAM_ORDER), KEYS(4, CMD_TEXT), .faults = FAULT_WIRE | FAULT_SPLIT,
 	  .writers = 3 },

@@ -62,7 +62,7 @@ static const struct scenario scenarios[] = {
 	  .hits = 30,
 	  .test = BMC_TEST_SLOW_PUBLISH,
 	  .writers = 3,
-	  .pause_us = 100,
+	  .pause_us = 400,
 	  .burst = 1 },
 	{ .name = "multi-get",
 	  KEYS(4, CMD_TEXT),
