@@ -7,7 +7,8 @@
 # BMC_DEBIAN_MIRROR: the URL of a mirror, and that of its security archive if it is not beside it (those that apt uses)
 
 VM_MODULES=(virtio_pci virtiofs overlay virtio_rng veth sch_ingress cls_bpf act_bpf sch_netem dummy
-	8021q bonding bridge macvlan ipvlan vrf tun)
+	8021q bonding bridge macvlan ipvlan vrf tun vxlan geneve ip_gre wireguard team
+	team_mode_roundrobin)
 VM_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # What was fetched is taken for so long without asking again.

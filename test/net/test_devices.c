@@ -3,11 +3,13 @@
  * Kinds of interfaces: what is stacked on a card, and the card below. Those that the kernel does not have are named, and
  * not tried, unless BMC_TEST_DEVICES is "all" (test/kernels.sh under a kernel that has them, in the long form).
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fake.h"
+#include "tap.h"
 #include "world.h"
 
 #define DAEMON 1 /* another user */
@@ -81,12 +83,75 @@ SERVES(an_ipvlan, IPVLAN SERVER_ADDRESS "ipv0", CLIENT_ADDRESS "cli0", "--iface 
 SERVES(the_card_below_an_ipvlan, IPVLAN SERVER_ADDRESS "ipv0", CLIENT_ADDRESS "cli0",
        "--iface srv0")
 
+#define TEAM                                                                                       \
+	"ip link add team0 type team && teamnl team0 setoption mode roundrobin && ip link set "    \
+	"srv0 down && ip link set srv0 master "                                                    \
+	"team0" UP("team0")
+SERVES(a_team, TEAM UP("srv0") " && " SERVER_ADDRESS "team0", CLIENT_ADDRESS "cli0",
+       "--iface team0")
+SERVES(a_teams_port, TEAM UP("srv0") " && " SERVER_ADDRESS "team0", CLIENT_ADDRESS "cli0",
+       "--iface srv0")
+
+/* Tunnels for Ethernet's frames: what the card below has is another protocol's. */
+#define SERVER_WIRE "10.77.0.1"
+#define CLIENT_WIRE "10.77.0.2"
+#define OUTER(from, to) " local " from " remote " to
+#define VXLAN(from, to)                                                                            \
+	"ip link add vx0 type vxlan id 7 dstport 4789" OUTER(from, to) UP("vx0") " && "
+SERVES(a_vxlan, VXLAN(SERVER_WIRE, CLIENT_WIRE) SERVER_ADDRESS "vx0",
+       VXLAN(CLIENT_WIRE, SERVER_WIRE) CLIENT_ADDRESS "vx0", "--iface vx0")
+#define GENEVE(to) "ip link add gnv0 type geneve id 7 remote " to UP("gnv0") " && "
+SERVES(a_geneve, GENEVE(CLIENT_WIRE) SERVER_ADDRESS "gnv0",
+       GENEVE(SERVER_WIRE) CLIENT_ADDRESS "gnv0", "--iface gnv0")
+#define GRETAP(from, to) "ip link add gt0 type gretap" OUTER(from, to) UP("gt0") " && "
+SERVES(a_gretap, GRETAP(SERVER_WIRE, CLIENT_WIRE) SERVER_ADDRESS "gt0",
+       GRETAP(CLIENT_WIRE, SERVER_WIRE) CLIENT_ADDRESS "gt0", "--iface gt0")
+
 #define VRF                                                                                        \
 	"ip link add vrf0 type vrf table 10" UP(                                                   \
 		"vrf0") " && ip link set srv0 master vrf0 && "                                     \
 			"sysctl -qw net.ipv4.udp_l3mdev_accept=1 net.ipv4.tcp_l3mdev_accept=1 && " \
 			"ip rule add pref 40000 table 10 && "
 SERVES(a_vrfs_slave, VRF SERVER_ADDRESS "srv0", CLIENT_ADDRESS "cli0", "--iface srv0")
+
+static pid_t between_taps;
+
+static int teardown(void **state)
+{
+	child_stop(between_taps, SIGKILL);
+	between_taps = 0;
+	return world_teardown(state);
+}
+
+/* A machine whose guests are the clients. */
+static void serves_guests(struct world *w, int is_virtio, const char *options)
+{
+	const struct device device = { SERVER_ADDRESS "tap0" UP("tap0"),
+				       CLIENT_ADDRESS "tap1" UP("tap1"), options };
+
+	between_taps = tap_join(&w->server, "tap0", &w->client, "tap1", is_virtio);
+	serves(w, &device);
+}
+
+static void a_tap(void **state)
+{
+	serves_guests(*state, 0, "--iface tap0 --mode native");
+}
+
+static void a_tap_in_skb_mode(void **state)
+{
+	serves_guests(*state, 0, "--iface tap0 --mode skb");
+}
+
+static void a_guests_tap(void **state)
+{
+	serves_guests(*state, 1, "--iface tap0 --mode native");
+}
+
+static void a_guests_tap_in_skb_mode(void **state)
+{
+	serves_guests(*state, 1, "--iface tap0 --mode skb");
+}
 
 /* What XDP cannot serve is refused, and what to do is said. */
 static void refuses(struct world *w, const char *make, const char *iface, const char *says)
@@ -103,6 +168,32 @@ static void a_vrf_is_refused(void **state)
 {
 	refuses(*state, "ip link add vrf0 type vrf table 10" UP("vrf0"), "vrf0",
 		"give the interfaces in it");
+}
+
+/* The card below a tunnel sees neither its requests nor its answers: all is memcached's. */
+static void the_card_below_a_vxlan_is_not_enough(void **state)
+{
+	struct world *w = *state;
+
+	child_sh(&w->server, VXLAN(SERVER_WIRE, CLIENT_WIRE) SERVER_ADDRESS "vx0");
+	child_sh(&w->client, VXLAN(CLIENT_WIRE, SERVER_WIRE) CLIENT_ADDRESS "vx0");
+	if (bmcctl(&w->server, "start --name %s --memory 16M --iface srv0", w->instance))
+		fail_msg("start: exit %d: %s", bmcctl_result.code, bmcctl_result.err);
+	udp_open(&w->udp, &w->client, ADDRESS, WORLD_PORT);
+	tcp_open(&w->tcp, &w->client, ADDRESS, WORLD_PORT);
+	tcp_set(&w->tcp, "k", "old", 3);
+	for (int i = 0; i < 5; i++)
+		udp_get(&w->udp, "k", &w->text);
+	text_assert_is("memcached's", &w->text, "VALUE k 0 3\r\nold\r\nEND\r\n");
+	tcp_set(&w->tcp, "k", "new", 3);
+	udp_get(&w->udp, "k", &w->text);
+	text_assert_is("memcached's", &w->text, "VALUE k 0 3\r\nnew\r\nEND\r\n");
+	assert_int_equal(world_stat(w, "hits"), 0);
+}
+
+static void a_wireguard_is_refused(void **state)
+{
+	refuses(*state, "ip link add wg0 type wireguard" UP("wg0"), "wg0", "leave it out");
 }
 
 static void a_tunnel_is_refused(void **state)
@@ -147,6 +238,12 @@ static void another_is_bound_to_a_bridge(void **state)
 #define MACVLAN_KIND LINK "link p0 type macvlan"
 #define IPVLAN_KIND LINK "link p0 type ipvlan"
 #define VRF_KIND LINK "type vrf table 10"
+#define TEAM_KIND LINK "type team"
+#define VXLAN_KIND LINK "type vxlan id 7 dstport 4789"
+#define GENEVE_KIND LINK "type geneve id 7 remote 10.77.0.2"
+#define GRETAP_KIND LINK "type gretap local 10.77.0.1 remote 10.77.0.2"
+#define WIREGUARD_KIND LINK "type wireguard"
+#define TAP_KIND "ip tuntap add k0 mode tap"
 #define TUN_KIND "ip tuntap add k0 mode tun"
 
 struct device_test {
@@ -156,7 +253,7 @@ struct device_test {
 
 #define DEVICE_TEST(kind, name)                                                                    \
 	{                                                                                          \
-		kind, cmocka_unit_test_setup_teardown(name, world_setup_memcached, world_teardown) \
+		kind, cmocka_unit_test_setup_teardown(name, world_setup_memcached, teardown)       \
 	}
 
 static const struct device_test tests[] = {
@@ -171,9 +268,20 @@ static const struct device_test tests[] = {
 	DEVICE_TEST(MACVLAN_KIND, the_card_below_a_macvlan),
 	DEVICE_TEST(IPVLAN_KIND, an_ipvlan),
 	DEVICE_TEST(IPVLAN_KIND, the_card_below_an_ipvlan),
+	DEVICE_TEST(TEAM_KIND, a_team),
+	DEVICE_TEST(TEAM_KIND, a_teams_port),
+	DEVICE_TEST(VXLAN_KIND, a_vxlan),
+	DEVICE_TEST(VXLAN_KIND, the_card_below_a_vxlan_is_not_enough),
+	DEVICE_TEST(GENEVE_KIND, a_geneve),
+	DEVICE_TEST(GRETAP_KIND, a_gretap),
+	DEVICE_TEST(TAP_KIND, a_tap),
+	DEVICE_TEST(TAP_KIND, a_tap_in_skb_mode),
+	DEVICE_TEST(TAP_KIND, a_guests_tap),
+	DEVICE_TEST(TAP_KIND, a_guests_tap_in_skb_mode),
 	DEVICE_TEST(VRF_KIND, a_vrfs_slave),
 	DEVICE_TEST(VRF_KIND, a_vrf_is_refused),
 	DEVICE_TEST(TUN_KIND, a_tunnel_is_refused),
+	DEVICE_TEST(WIREGUARD_KIND, a_wireguard_is_refused),
 	DEVICE_TEST(BRIDGE_KIND, another_is_bound_to_a_bridge),
 };
 
