@@ -91,9 +91,10 @@ static __always_inline int bmc_rx_ipv4_is_hosts(const struct iphdr *ip)
 	return first - 1 < 223 && first != 127 && ip->saddr != ip->daddr;
 }
 
+/* 64 zero bits: unspecified, loopback, and what stands for an IPv4 address, as in struct bmc_where. */
 static __always_inline int bmc_rx_ipv6_is_hosts(const __u64 src[2], const __u64 dst[2])
 {
-	if ((src[0] & 0xff) == 0xff || (!src[0] && (!src[1] || src[1] == bpf_cpu_to_be64(1))))
+	if ((src[0] & 0xff) == 0xff || !src[0] || !dst[0])
 		return 0;
 	return src[0] != dst[0] || src[1] != dst[1];
 }

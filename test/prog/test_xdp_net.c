@@ -177,6 +177,11 @@ static const struct row {
 	{ "client is the server", { GET, .client = "10.0.0.2" }, PASSED, NULL },
 	{ "client ::", { GET, .family = 6, .client = "::" }, PASSED, NULL },
 	{ "client ::1", { GET, .family = 6, .client = "::1" }, PASSED, NULL },
+	{ "client ::ffff:10.0.0.1",
+	  { GET, .family = 6, .client = "::ffff:10.0.0.1" },
+	  PASSED,
+	  NULL },
+	{ "client ::10.0.0.1", { GET, .family = 6, .client = "::10.0.0.1" }, PASSED, NULL },
 	{ "client ff02::1", { GET, .family = 6, .client = "ff02::1" }, PASSED, NULL },
 	{ "client is the server, IPv6", { GET, .family = 6, .client = "fd00::2" }, PASSED, NULL },
 	{ "server 255.255.255.255", { GET, .server = "255.255.255.255" }, PASSED, NULL },
@@ -224,6 +229,26 @@ static void test_another_vlan(void **state)
 	}
 }
 
+/*
+ * The bug: an IPv6 packet to an address that stands for an IPv4 one, which the kernel takes for nobody's, was answered with
+ * what is cached of that one.
+ */
+static void test_mapped_address(void **state)
+{
+	const struct pkt ours = { .family = 4 },
+			 asked = { .family = 6, .server = "::ffff:10.0.0.2" };
+	const struct pkt spaces = { .text = "get  abc\r\n",
+				    .family = 6,
+				    .server = "::ffff:10.0.0.2" };
+
+	(void)state;
+	harness_forget(&h);
+	harness_fill(&h, &items[ITEM_ABC], &ours);
+	assert_true(harness_is_cached(&h, "abc", &ours));
+	assert_false(harness_is_cached(&h, "abc", &asked));
+	harness_expect_pass(&h, "the general way", &spaces);
+}
+
 /* The shortest frames that the kernel lets through BPF_PROG_RUN, of every EtherType that is looked at. */
 static void test_runts(void **state)
 {
@@ -260,6 +285,7 @@ static int next_group(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_another_vlan),
+					    cmocka_unit_test(test_mapped_address),
 					    cmocka_unit_test(test_runts) };
 	int failed = RUN_ROWS("xdp: packets", rows, test_row, group_setup, NULL);
 
