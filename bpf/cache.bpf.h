@@ -278,6 +278,7 @@ static __always_inline struct bmc_entry *bmc_cache_find(struct bmc_work *w, stru
 {
 	__u64 bits = bmc_slots_tagged(b, key->hash) & BMC_READ_ONCE(b->valid);
 
+	w->miss = 0; /* an earlier key may have had entries of other addresses */
 	for (__u32 n = 0; n < BMC_TAGS_TRIED; n++, bits &= bits - 1) {
 		__u32 slot = bmc_lowest(bits), why;
 		struct bmc_entry *e;

@@ -114,6 +114,27 @@ static void test_row(void **state)
 	fixture_expect(&h, row->name, &row->pkt, row->outcome, row->keys);
 }
 
+/*
+ * The bug: an entry of another address that was passed over for one that is served was the reason of a later key's miss,
+ * which is not there at all.
+ */
+static void test_reason_of_a_later_miss(void **state)
+{
+	static const struct pkt other = { .server = "10.0.0.3" }, ours = { .family = 4 };
+	const struct pkt get = { .text = "get abc no\r\n" };
+	struct bmc_totals before, after;
+
+	(void)state;
+	harness_forget(&h);
+	harness_fill(&h, &items[ITEM_ABC], &other);
+	harness_fill(&h, &items[ITEM_ABC], &ours);
+	harness_stats(&h, &before);
+	harness_expect_pass(&h, "the second is missing", &get);
+	harness_stats(&h, &after);
+	assert_int_equal(after.count[BMC_STAT_MISSES] - before.count[BMC_STAT_MISSES], 1);
+	assert_int_equal(after.count[BMC_STAT_MISS_ADDRESS], before.count[BMC_STAT_MISS_ADDRESS]);
+}
+
 /* Every length to which the datagram, its headers being right, can be cut. */
 static void test_truncated_text(void **state)
 {
@@ -238,6 +259,7 @@ static int next_group(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reason_of_a_later_miss),
 		cmocka_unit_test(test_truncated_text),
 		cmocka_unit_test(test_truncated_frame),
 		cmocka_unit_test(test_truncated_text_in_padding),
