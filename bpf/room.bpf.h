@@ -59,6 +59,17 @@ static __always_inline __u64 bmc_room_own(const struct bmc_work *w, struct bmc_b
 	return own;
 }
 
+/* The last slot that a look-up tries, if it tries as many as it may: an entry behind it would not be found. */
+static __always_inline __u64 bmc_room_last_tried(const struct bmc_work *w,
+						 const struct bmc_bucket *b)
+{
+	__u64 bits = w->tagged & BMC_READ_ONCE(b->valid);
+
+	for (__u32 n = 1; n < BMC_TAGS_TRIED; n++)
+		bits &= bits - 1;
+	return bits & -bits;
+}
+
 static __always_inline __u8 bmc_slot_size(const struct bmc_bucket *b, __u64 slot)
 {
 	bmc_hide(slot);
@@ -183,6 +194,8 @@ __noinline int bmc_room_plan(struct bmc_work *w, __u32 len)
 	w->tagged = bmc_slots_tagged(b, w->key.hash);
 	w->gone = bmc_room_own(w, b);
 	w->is_same = bmc_room_same(w, b, len);
+	if (!w->gone)
+		w->gone = bmc_room_last_tried(w, b);
 	w->is_reused = w->is_same || bmc_room_reuse(w, b);
 	if (w->is_same)
 		return BMC_ROOM_SAME;

@@ -2,10 +2,15 @@
 /* bmc_tc_egress: cut replies, marks, addresses, holds and stamps. */
 #include "harness.h"
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "bmc.skel.h"
+#include "bmc_bucket.h"
 
 static struct harness h;
 
@@ -174,6 +179,48 @@ static void test_addresses_side_by_side(void **state)
 	}
 }
 
+static size_t count_entries(void)
+{
+	static struct bmc_bucket b;
+	size_t n = 0;
+
+	for (__u32 i = 0; i < HARNESS_BUCKETS; i++) {
+		assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(h.skel->maps.bmc_buckets), &i, &b),
+				 0);
+		n += (size_t)__builtin_popcountll(b.valid);
+	}
+	return n;
+}
+
+/*
+ * The bug: a look-up tries four entries of a key, but a fill from a fifth address added one each time, until all slots of
+ * the key's group were taken by what nobody could find.
+ */
+static void test_more_addresses_than_are_tried(void **state)
+{
+	static const struct pkt from[] = {
+		{ VALID },
+		{ VALID, .family = 6 },
+		{ VALID, .server_port = HARNESS_OTHER_PORT },
+		{ VALID, .server = "10.0.0.3" },
+		{ VALID, .server = "10.0.0.4" },
+		{ VALID, .server = "10.0.0.5", .server_port = HARNESS_OTHER_PORT },
+	};
+	struct run run;
+
+	(void)state;
+	harness_forget(&h);
+	for (int i = 0; i < 60; i++) {
+		struct pkt get = from[i % 6];
+
+		harness_reply(&h, &from[i % 6], HARNESS_MARK, &run);
+		get.text = "get k\r\n";
+		get.text_len = 0;
+		harness_expect_hit(&h, "the last one", &get, from[0].text, from[0].text_len);
+		assert_in_range(count_entries(), 1, 4);
+	}
+}
+
 static void test_holds_and_stamps(void **state)
 {
 	struct bmc_server *s = &h.shared->server[0];
@@ -302,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_two_servers),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_addresses_side_by_side),
+		cmocka_unit_test(test_more_addresses_than_are_tried),
 		cmocka_unit_test(test_holds_and_stamps),
 		cmocka_unit_test(test_filled_again),
 		cmocka_unit_test(test_many_addresses),
