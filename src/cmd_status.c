@@ -123,6 +123,10 @@ static void print_status(const struct bmc_status *s)
 		puts("  UNSAFE     started with --force: items may be served that memcached no "
 		     "longer "
 		     "has");
+	if (s->unwatched)
+		printf("  UNSAFE     %s was taken off the cgroup: items may be served that "
+		       "memcached no longer has: run 'bmcctl stop%s', then start again\n",
+		       s->unwatched, s->option);
 	for (int i = 0; i < s->n_ifaces; i++)
 		print_iface(&s->iface[i]);
 	for (int i = 0; i < s->n_servers; i++)
@@ -215,6 +219,7 @@ static struct json_object *json_status(const struct bmc_status *s)
 	json_object_object_add(o, "complete", json_object_new_boolean(s->complete));
 	json_object_object_add(o, "busy", json_object_new_boolean(s->busy));
 	json_object_object_add(o, "forced", json_object_new_boolean(s->forced));
+	add_string(o, "taken_off_the_cgroup", s->unwatched ? s->unwatched : "");
 	json_object_object_add(o, "elsewhere", json_object_new_boolean(s->elsewhere));
 	add_number(o, "uptime_seconds", s->uptime);
 	add_number(o, "memory_bytes", s->memory);

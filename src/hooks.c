@@ -141,6 +141,35 @@ void bmc_hooks_place(const char *instance, const char *what, struct bmc_hook_pla
 	ret->ifindex = info.xdp.ifindex;
 }
 
+static int is_on_cgroup(const char *instance, const char *what)
+{
+	__u32 len = sizeof(struct bpf_link_info);
+	struct bpf_link_info info = { 0 };
+	char path[BMC_PINS_PATH];
+	int fd = bpf_obj_get(bmc_pins_path(instance, "links", what, path));
+
+	if (fd < 0)
+		return errno != ENOENT; /* else it cannot be told */
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		info.cgroup.cgroup_id = 1;
+	close(fd);
+	return info.cgroup.cgroup_id != 0; /* 0: the link was detached */
+}
+
+const char *bmc_hooks_unwatched(const char *instance)
+{
+	static const char *const watch[] = {
+		"bmc_ingress",	  "bmc_egress",	    "bmc_sock_release", "bmc_sockops",
+		"bmc_post_bind4", "bmc_post_bind6", "bmc_recvmsg4",	"bmc_recvmsg6",
+	};
+
+	for (size_t i = 0; i < sizeof(watch) / sizeof(*watch); i++) {
+		if (!is_on_cgroup(instance, watch[i]))
+			return watch[i];
+	}
+	return NULL;
+}
+
 int bmc_hooks_program_id(int prog_fd, __u32 *ret)
 {
 	struct bpf_prog_info info = { 0 };

@@ -46,6 +46,9 @@ void bmc_hooks_place(const char *instance, const char *what, struct bmc_hook_pla
 #define BMC_XDP_PIN 16
 const char *bmc_hooks_xdp_pin(__u32 ifindex, char *buf);
 
+/* One of the programs of the watch that is not attached to the cgroup any more; NULL: all are. */
+const char *bmc_hooks_unwatched(const char *instance);
+
 /* Finds a free place for our filter and whether clsact has to be made: fills iface's tc fields. 0 or -errno. */
 int bmc_hooks_plan_tc(int prog_fd, struct bmc_iface *iface);
 

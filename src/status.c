@@ -129,6 +129,7 @@ int bmc_status_read(const char *name, struct bmc_status *ret)
 	ret->complete = (int)note.complete;
 	ret->busy = !note.complete && bmc_pins_locked();
 	ret->forced = (int)note.forced;
+	ret->unwatched = ret->complete ? bmc_hooks_unwatched(name) : NULL;
 	ret->uptime = (bmc_clock_ns(CLOCK_MONOTONIC) - note.started_mono) / 1000000000ULL;
 	ret->max_age_ns = note.config.max_age_ns;
 	ret->memory = bmc_memory_of_instance(name);

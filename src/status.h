@@ -73,6 +73,8 @@ struct bmc_status {
 	int complete;
 	int busy; /* not complete, and another bmcctl is at work */
 	int forced; /* started with --force: items may be wrong */
+	const char *
+		unwatched; /* a program of the watch that was taken off the cgroup, or NULL: items may be wrong */
 	int elsewhere; /* in another network namespace: interfaces and servers cannot be seen from here */
 	int gone; /* all its interfaces are, of one that is elsewhere */
 	__u64 uptime; /* seconds */

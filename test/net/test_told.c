@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fake.h"
 #include "leaks.h"
@@ -40,6 +41,49 @@ static void an_interface_that_is_gone_is_told(void **state)
 	assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
 	assert_says(said.out, WORLD_IF);
 	assert_says(said.out, "it is gone");
+}
+
+#define LINKS "/sys/fs/bpf/bmc/%s/links/"
+
+static int has_link(const char *instance, const char *name)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), LINKS "%s", instance, name);
+	return !access(path, F_OK);
+}
+
+/* Writes go unseen without them: `status` said that it is caching. */
+static void a_program_that_was_taken_off_the_cgroup_is_told(void **state)
+{
+	static const char *const names[] = { "bmc_ingress",  "bmc_egress",     "bmc_sock_release",
+					     "bmc_sockops",  "bmc_post_bind4", "bmc_post_bind6",
+					     "bmc_recvmsg4", "bmc_recvmsg6" };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < TEST_COUNT(names); i++) {
+		world_start_bmc(w, "");
+		assert_true(has_link(w->instance, names[i]));
+		status_says_not(w, "UNSAFE");
+		assert_int_equal(
+			sh(w, i % 2 ? "rm " LINKS "%s" : "bpftool link detach pinned " LINKS "%s",
+			   w->instance, names[i]),
+			0);
+		assert_int_equal(sh(w, "bmcctl status --name %s", w->instance), 0);
+		assert_says(said.out, "UNSAFE");
+		assert_says(said.out, names[i]);
+		assert_says(said.out, " was taken off the cgroup");
+		world_stop_bmc(w);
+	}
+}
+
+/* The list of the test above has all of them. */
+static void nothing_else_is_attached_to_the_cgroup(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(sh(w, "ls " LINKS " | grep -vcE '^(xdp|tcx)_'", w->instance), 0);
+	assert_string_equal(said.out, "8\n");
 }
 
 #define TO_NS "ip link set " WORLD_IF " netns %s"
@@ -352,6 +396,8 @@ static void who_gives_a_name_is_not_told_to_give_one(void **state)
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(an_interface_is_called_what_it_is_called_now),
 	WORLD_TEST(an_interface_that_is_gone_is_told),
+	WITHOUT_BMC(a_program_that_was_taken_off_the_cgroup_is_told),
+	WORLD_TEST(nothing_else_is_attached_to_the_cgroup),
 	WORLD_TEST(an_interface_that_was_moved_is_told),
 	WORLD_TEST(requests_to_a_moved_interface_are_not_answered),
 	WORLD_TEST(stop_works_where_an_interface_was_moved_to),
