@@ -245,7 +245,7 @@ struct bmc_config {
 	X(EVICTIONS, "evictions", "valid items evicted to make room for another")                  \
 	X(REFUSED_FLIGHT, "refused_flight", "fills refused: a write is in flight")                 \
 	X(REFUSED_STAMP, "refused_stamp",                                                          \
-	  "fills refused: there may have been a write since the request")                          \
+	  "fills refused: a write or flush_all may be later than the request")                     \
 	X(REFUSED_HELD, "refused_held", "fills refused: all fills of the server are on hold")      \
 	X(REFUSED_OFF, "refused_off", "fills refused: the server is switched off")                 \
 	X(REFUSED_FORM, "refused_form", "replies not cached: they are not exactly one plain item") \
@@ -284,7 +284,7 @@ struct bmc_config {
 	X(DROP_BUSY, "drop_busy", "segments dropped: the connection's state was in use")           \
 	X(DROP_EARLY, "drop_early", "data segments dropped: the connection was not known yet")     \
 	X(UDP_WRITES, "udp_writes", "UDP datagrams that write, or may write")                      \
-	X(UDP_ANSWERS, "udp_answers", "answers over UDP that complete their command's write")      \
+	X(UDP_ANSWERS, "udp_answers", "answers over UDP to commands other than gets, no errors")   \
 	X(LEARNT, "learnt", "items whose expiry start --learn read from memcached")
 
 enum bmc_stat {

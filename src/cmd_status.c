@@ -73,8 +73,9 @@ static void print_server(const struct bmc_status *s, const struct bmc_server_sta
 		       "most ('bmcctl reset%s' asks memcached whether a flush_all is to come)\n",
 		       s->option);
 	if (v->foreign)
-		printf("             other users have %u socket%s at this port\n", v->foreign,
-		       v->foreign == 1 ? "" : "s");
+		printf("             other users have %u socket%s at this port; UDP requests that "
+		       "may be for %s are not answered by bmc (pass_others in stats)\n",
+		       v->foreign, v->foreign == 1 ? "" : "s", v->foreign == 1 ? "it" : "them");
 	if (*v->why_not)
 		printf("             not cached: %s\n", v->why_not);
 }

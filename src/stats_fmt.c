@@ -24,7 +24,7 @@ static const struct {
 } groups[] = {
 	{ BMC_STAT_REQUESTS, "Requests" }, { BMC_STAT_FILLS, "Fills" },
 	{ BMC_STAT_WRITES, "Writes" },	   { BMC_STAT_COMMANDS, "TCP connections" },
-	{ BMC_STAT_UDP_WRITES, "UDP" },
+	{ BMC_STAT_UDP_WRITES, "UDP" },	   { BMC_STAT_LEARNT, "Items older than start" },
 };
 
 _Static_assert(BMC_ARRAY_SIZE(rows) == BMC_STAT_COUNT, "a row for each counter");

@@ -197,7 +197,9 @@ static void another_users_socket_takes_over_an_address(void **state)
 	assert_false(world_stat(w, "hits") == 0);
 	udp_send(&w->udp, "get k\r\n", 7);
 	assert_int_equal(udp_receive(&w->udp, w->udp.id, 0.3, &w->text), -ETIMEDOUT);
-	status_says(w, "other users have 1 socket at this port");
+	status_says(w,
+		    "other users have 1 socket at this port; UDP requests that may be for it are "
+		    "not answered by bmc");
 	fake_stop(&fake);
 	world_warm(w, &w->udp, "k");
 }
