@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -104,6 +105,36 @@ static int check_kind(const struct bmc_iface *iface)
 	return 0;
 }
 
+/* Whether sockets that are bound to no VRF get the datagrams of all. */
+static int is_udp_of_vrfs(void)
+{
+	FILE *f = fopen("/proc/sys/net/ipv4/udp_l3mdev_accept", "re");
+	int accept = 0;
+
+	if (!f)
+		return 0;
+	if (fscanf(f, "%d", &accept) != 1)
+		accept = 0;
+	fclose(f);
+	return accept != 0;
+}
+
+/* What memcached would not get must not be answered. 0, or the exit code */
+static int check_vrfs(const struct bmc_plan *plan)
+{
+	__u32 first = bmc_iface_vrf(plan->iface[0].ifindex);
+
+	for (int i = 1; i < plan->n_ifaces; i++) {
+		if (bmc_iface_vrf(plan->iface[i].ifindex) != first && !is_udp_of_vrfs())
+			return bmc_fail(
+				"'%s' and '%s' are not in the same VRF, so that memcached gets "
+				"the datagrams of one of them only: give interfaces of one VRF, "
+				"or 'sysctl net.ipv4.udp_l3mdev_accept=1'",
+				plan->iface[0].name, plan->iface[i].name);
+	}
+	return 0;
+}
+
 int bmc_check_ifaces(const struct bmc_options *options, struct bmc_plan *plan)
 {
 	plan->n_ifaces = options->n_ifaces;
@@ -129,7 +160,7 @@ int bmc_check_ifaces(const struct bmc_options *options, struct bmc_plan *plan)
 		if (id)
 			return fail_taken(iface, id, skb);
 	}
-	return 0;
+	return check_vrfs(plan);
 }
 
 /* ---- other instances ---- */

@@ -12,12 +12,12 @@
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LINKS_MAX 4096
 #define MTU_USUAL 1500 /* of Ethernet; drivers refuse larger ones most */
 
 /* An interface, and those it is stacked on. */
@@ -29,8 +29,9 @@ struct stacked {
 };
 
 struct links {
-	struct stacked link[LINKS_MAX];
+	struct stacked *link; /* read_links() makes it as large as it has to be; free() */
 	int n;
+	int room;
 };
 
 static int is_vlan(const struct rtattr *attrs, size_t len)
@@ -43,6 +44,24 @@ static int is_vlan(const struct rtattr *attrs, size_t len)
 	return kind && !strcmp(RTA_DATA(kind), "vlan");
 }
 
+static struct stacked *new_link(struct links *links)
+{
+	struct stacked *link;
+
+	if (links->n == links->room) {
+		int room = 2 * links->room + 64;
+
+		link = realloc(links->link, (size_t)room * sizeof(*link));
+		if (!link)
+			return NULL;
+		links->link = link;
+		links->room = room;
+	}
+	link = &links->link[links->n++];
+	memset(link, 0, sizeof(*link));
+	return link;
+}
+
 static int add_link(const struct nlmsghdr *msg, void *arg)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(msg);
@@ -53,9 +72,9 @@ static int add_link(const struct nlmsghdr *msg, void *arg)
 
 	if (msg->nlmsg_type != RTM_NEWLINK)
 		return 0;
-	if (links->n == LINKS_MAX)
-		return -ENOSPC;
-	link = &links->link[links->n++];
+	link = new_link(links);
+	if (!link)
+		return -ENOMEM;
 	link->ifindex = (__u32)info->ifi_index;
 	link->vlan = is_vlan(attrs, len);
 	attr = bmc_netlink_attr(attrs, len, IFLA_LINK);
@@ -68,11 +87,12 @@ static int add_link(const struct nlmsghdr *msg, void *arg)
 	return 0;
 }
 
+/* 0, or -errno; *ret is to be freed in either case. */
 static int read_links(struct links *ret)
 {
 	struct ifinfomsg info = { .ifi_family = AF_UNSPEC };
 
-	memset(ret, 0, sizeof(*ret));
+	*ret = (struct links){ 0 };
 	return bmc_netlink_dump(NETLINK_ROUTE, RTM_GETLINK, &info, sizeof(info), add_link, ret);
 }
 
@@ -142,7 +162,7 @@ static int append_upper(const struct links *links, __u32 lower, __u32 *list, int
 
 int bmc_iface_stack(const __u32 *base, int n_base, __u32 *ret_list, int max, __u32 *ret_skipped)
 {
-	static struct links links;
+	struct links links;
 	int err, n = 0;
 
 	*ret_skipped = 0;
@@ -152,17 +172,22 @@ int bmc_iface_stack(const __u32 *base, int n_base, __u32 *ret_list, int max, __u
 	/* the list grows while it is walked: what is stacked on what was found */
 	for (int i = 0; !err && i < n; i++)
 		err = append_upper(&links, ret_list[i], ret_list, &n, max, ret_skipped);
+	free(links.link);
 	return err ? err : n;
 }
 
-int bmc_iface_all(__u32 *ret_list, int max)
+int bmc_iface_all(__u32 **ret_list)
 {
-	static struct links links;
-	int err = read_links(&links), n = 0;
+	struct links links;
+	int err = read_links(&links);
 
+	*ret_list = err ? NULL : malloc((size_t)links.n * sizeof(**ret_list));
+	if (!err && !*ret_list)
+		err = -ENOMEM;
 	for (int i = 0; !err && i < links.n; i++)
-		err = append(ret_list, &n, max, links.link[i].ifindex);
-	return err ? err : n;
+		(*ret_list)[i] = links.link[i].ifindex;
+	free(links.link);
+	return err ? err : links.n;
 }
 
 static int has_driver(__u32 ifindex, const char *name)
@@ -180,19 +205,46 @@ int bmc_iface_is_veth(__u32 ifindex)
 
 int bmc_iface_is_veths_bond(__u32 ifindex)
 {
-	static struct links links;
+	struct links links;
 	int found = 0;
 
-	if (!has_driver(ifindex, "bonding") || read_links(&links))
+	if (!has_driver(ifindex, "bonding"))
 		return 0;
-	for (int i = 0; !found && i < links.n; i++)
-		found = links.link[i].master == ifindex && bmc_iface_is_veth(links.link[i].ifindex);
+	if (!read_links(&links)) {
+		for (int i = 0; !found && i < links.n; i++)
+			found = links.link[i].master == ifindex &&
+				bmc_iface_is_veth(links.link[i].ifindex);
+	}
+	free(links.link);
 	return found;
 }
 
 int bmc_iface_is_vrf(__u32 ifindex)
 {
 	return has_driver(ifindex, "vrf");
+}
+
+/* What the interface is a port, slave or member of; 0: nothing. */
+static __u32 master_of(const struct links *links, __u32 ifindex)
+{
+	for (int i = 0; i < links->n; i++) {
+		if (links->link[i].ifindex == ifindex)
+			return links->link[i].master;
+	}
+	return 0;
+}
+
+__u32 bmc_iface_vrf(__u32 ifindex)
+{
+	struct links links;
+
+	if (read_links(&links))
+		ifindex = 0;
+	/* no more steps than there are interfaces */
+	for (int i = 0; i < links.n && ifindex && !bmc_iface_is_vrf(ifindex); i++)
+		ifindex = master_of(&links, ifindex);
+	free(links.link);
+	return ifindex;
 }
 
 int bmc_iface_has_ethernet(__u32 ifindex)

@@ -23,6 +23,9 @@ int bmc_iface_is_veths_bond(__u32 ifindex);
 /* Whether it is a VRF: XDP sees nothing there. */
 int bmc_iface_is_vrf(__u32 ifindex);
 
+/* The index of the VRF that it is a member of, by a bond or a bridge if need be; 0: of none. */
+__u32 bmc_iface_vrf(__u32 ifindex);
+
 /* Whether its packets have Ethernet headers: those of tunnels have none. */
 int bmc_iface_has_ethernet(__u32 ifindex);
 
@@ -57,7 +60,7 @@ struct bmc_filter {
  */
 int bmc_iface_filters(__u32 ifindex, struct bmc_filter *ret_list, int max);
 
-/* The indices of all interfaces. Returns how many, or -errno. */
-int bmc_iface_all(__u32 *ret_list, int max);
+/* The indices of all interfaces; *ret_list is to be freed. Returns how many, or -errno. */
+int bmc_iface_all(__u32 **ret_list);
 
 #endif

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #define FILTERS_MAX 256
-#define IFACES_SEEN 4096
 
 struct stop {
 	const char *name;
@@ -129,14 +128,15 @@ static void remove_filters(struct stop *s, __u32 ifindex)
 
 static void remove_all_filters(struct stop *s)
 {
-	__u32 all[IFACES_SEEN];
-	int n = bmc_iface_all(all, IFACES_SEEN);
+	__u32 *all;
+	int n = bmc_iface_all(&all);
 
 	remove_noted_filters(s);
 	if (n < 0)
 		failed(s, n, "the TC filters of", "all interfaces");
 	for (int i = 0; i < n; i++)
 		remove_filters(s, all[i]);
+	free(all);
 }
 
 static void remove_clsact(struct stop *s, __u32 ifindex, const char *name)

@@ -191,6 +191,19 @@ static void the_card_below_a_vxlan_is_not_enough(void **state)
 	assert_int_equal(world_stat(w, "hits"), 0);
 }
 
+static void cards_of_two_vrfs(void **state)
+{
+	const char *two = "lo --iface srv0";
+	struct world *w = *state;
+
+	refuses(w,
+		"ip link add vrf0 type vrf table 10" UP("vrf0") " && ip link set srv0 master vrf0",
+		two, "not in the same VRF");
+	child_sh(&w->server, "sysctl -qw net.ipv4.udp_l3mdev_accept=1");
+	if (bmcctl(&w->server, "start --name %s --memory 16M --iface %s", w->instance, two))
+		fail_msg("start: exit %d: %s", bmcctl_result.code, bmcctl_result.err);
+}
+
 static void a_wireguard_is_refused(void **state)
 {
 	refuses(*state, "ip link add wg0 type wireguard" UP("wg0"), "wg0", "leave it out");
@@ -274,6 +287,7 @@ static const struct device_test tests[] = {
 	DEVICE_TEST(VXLAN_KIND, the_card_below_a_vxlan_is_not_enough),
 	DEVICE_TEST(GENEVE_KIND, a_geneve),
 	DEVICE_TEST(GRETAP_KIND, a_gretap),
+	DEVICE_TEST(VRF_KIND, cards_of_two_vrfs),
 	DEVICE_TEST(TAP_KIND, a_tap),
 	DEVICE_TEST(TAP_KIND, a_tap_in_skb_mode),
 	DEVICE_TEST(TAP_KIND, a_guests_tap),
