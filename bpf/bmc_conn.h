@@ -6,10 +6,14 @@
 #include "bmc_abi.h"
 
 /* A connection that writes. */
+#define BMC_PASTS 8
+
 struct bmc_writer {
 	__u64 answers; /* [word] gen in the high 32 bits, rep in the low 32 */
-	__u64 t_rep; /* [word] only grows; when the last counted answer was seen */
-	__u64 pad[6]; /* a line of its own */
+	__u64 t_rep; /* [word] only grows; when the last counted answer was seen, or a gen was closed */
+	__u32 past
+		[BMC_PASTS]; /* the reps that its last gens ended with, that of gen g at g % BMC_PASTS */
+	__u64 pad[2]; /* a line of its own */
 };
 
 /* Why a connection is not followed; bmc_conn.lost. */

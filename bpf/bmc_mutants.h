@@ -18,7 +18,7 @@
 	X(NO_HOLD, "an unknown write holds nothing")                                               \
 	X(NO_EPOCH_UP, "an unknown write voids nothing")                                           \
 	X(NO_DOUBT, "an error line of a silent command counts as an answer")                       \
-	X(NO_GEN, "a closed connection's writer keeps its generation")                             \
+	X(NO_GEN, "a closed connection's writer keeps its generation, and its time")               \
 	X(TAKE_KEEPS_REP, "a taken writer keeps its last owner's answers")                         \
 	X(NO_LIFE_IN_FLIGHT, "a flight does not end with the server")                              \
 	X(GONE_NO_EPOCH, "what a server had is not void when it is gone")                          \

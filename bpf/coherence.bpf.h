@@ -35,6 +35,21 @@ __noinline int bmc_conn_lost(struct bmc_conn *conn, __u32 why)
 
 /* ---- writers ---- */
 
+/*
+ * A gen of the writer is over: what it was answered stays known, then it is another one's. The index goes back. Its reps are
+ * as few as they are read here.
+ */
+static __always_inline void bmc_writer_back(struct bmc_writer *writer, __u32 index)
+{
+	__u64 answers = BMC_READ_ONCE(writer->answers), at = answers >> 32;
+
+	bmc_hide(at);
+	BMC_WRITE_ONCE(writer->past[at % BMC_PASTS], (__u32)answers);
+	if (!bmc_mutant(BMC_MUT_NO_GEN))
+		bmc_ordered(__sync_fetch_and_add(&writer->answers, 1ULL << 32));
+	bpf_map_push_elem(&bmc_free_writers, &index, BPF_ANY);
+}
+
 #define BMC_WRITER_AGE (1U << 30) /* ordinals that a writer serves; they compare modulo 2^32 */
 
 /*
@@ -56,9 +71,23 @@ static __always_inline __u64 bmc_writer_anew(struct bmc_conn *conn, __u64 word)
 	seen = __sync_val_compare_and_swap(&conn->writer, word, BMC_WRITER_NONE);
 	if (seen != word)
 		return seen;
-	bmc_ordered(__sync_fetch_and_add(&writer->answers, 1ULL << 32));
-	bpf_map_push_elem(&bmc_free_writers, &index, BPF_ANY);
+	bmc_writer_back(writer, index);
 	return BMC_WRITER_NONE;
+}
+
+/* The index of one that never had a gen, else of the one that was given back the longest ago. 0, or -1: none is left. */
+static __always_inline int bmc_writer_take(__u32 *ret_index)
+{
+	__u64 fresh = BMC_READ_ONCE(bmc_shared.n_fresh);
+
+	if (fresh < bmc_config.n_writers) {
+		fresh = __sync_fetch_and_add(&bmc_shared.n_fresh, 1);
+		if (fresh < bmc_config.n_writers) {
+			*ret_index = (__u32)fresh;
+			return 0;
+		}
+	}
+	return bpf_map_pop_elem(&bmc_free_writers, ret_index) ? -1 : 0;
 }
 
 /*
@@ -76,16 +105,8 @@ __noinline __u64 bmc_writer_of(struct bmc_conn *conn)
 	word = bmc_writer_anew(conn, BMC_READ_ONCE(conn->writer));
 	if (word != BMC_WRITER_NONE)
 		return word;
-	if (bpf_map_pop_elem(&bmc_free_writers, &index)) {
-		__u64 fresh = BMC_READ_ONCE(bmc_shared.n_fresh);
-
-		if (fresh >= bmc_config.n_writers)
-			return BMC_WRITER_NONE;
-		fresh = __sync_fetch_and_add(&bmc_shared.n_fresh, 1);
-		if (fresh >= bmc_config.n_writers)
-			return BMC_WRITER_NONE;
-		index = (__u32)fresh;
-	}
+	if (bmc_writer_take(&index))
+		return BMC_WRITER_NONE;
 	writer = bpf_map_lookup_elem(&bmc_writers, &index);
 	if (!writer)
 		return BMC_WRITER_NONE;
@@ -250,18 +271,18 @@ static __always_inline void bmc_writer_answered(struct bmc_conn *conn, __u32 rep
 	}
 }
 
-/* CLOSE: what this connection has in flight is over, and its writer is free for another. */
+/* CLOSE: what this connection has in flight is over now, and its writer is free for another. */
 static __always_inline void bmc_conn_closed(struct bmc_conn *conn)
 {
 	__u64 word = __sync_lock_test_and_set(&conn->writer, BMC_WRITER_CLOSED);
 	struct bmc_writer *writer = bmc_writer_get(word);
 
 	if (writer) {
-		__u32 index = (__u32)word - 2;
+		__u64 now = bpf_ktime_get_ns();
 
-		if (!bmc_mutant(BMC_MUT_NO_GEN))
-			bmc_ordered(__sync_fetch_and_add(&writer->answers, 1ULL << 32));
-		bpf_map_push_elem(&bmc_free_writers, &index, BPF_ANY);
+		if (!bmc_mutant(BMC_MUT_NO_GEN) && bmc_time_up(&writer->t_rep, now))
+			BMC_WRITE_ONCE(writer->t_rep, now);
+		bmc_writer_back(writer, (__u32)word - 2);
 	}
 	bmc_hold_closed(conn);
 }

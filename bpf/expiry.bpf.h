@@ -21,19 +21,32 @@
 /* ---- the write that taught it ---- */
 enum bmc_fate { BMC_FATE_OPEN, BMC_FATE_ANSWERED, BMC_FATE_ENDED };
 
-/* What became of a write: an answer ended it, or the end of its connection did. */
+/*
+ * What became of a write: an answer ended it, or the end of its connection did, or it was so many connections ago that it is
+ * not known any more (ENDED too).
+ */
 __noinline int bmc_write_fate(__u64 who, __u32 ord)
 {
-	__u32 index = (__u32)who;
+	__u32 index = (__u32)who, gen = (__u32)(who >> 32), gens, rep;
 	struct bmc_writer *writer = bpf_map_lookup_elem(&bmc_writers, &index);
-	__u64 answers;
+	__u64 answers, at;
 
 	if (!writer)
 		return BMC_FATE_OPEN;
 	answers = BMC_READ_ONCE(writer->answers);
-	if (answers >> 32 != who >> 32)
+	gens = (__u32)(answers >> 32) - gen;
+	if (!gens)
+		return (__s32)((__u32)answers - ord) < 0 ? BMC_FATE_OPEN : BMC_FATE_ANSWERED;
+	bmc_rmb();
+	at = gen % BMC_PASTS;
+	bmc_hide(at);
+	rep = BMC_READ_ONCE(writer->past[at % BMC_PASTS]);
+	bmc_rmb();
+	answers = BMC_READ_ONCE(writer->answers);
+	/* the gen that has the same place may have ended by then */
+	if ((__u32)(answers >> 32) - gen >= BMC_PASTS)
 		return BMC_FATE_ENDED;
-	return (__s32)((__u32)answers - ord) < 0 ? BMC_FATE_OPEN : BMC_FATE_ANSWERED;
+	return (__s32)(rep - ord) < 0 ? BMC_FATE_ENDED : BMC_FATE_ANSWERED;
 }
 
 /* Whether the write is the only one that may be carried out now, as far as its bucket knows. */

@@ -18,12 +18,12 @@
 
 /* finished: */
 #define BMC_IN_FLIGHT 0ULL
-#define BMC_OVER 1ULL /* closed or gone: its time is now */
+#define BMC_OVER 1ULL /* gone, or of a generation that has ended: its time is now */
 #define BMC_LONG_AGO 2ULL /* of mutants */
 
 /*
- * BMC_IN_FLIGHT, BMC_OVER, or the t_rep of the writer whose answer ended it; what is over stays over. Reads the server's
- * life and the writer after the flight; answers before t_rep.
+ * BMC_IN_FLIGHT, BMC_OVER, or the t_rep of the writer whose answer, or the close of whose connection ended it; what is over
+ * stays over. Reads the server's life and the writer after the flight; answers before t_rep.
  */
 __noinline __u64 bmc_flight_look(__u64 who, __u64 what)
 {
@@ -52,12 +52,15 @@ __noinline __u64 bmc_flight_look(__u64 who, __u64 what)
 	answers = BMC_READ_ONCE(writer->answers);
 	bmc_rmb();
 	t_rep = BMC_READ_ONCE(writer->t_rep);
-	if (answers >> 32 != who >> 32)
-		return bmc_mutant(BMC_MUT_CLOSED_NO_NOW) ? BMC_LONG_AGO : BMC_OVER;
-	if ((__s32)((__u32)answers - (__u32)what) < 0)
-		return BMC_IN_FLIGHT;
-	if (bmc_mutant(BMC_MUT_NO_T_REP))
-		return BMC_LONG_AGO;
+	if (answers >> 32 != who >> 32) {
+		if (bmc_mutant(BMC_MUT_CLOSED_NO_NOW))
+			return BMC_LONG_AGO;
+	} else {
+		if ((__s32)((__u32)answers - (__u32)what) < 0)
+			return BMC_IN_FLIGHT;
+		if (bmc_mutant(BMC_MUT_NO_T_REP))
+			return BMC_LONG_AGO;
+	}
 	return t_rep > BMC_OVER ? t_rep : BMC_OVER;
 }
 

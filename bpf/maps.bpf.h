@@ -39,9 +39,9 @@ struct {
 	__uint(max_entries, 1);
 } bmc_writers SEC(".maps");
 
-/* Indices of writers that were given back; those never taken are counted by bmc_shared.n_fresh. */
+/* Indices of writers that were given back, the oldest first; those never taken are counted by bmc_shared.n_fresh. */
 struct {
-	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(type, BPF_MAP_TYPE_QUEUE);
 	__type(value, __u32);
 	__uint(max_entries, 1);
 } bmc_free_writers SEC(".maps");

@@ -31,7 +31,7 @@
  *             CLOSEM mask of the connections that memcached may close. The other -D take a guard out: check.sh says what each means; spin must find a violation.
  * ORDERS      that are easy to get wrong, each with the -D that shows why:
  *             the conn's writer is a word too: none, a writer, closed; CLOSE exchanges it, a take after it gives the index back (TAKE_AFTER_CLOSE: index lost for ever);
- *             a take sets answers = {gen, conn's rep} before any flight (TAKE_KEEPS_REP), CLOSE does gen++ before the index is back (PUSH_FIRST);
+ *             a take sets answers = {gen, conn's rep} before any flight (TAKE_KEEPS_REP), CLOSE does t_rep=now (CLOSED_NO_NOW), then gen++ (CLOSED_NOW_LATE), before the index is back (PUSH_FIRST);
  *             with -DCROWD a write that has no place, and whose connection is in the crowd before (CROWD_LATE) and until its answer (CROWD_KEEPS_ORD) or its close, has
  *             the place that it shares with UDP; who was closed in between takes it from no later gen (CROWD_REPLACES); the crowd's gen ends with its last one, of its own life (CROWD_ANY_LIFE), in one exchange;
  *             with -DANEW a writer may go back before any write, if all before it were answered (ANEW_ANY: though they were not);
@@ -243,6 +243,8 @@ inline epoch_up() {
 #endif
 #define IS_DONE(p)   (FW(p) < NW && FO(p) <= rep[FW(p)])
 #define FINISHED(p,l)  (IS_CLOSED(p) || IS_GONE(p,l) || IS_DONE(p))
+#define IS_NOW(p,l)    (IS_GONE(p,l) || (IS_CLOSED(p) && FW(p) >= NW))   /* no writer tells when it was over */
+inline closed_now(c) { d_step { T[T_REP(w)] = T[T_REP(w)] | T[T_CL(c)] } }
 
 /* only in the conn's life */
 #ifdef NO_LIFE
@@ -588,8 +590,16 @@ proctype memc(byte c) {
 #ifdef PUSH_FIRST
 			wfree = wfree | (1 << w);
 #endif
+#if !defined(CLOSED_NO_NOW) && !defined(CLOSED_NOW_LATE)
+			atomic { T[T_CL(c)] = stamps };                    /* t_rep=now first */
+			closed_now(c);
+#endif
 #ifndef NO_GEN
 			atomic { gen[w]++; SANE(gen[w] < NG) };
+#endif
+#ifdef CLOSED_NOW_LATE
+			atomic { T[T_CL(c)] = stamps };
+			closed_now(c);
 #endif
 #ifndef PUSH_FIRST
 			wfree = wfree | (1 << w);
@@ -745,14 +755,14 @@ again:
 	:: i < NP ->
 #ifdef T_REP_FIRST
 		d_step { if :: flight[i] != 0 && FW(flight[i]) < NW -> T[T_F(r,i)] = T[T_REP(FW(flight[i]))]; fin[i] = flight[i] :: else fi };
-		d_step { if :: fin[i] != 0 && FINISHED(fin[i],LIFE_SEEN) -> cl[i] = !IS_DONE(fin[i]) || IS_CLOSED(fin[i]); if :: cl[i] -> T[T_NOW(r)] = stamps :: else fi :: else -> fin[i] = 0; T[T_F(r,i)] = 0 fi };
+		d_step { if :: fin[i] != 0 && FINISHED(fin[i],LIFE_SEEN) -> cl[i] = IS_NOW(fin[i],LIFE_SEEN); if :: cl[i] -> T[T_NOW(r)] = stamps :: else fi :: else -> fin[i] = 0; T[T_F(r,i)] = 0 fi };
 		i++; if :: i == NP -> i = 0; break :: else fi
 #else
 		COARSE
 #if !defined(FINE) && !defined(LIFE_EARLY)
 		if :: i == 0 -> read_epoch(r) :: else fi;          /* (the latest moment, the worst) */
 #endif
-		atomic { if :: flight[i] != 0 && FINISHED(flight[i],LIFE_SEEN) -> fin[i] = flight[i]; cl[i] = IS_CLOSED(flight[i]) || IS_GONE(flight[i],LIFE_SEEN);
+		atomic { if :: flight[i] != 0 && FINISHED(flight[i],LIFE_SEEN) -> fin[i] = flight[i]; cl[i] = IS_NOW(flight[i],LIFE_SEEN);
 #ifndef FILL_NOW_EARLY
 				if :: cl[i] -> T[T_NOW(r)] = stamps :: else fi     /* 3 now: read after that */
 #endif
@@ -801,10 +811,7 @@ locked:
 					flight[q] = 0; R(10);
 					if
 					:: cl[q] -> R(11);
-#ifndef CLOSED_NO_NOW
-						T[T_CHANGE] = T[T_CHANGE] | T[T_NOW(r)];
-#endif
-						skip
+						T[T_CHANGE] = T[T_CHANGE] | T[T_NOW(r)]
 					:: else ->
 #ifndef NO_T_REP
 						T[T_CHANGE] = T[T_CHANGE] | T[T_F(r,q)];

@@ -127,7 +127,7 @@ no NO_FLIGHT $write                # no places in flight[]
 no SILENT_AT_ONCE $write           # a silent command's ord is cmd, not cmd+1
 no NO_T_REP $write                 # a finished flight cleared without its t_rep
 no T_REP_AFTER $fine               # rep+1, then t_rep=now
-no CLOSED_NO_NOW $recycle          # a closed one cleared without t_change=now
+no CLOSED_NO_NOW $recycle          # CLOSE without t_rep=now
 no EPOCH_LATE $fine                # FILL reads the epoch after it looked at holds
 no EPOCH_FIRST $unknown            # UNKNOWN: epoch++, then HOLD
 no HOLD_AFTER $fine                # no place: the entries go, then HOLD
@@ -161,7 +161,8 @@ no NO_LIFE_IN_FLIGHT $leak_gone    # a never-accepted child's write stays in fli
 no SOCKETS_APART -DLIFE_AT_BORN -DNOT_FOUND_OK $gone    # COHERENCE.md's SERVER GONE: sockets-- is a step of its own; a conn's life is the server's
 no LIFE_EARLY $gone                # FILL reads the server's life before flight[]
 if full; then
-	no PUSH_FIRST $fine_recycle        # CLOSE: back to the stack, then gen++
+	no PUSH_FIRST $fine_recycle        # CLOSE: back to the queue, then gen++
+	no CLOSED_NOW_LATE $fine_recycle   # CLOSE: gen++, then t_rep=now
 	no UDP_NEVER_LEAVES $udp -DKU=3 -DUDP=2 -DNG=5    # an answered write takes the place of one that is never answered
 	no UDP_SPLIT $udp                  # gen and out not in one word
 	no HOLD_NOT_CLOSED $leak       # CLOSE leaves hold free
@@ -186,7 +187,7 @@ if full; then
 	no T_REP_PLAIN $fine_recycle   # t_rep may go back
 	no TAKE_CLEARS_T_REP $fine_recycle
 	no NO_GEN_IN_REP $recycle      # an answer of a closed connection counts for the index's next one
-	no FILL_NOW_EARLY -DFINE -DNC=1 -DCLOSEM=1    # FILL's now is older than its look at the writers
+	no FILL_NOW_EARLY -DFINE $udp -DNGET=2    # FILL's now is older than its look at the writers
 	no STAMP_LATE -DFINE -DNC=1 -DNGET=1          # RECVMSG after memcached's read
 	no NO_ODD $hit                 # a fill does not make seq odd
 	no NO_HIT_EPOCH $hit           # a hit does not compare the entry's epoch

@@ -47,8 +47,10 @@
 
 /* ---- the bucket's flights, the server ---- */
 byte ford[2];                             /* ordinal of connection c's flight; 0: none */
-byte rep[2]; bit closed[2];               /* answers = {gen, rep} */
+byte rep[2]; bit closed[2];               /* answers = {gen, rep}; the rep that a closed connection's gen ended with is known ... */
+bit past[2];                              /* ... until its writer has had so many others */
 #define IN_FLIGHT(c) (ford[c] > rep[c] && !closed[c])
+#define ANSWERED(c,o) (rep[c] >= (o) && !past[c])
 byte holds, epoch = 1;
 /* ---- the life, and its place ---- */
 bit there, known, taught; byte lep, until, next, who, ord;
@@ -86,7 +88,7 @@ inline settle(x) {
 	   :: else fi
 }
 inline note(c, i, e, t) {
-	d_step { pw = who; po = ord; pf = IS_THERE(e) && taught && !closed[who] && rep[who] >= ord }
+	d_step { pw = who; po = ord; pf = IS_THERE(e) && taught && ANSWERED(who,ord) }
 	d_step {
 		if :: IS_NEWER(e) -> skip
 		   :: else ->
@@ -209,7 +211,8 @@ end_m:	do
 	:: atomic { !closed[c] && lost[c] && avail[c] > 0 -> any(t); carry_out(0, t); t = 0 }
 	:: d_step { !closed[c] -> closed[c] = 1; holds = holds - held[c] }      /* CLOSE: its flights are over, and its holds */
 		break
-	od
+	od;
+end_p:	past[c] = 1
 }
 
 proctype egress(byte c)
@@ -227,7 +230,7 @@ end_f:	do
 	:: d_step { !IN_FLIGHT(0) && !IN_FLIGHT(1) && holds == 0 -> ok = 1 }       /* its stamp, and memcached's read */
 		e = epoch;
 		d_step { pw = who; po = ord; pf = IS_THERE(e) && taught && (closed[who] || rep[who] >= ord);
-			answered = pf && !closed[who] }
+			answered = pf && ANSWERED(who,ord) }
 #ifdef ENDED_TEACHES
 		answered = pf;
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* Expiry: what is known of items outlives --max-age, what is not known does not. (Times that are over: expiry_times) */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,6 +43,34 @@ static void known_outlives_max_age(void **state)
 	lives_assert_after(l, unknown, TEST_COUNT(unknown), AFTER_S, 0);
 	lives_say(&w->tcp, "set added 0 0 1\r\nb\r\n", 1);
 	lives_assert_after(l, unknown, TEST_COUNT(unknown), AFTER_S, 1);
+}
+
+#define SHORT_LIVED 100
+
+/*
+ * Clients that connect, set and close: what was answered before is known, by connections that have ended since too, and the
+ * first get behind that fills. Only what no answer ended is served for --max-age.
+ */
+static void what_closed_connections_wrote_is_known(void **state)
+{
+	static const char *const known[] = { "first", "last" }, *const unknown[] = { "silent" };
+	struct world *w = *state;
+	struct lives *l = lives_of(w);
+
+	for (int i = 0; i < SHORT_LIVED; i++) {
+		struct tcp t;
+
+		tcp_open(&t, &w->client, WORLD_IP4, WORLD_PORT);
+		tcp_set(&t, i ? "last" : "first", "a", 1);
+		tcp_close(&t);
+	}
+	test_sleep(0.05); /* memcached has closed them too */
+	udp_get(&w->udp, "last", &w->text);
+	assert_true(world_get(w, &w->udp, "last"));
+	lives_assert_after(l, known, TEST_COUNT(known), AFTER_S, 1);
+	tcp_send(&w->tcp, "set silent 0 0 1 noreply\r\na\r\nquit\r\n", 35);
+	assert_int_equal(tcp_receive(&w->tcp, TEST_ANSWER_S, &w->text), -EPIPE);
+	lives_assert_after(l, unknown, TEST_COUNT(unknown), AFTER_S, 0);
 }
 
 /* bmcctl flush, or any write of unknown keys: nothing is known any more, until the next set. */
@@ -115,6 +144,7 @@ static void absolute_times_after_a_restart(void **state)
 
 static const struct CMUnitTest tests[] = {
 	EXPIRY_SHORT(known_outlives_max_age),
+	EXPIRY_SHORT(what_closed_connections_wrote_is_known),
 	EXPIRY_SHORT(unknown_write_voids_what_is_known),
 	EXPIRY_SHORT(a_set_in_two_segments_is_known),
 	WORLD_TEST(absolute_times_after_a_restart),

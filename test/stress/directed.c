@@ -38,6 +38,7 @@ static int run_one(void **state, const struct directed *d, uint64_t mutants)
 {
 	const struct instance_settings settings = {
 		.mutants = mutants,
+		.writers = d->writers,
 		.max_age_ns = d->max_age_ns ? d->max_age_ns : MAX_AGE_NS,
 		.learning = d->learning,
 	};

@@ -18,6 +18,7 @@ struct directed {
 	schedule_fn wrong;
 	const char *slow, *after; /* of the preload, ms; NULL: without */
 	uint64_t max_age_ns; /* 0: a minute */
+	uint32_t writers; /* as in struct instance_settings */
 	schedule_fn begin; /* before bmc is started; NULL: nothing */
 	void (*learning)(const char *what, size_t n, size_t total); /* --learn, and its progress */
 };

@@ -15,7 +15,7 @@
 #define MEMORY (16ULL << 20)
 
 /* As cmd_start.c. -> 0, or what to say is in report->why */
-static int instance_run(const struct bmc_options *options, struct bmc_plan *plan,
+static int instance_run(const struct bmc_options *options, uint32_t writers, struct bmc_plan *plan,
 			struct bmc_report *report)
 {
 	char cgroup[256];
@@ -28,6 +28,8 @@ static int instance_run(const struct bmc_options *options, struct bmc_plan *plan
 	plan->cgroup_fd = bmc_cgroup_open(cgroup);
 	if (plan->cgroup_fd < 0)
 		return plan->cgroup_fd;
+	if (writers)
+		plan->config.n_writers = writers;
 	err = bmc_lifecycle_start(plan, report);
 	close(plan->cgroup_fd);
 	return err;
@@ -57,7 +59,7 @@ void instance_start(struct world *w, const struct instance_settings *settings)
 	plan.config.test = settings->test;
 	plan.config.mutants = settings->mutants;
 	assert_int_equal(ns_enter(&w->server), 0);
-	err = instance_run(&options, &plan, &report);
+	err = instance_run(&options, settings->writers, &plan, &report);
 	assert_int_equal(ns_leave(), 0);
 	if (err)
 		fail_msg("bmc cannot be started: %s", *report.why ? report.why : strerror(-err));

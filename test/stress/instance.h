@@ -10,6 +10,7 @@ struct world;
 
 struct instance_settings {
 	uint32_t buckets; /* at most; 0: as memory says */
+	uint32_t writers; /* connections that write at a time; 0: as memcached's maxconns say */
 	uint32_t test; /* enum bmc_test */
 	uint64_t mutants;
 	uint64_t max_age_ns;

@@ -191,8 +191,9 @@ static const struct directed schedules[] = {
 	{ WITHOUT(NO_FLUSH_TIME), .wrong = delayed_flush },
 	{ WITHOUT(ALL_READ), .wrong = unread_flush, .max_age_ns = AGE_MS * 1000000ULL },
 	{ WITHOUT(NO_OWNER_OF_ADDRESS), .wrong = answers_from_anothers_address },
-	{ WITHOUT(NO_GEN), .wrong = closed_writer, .slow = "80", .after = "0" },
-	{ WITHOUT(CLOSED_NO_NOW), .wrong = closed_writer, .slow = "80", .after = "0" },
+	{ WITHOUT(NO_GEN), .wrong = closed_writer, .slow = "80", .after = "0", .writers = 1 },
+	{ WITHOUT(CLOSED_NO_NOW), .wrong = closed_writer, .slow = "80", .after = "0",
+	  .writers = 1 },
 	{ WITHOUT(NO_DOUBT), .wrong = silent_error, .slow = "0", .after = "60" },
 };
 
