@@ -73,6 +73,7 @@ void run_scenario(void **state, const struct scenario *s, double seconds, unsign
 		  struct result *ret)
 {
 	struct instance_settings settings = { .buckets = s->buckets,
+					      .writers = s->places,
 					      .test = s->test,
 					      .mutants = s->mutants,
 					      .max_age_ns = MAX_AGE_NS };

@@ -31,7 +31,7 @@ static const struct scenario scenarios[] = {
 	  .flush_every = 12 },
 	{ WITHOUT(NO_EPOCH_UP), KEYS(4, CMD_SET | CMD_FLUSH), .writers = 2 },
 	{ WITHOUT(TAKE_KEEPS_REP), KEYS(2, CMD_SET), .faults = FAULT_FREEZE | FAULT_BREAK,
-	  .writers = 4 },
+	  .writers = 4, .places = 4 },
 	{ WITHOUT(GONE_NO_EPOCH), KEYS(4, CMD_TEXT), .faults = FAULT_RESTART, .writers = 2,
 	  .pause_us = 40000, .burst = 1 },
 	{ WITHOUT(NO_UDP_OUT), KEYS(2, CMD_READ), .faults = FAULT_FREEZE, .udp_writers = 4 },

@@ -106,6 +106,7 @@ static const struct scenario scenarios[] = {
 	{ .name = "broken connections",
 	  KEYS(4, CMD_TEXT),
 	  .hits = 30,
+	  .places = 6, /* one that is closed is soon another's */
 	  .faults = FAULT_BREAK | FAULT_SPLIT,
 	  .writers = 3,
 	  .loopback_writers = 1 },
