@@ -45,8 +45,7 @@ struct scenario {
 	const char *name;
 	int keys;
 	uint32_t buckets; /* at most; 0: as many as memory has */
-	uint32_t
-		places; /* connections that bmc can have as writers; 0: as memcached's maxconns say */
+	uint32_t places; /* for connections that write; 0: as memcached's maxconns say */
 	uint32_t commands; /* enum stress_command */
 	uint32_t faults; /* enum stress_fault */
 	int burst; /* commands of a writer at a time, at most; 0: BURST_DEFAULT */
