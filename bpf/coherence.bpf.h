@@ -71,6 +71,8 @@ static __always_inline __u64 bmc_writer_anew(struct bmc_conn *conn, __u64 word)
 	seen = __sync_val_compare_and_swap(&conn->writer, word, BMC_WRITER_NONE);
 	if (seen != word)
 		return seen;
+	/* rep is counted before t_rep is stored: what was answered last may have no time yet, but was carried out before now */
+	BMC_WRITE_ONCE(writer->t_rep, bpf_ktime_get_ns());
 	bmc_writer_back(writer, index);
 	return BMC_WRITER_NONE;
 }
